@@ -1,0 +1,20 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from .distributed import distribute, rank_device, start_distributed, stop_distributed
+from .files import prepare_output_dir, write_atomic
+from .select import select_tasks
+from .weights import load_weights
+from .workflow import bundle_root, check_overrides
+
+__all__ = [
+    "bundle_root",
+    "check_overrides",
+    "distribute",
+    "load_weights",
+    "prepare_output_dir",
+    "rank_device",
+    "select_tasks",
+    "start_distributed",
+    "stop_distributed",
+    "write_atomic",
+]

@@ -1,0 +1,65 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+
+def write_atomic(path: str | Path, content: str | bytes | Callable[[IO[bytes]], None]) -> None:
+    """Write a file so that it is there as a whole or not at all.
+
+    Args:
+        path: the file; its folder is made.
+        content: text, bytes, or a function that writes to the binary stream it is given.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            if callable(content):
+                content(stream)
+            else:
+                stream.write(content.encode() if isinstance(content, str) else content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp gives 0600; the umask that a plain open() would have obeyed:
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def prepare_output_dir(path: str | Path, needed_mb: float = 0.0) -> Path:
+    """Make an output folder and prove that it can be written to, before time is spent.
+
+    Args:
+        path: the folder.
+        needed_mb: free space in MB that the run will need there.
+
+    Raises:
+        OSError: the folder cannot be made or written, or the disk is too full; the message says which and what to do.
+    """
+    path = Path(path)
+    try:
+        write_atomic(path / ".writable", b"")
+        (path / ".writable").unlink()
+    except OSError as error:
+        raise OSError(
+            f"cannot write to the output folder '{path}' ({error.strerror or error}): choose another one with --output_dir."
+        ) from error
+    free = shutil.disk_usage(path).free / 1e6
+    if free < needed_mb:
+        raise OSError(
+            f"the disk of the output folder '{path}' has {free:.0f} MB free, and about {needed_mb:.0f} MB are needed: "
+            "free some space or choose another folder with --output_dir."
+        )
+    return path

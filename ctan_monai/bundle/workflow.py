@@ -1,0 +1,103 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import difflib
+import inspect
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigWorkflow
+from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
+
+
+def running_workflow() -> ConfigWorkflow | None:
+    """The MONAI workflow that is evaluating the expression this is called from, if any.
+
+    MONAI gives expressions no access to their workflow, neither to the folder of its config files nor to the overrides,
+    and both are needed: the first to find the bundle, the second to find typing errors in overrides, which MONAI takes
+    silently. The call stack knows it.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        candidate = frame.f_locals.get("self")
+        if isinstance(candidate, ConfigWorkflow):
+            return candidate
+        frame = frame.f_back
+    return None
+
+
+def bundle_root(name: str) -> str:
+    """The folder of the bundle whose config is being run.
+
+    In this order: the folder above the config files of the running MONAI workflow; the working directory, if it is the
+    bundle; ``bundles/<name>`` below it.
+
+    Args:
+        name: the bundle's name in its metadata, such as "openkbp".
+
+    Raises:
+        FileNotFoundError: none of these is the bundle; the message says to give ``--bundle_root``.
+    """
+    candidates = [Path("."), Path("bundles") / name]
+    workflow = running_workflow()
+    if workflow is not None and getattr(workflow, "config_root_path", None) is not None:
+        root = Path(workflow.config_root_path)
+        candidates.insert(0, root.parent if root.name == "configs" else root)
+    for candidate in candidates:
+        metadata = candidate / "configs" / "metadata.json"
+        if metadata.is_file() and json.loads(metadata.read_text()).get("bundle_name") == name:
+            return str(candidate)
+    raise FileNotFoundError(
+        f"the bundle '{name}' is neither in the working directory nor in 'bundles/{name}': run from the repository root "
+        "or from inside the bundle, or give its folder with --bundle_root."
+    )
+
+
+def check_overrides(root: str | Path, config: str = "train.json") -> None:
+    """Refuse override ids that the bundle's own config does not know.
+
+    MONAI accepts a mistyped id silently as a new one, and the run then goes on without the override. Ids are compared
+    at the top level and inside plain dictionaries; below a ``_target_`` the component itself checks its arguments.
+
+    Args:
+        root: the bundle's folder.
+        config: the complete config whose ids are known.
+
+    Raises:
+        ValueError: unknown ids, each with the nearest known one.
+    """
+    workflow = running_workflow()
+    if workflow is None:
+        return
+    known = json.loads((Path(root) / "configs" / config).read_text())
+    # What MONAI itself adds to a config for experiment tracking.
+    allowed = {"_meta_"}.union(*(settings["configs"] for settings in DEFAULT_EXP_MGMT_SETTINGS.values()))
+    unknown = [i for i in _unknown(workflow.parser.config, known) if i not in allowed]
+    if unknown:
+        ids = list(_ids(known))
+        hints = []
+        for name in unknown:
+            near = difflib.get_close_matches(name, ids, n=1)
+            hints.append(f"'{name}'" + (f" (did you mean '{near[0]}'?)" if near else ""))
+        raise ValueError(
+            f"unknown override {', '.join(hints)}: {Path(root) / 'configs' / config} has no such id. Its values to "
+            "override stand at its top."
+        )
+
+
+def _ids(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in config.items():
+        yield prefix + key
+        if isinstance(value, dict) and "_target_" not in value:
+            yield from _ids(value, f"{prefix}{key}::")
+
+
+def _unknown(config: Mapping[str, Any], known: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in config.items():
+        if key not in known:
+            yield prefix + key
+        elif isinstance(value, dict) and isinstance(known[key], dict) and "_target_" not in known[key]:
+            yield from _unknown(value, known[key], f"{prefix}{key}::")

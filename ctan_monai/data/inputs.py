@@ -1,0 +1,119 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""The CT volumes that an inference run is given, checked before time is spent."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+from ctan_monai.data.nifti import check_nifti, is_nifti, nifti_stem
+from ctan_monai.dicom import InputError, ct_series, dicom_headers
+
+__all__ = ["InputError", "find_inputs"]
+
+logger = logging.getLogger(__name__)
+
+
+def find_inputs(path: Path | str) -> list[dict[str, str]]:
+    """Finds and checks the CT volumes at a path.
+
+    Args:
+        path: a NIfTI file, a folder with a DICOM CT series, or a folder of such files and folders, nested at will.
+            Results of an earlier run (NIfTI files beside their ``<case>_report.json``) are left out.
+
+    Returns:
+        one ``{"image": path, "case_id": name}`` for each volume, sorted by path. The name is the file's or folder's;
+        where two would be the same, that of their folders is put before it.
+
+    Raises:
+        InputError: nothing there, or input that cannot be used; one message lists all such inputs.
+    """
+    root = Path(path)
+    if not root.exists():
+        raise InputError(f"{root}: no such file or folder. Give a NIfTI file, a DICOM CT series folder, or a folder of these.")
+    if root.is_file():
+        if not is_nifti(root):
+            raise InputError(
+                f"{root}: a file that is not NIfTI (.nii, .nii.gz). For DICOM, give the folder that holds the series."
+            )
+        volumes, problems = [root], _problems(root)
+    else:
+        volumes, problems = _search(root)
+    if problems:
+        total = f"{len(problems)} of {len(volumes)} inputs cannot be used:\n" if len(volumes) > 1 else ""
+        raise InputError(total + "\n".join(problems))
+    return [{"image": str(v), "case_id": name} for v, name in zip(volumes, _case_ids(root, volumes), strict=True)]
+
+
+def _search(root: Path) -> tuple[list[Path], list[str]]:
+    volumes: list[Path] = []
+    problems: list[str] = []
+    without_ct: list[str] = []
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        subfolders[:] = sorted(s for s in subfolders if not s.startswith((".", "__")))
+        files = [Path(folder, n) for n in sorted(names) if not n.startswith(".")]
+        for file in files:
+            if is_nifti(file) and not _is_result(file):
+                volumes.append(file)
+                problems += _problems(file)
+        try:
+            headers = dicom_headers(f for f in files if not is_nifti(f))
+        except InputError as error:
+            volumes.append(Path(folder))
+            problems.append(str(error))
+            continue
+        if any(h.Modality == "CT" for h in headers.values()):
+            volumes.append(Path(folder))
+            problems += _problems(Path(folder))
+        elif headers:
+            modalities = Counter(str(h.Modality) for h in headers.values())
+            without_ct.append(f"{folder}: {', '.join(f'{m} ({n} files)' for m, n in sorted(modalities.items()))}")
+    if not volumes:
+        found = f" There are DICOM files, but no CT: {'; '.join(without_ct)}." if without_ct else ""
+        raise InputError(
+            f"{root}: no CT volume was found.{found} Expected NIfTI files (.nii, .nii.gz) or folders with a DICOM CT series."
+        )
+    for line in without_ct:
+        logger.info("Left out, as it is no CT: %s", line)
+    return volumes, problems
+
+
+def _problems(volume: Path) -> list[str]:
+    try:
+        if volume.is_dir():
+            ct_series(volume)
+        else:
+            check_nifti(volume)
+    except InputError as error:
+        return [str(error)]
+    return []
+
+
+def _is_result(file: Path) -> bool:
+    case = re.sub(r"_(segmentation|dose)$", "", nifti_stem(file))
+    return case != nifti_stem(file) and (file.parent / f"{case}_report.json").exists()
+
+
+def _case_ids(root: Path, volumes: list[Path]) -> list[str]:
+    """File-name-safe, unique names."""
+
+    def plain(text: str) -> str:
+        return re.sub(r"[^\w.-]+", "_", text).strip("_.") or "case"
+
+    stems = [nifti_stem(v) if v.is_file() else v.resolve().name for v in volumes]
+    names = [plain(s) for s in stems]
+    for i in [i for i, n in enumerate(names) if names.count(n) > 1]:
+        folders = volumes[i].parent.relative_to(root).parts if volumes[i] != root else ()
+        names[i] = plain("_".join([*folders, stems[i]]))
+    taken: set[str] = set()
+    for i, name in enumerate(names):
+        number = 1
+        while names[i] in taken:
+            number += 1
+            names[i] = f"{name}_{number}"
+        taken.add(names[i])
+    return names

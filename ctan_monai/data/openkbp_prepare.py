@@ -1,0 +1,199 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""From the OpenKBP release (``provided-data``) to prepared data: NIfTI volumes and ``datalist.json``."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import logging
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ctan_monai.data.errors import DataError
+from ctan_monai.data.files import check_output_folder, write_json_atomic
+from ctan_monai.data.openkbp import REQUIRED_FILES, SEGMENTATION_ORGANS, SPLIT_FOLDERS
+from ctan_monai.data.openkbp_case import prepare_case
+from ctan_monai.data.openkbp_statistics import case_statistics
+from ctan_monai.data.prepared import DATALIST_NAME
+
+__all__ = ["add_arguments", "find_release", "prepare_openkbp", "run"]
+
+logger = logging.getLogger(__name__)
+
+_BYTES_PER_CASE = 16_000_000  # 4 MB CT + 8 MB dose + 2 MB labels + compressed masks
+_DESCRIPTION = "Head-and-neck planning CT, four organs at risk (labels 1-4) and the delivered dose (Gy)."
+_CITATION = (
+    "Babier et al., OpenKBP: The open-access knowledge-based planning grand challenge and dataset, "
+    "Medical Physics 48(9), 5549-5561, 2021"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command line's arguments of this data set."""
+    parser.add_argument(
+        "--source", type=Path, required=True, help="the release's provided-data folder, or a folder that holds it"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder for the prepared data, such as data/openkbp")
+    parser.add_argument("--workers", type=int, default=1, help="patients prepared at a time (default: 1)")
+    parser.add_argument("--strict", action="store_true", help="fail if any patient has to be skipped")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Runs the command line of this data set and prints what was prepared and what was skipped."""
+    datalist = prepare_openkbp(arguments.source, arguments.output, arguments.workers, arguments.strict)
+    skipped = datalist["provenance"]["skipped"]
+    counts = ", ".join(f"{len(datalist[section])} {section}" for section in SPLIT_FOLDERS)
+    print(f"Prepared {counts} patients in {arguments.output / DATALIST_NAME}; skipped {len(skipped)}.")
+    for case in skipped:
+        print(f"  skipped {case['section']}/{case['case_id']}: {case['reason']}")
+    for note in datalist["provenance"]["notes"]:
+        print(f"  note: {note}")
+
+
+def prepare_openkbp(source: Path | str, output: Path | str, workers: int = 1, strict: bool = False) -> dict[str, Any]:
+    """Prepares the release; patients that are done already, from the same files, are not done again.
+
+    Args:
+        source: the ``provided-data`` folder or one that holds it.
+        output: folder to write; see :mod:`ctan_monai.data.prepared` for its layout.
+        workers: processes.
+        strict: raise when a patient cannot be used, instead of leaving it out.
+
+    Returns:
+        what was written as ``datalist.json``; ``provenance["skipped"]`` names the patients left out and why.
+
+    Raises:
+        DataError: nothing to prepare, output not writable or too small, or (``strict``) an unusable patient.
+    """
+    release, output = find_release(source), Path(output)
+    cases = _find_cases(release)
+    skipped = [(section, folder, reason) for section, folder in cases if (reason := _cheap_check(folder))]
+    unusable = {folder for _, folder, _ in skipped}
+    jobs = [(section, folder) for section, folder in cases if folder not in unusable]
+    if not jobs or (strict and skipped):
+        raise DataError(f"{release}: {_list_reasons(skipped)}")
+    missing = sum(not (output / section / folder.name).is_dir() for section, folder in jobs)
+    check_output_folder(output, missing * _BYTES_PER_CASE)
+    for section in SPLIT_FOLDERS:
+        (output / section).mkdir(exist_ok=True)
+
+    records: dict[Path, dict[str, Any]] = {}
+    for section, folder, result in tqdm(
+        _prepare_all(jobs, output, workers), total=len(jobs), desc="Preparing OpenKBP", unit="patient"
+    ):
+        if isinstance(result, str):
+            skipped.append((section, folder, result))
+        else:
+            records[folder] = result
+    if not records or (strict and skipped):
+        raise DataError(f"{release}: {_list_reasons(skipped)}")
+
+    done = {section: [records[f] for s, f in jobs if s == section and f in records] for section in SPLIT_FOLDERS}
+    datalist = _make_datalist(release, done, skipped)
+    write_json_atomic(output / DATALIST_NAME, datalist)
+    return datalist
+
+
+def find_release(source: Path | str) -> Path:
+    """The folder with ``train-pats``, ``validation-pats`` and ``test-pats``: ``source`` or its ``provided-data``.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    source = Path(source)
+    for folder in (source, source / "provided-data", source / "open-kbp" / "provided-data"):
+        if any((folder / name).is_dir() for name in SPLIT_FOLDERS.values()):
+            return folder
+    found = ", ".join(sorted(p.name for p in source.iterdir())[:8]) or "nothing" if source.is_dir() else "no such folder"
+    raise DataError(
+        f"{source}: not the OpenKBP release (found: {found}). Expected provided-data with the folders "
+        f"{', '.join(SPLIT_FOLDERS.values())} in it; get it from github.com/ababier/open-kbp."
+    )
+
+
+def _find_cases(release: Path) -> list[tuple[str, Path]]:
+    cases = []
+    for section, name in SPLIT_FOLDERS.items():
+        folders = [folder for folder in (release / name).glob("pt_*") if folder.is_dir()]
+        cases += [(section, folder) for folder in sorted(folders, key=_patient_number)]
+    if not cases:
+        raise DataError(f"{release}: no patient folder pt_N in {', '.join(SPLIT_FOLDERS.values())}.")
+    return cases
+
+
+def _patient_number(folder: Path) -> tuple[int, str]:
+    number = folder.name.removeprefix("pt_")
+    return (int(number) if number.isdecimal() else 10**9, folder.name)
+
+
+def _cheap_check(folder: Path) -> str | None:
+    missing = [n for n in REQUIRED_FILES if not (folder / n).is_file() or not (folder / n).stat().st_size]
+    return f"lacks {', '.join(missing)} (missing or empty)" if missing else None
+
+
+def _list_reasons(skipped: list[tuple[str, Path, str]]) -> str:
+    shown = "; ".join(f"{section}/{folder.name}: {reason}" for section, folder, reason in skipped[:5])
+    more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
+    return f"{len(skipped)} patients cannot be used ({shown}{more}). Copy them from the release again."
+
+
+def _prepare_all(jobs: list[tuple[str, Path]], output: Path, workers: int):
+    """Yields ``(section, folder, record or reason to skip)`` as patients get done."""
+    if workers <= 1:
+        for section, folder in jobs:
+            yield section, folder, _try_case(folder, output / section / folder.name)
+        return
+    with ProcessPoolExecutor(min(workers, os.cpu_count() or 1)) as pool:
+        futures = {pool.submit(_try_case, folder, output / section / folder.name): (section, folder) for section, folder in jobs}
+        try:
+            for future in as_completed(futures):
+                yield *futures[future], future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _try_case(source: Path, output: Path) -> dict[str, Any] | str:
+    """The prepared patient's record, or why it cannot be used."""
+    try:
+        return prepare_case(source, output)
+    except DataError as error:
+        return str(error)
+    except OSError as error:
+        raise DataError(
+            f"{output}: cannot be written ({error.strerror or error}). Free some space or give another --output, then "
+            "run the same command: it goes on where it stopped."
+        ) from error
+
+
+def _make_datalist(
+    release: Path, done: dict[str, list[dict[str, Any]]], skipped: list[tuple[str, Path, str]]
+) -> dict[str, Any]:
+    labels = ["background", *SEGMENTATION_ORGANS]
+    records = [record for section in done.values() for record in section]
+    return {
+        "name": "OpenKBP",
+        "description": _DESCRIPTION,
+        "reference": _CITATION,
+        "licence": "MIT (copyright 2021 Aaron Babier)",
+        "modality": {"0": "CT"},
+        "labels": {str(value): label for value, label in enumerate(labels)},
+        "tensorImageSize": "3D",
+        "numTraining": len(done["training"]),
+        "numTest": len(done["test"]),
+        **{section: [record["entry"] for record in done[section]] for section in SPLIT_FOLDERS},
+        "provenance": {
+            "source": str(release.resolve()),
+            "split": "the challenge's own folders",
+            "prepared": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "skipped": [{"section": s, "case_id": folder.name, "reason": reason} for s, folder, reason in skipped],
+            "notes": [f"{record['entry']['case_id']}: {note}" for record in records for note in record["notes"]],
+            "source_sha256": {record["entry"]["case_id"]: record["source_sha256"] for record in records},
+        },
+        "statistics": case_statistics([record for record in done["training"]]),
+    }

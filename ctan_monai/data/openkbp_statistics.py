@@ -1,0 +1,42 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Ranges of the training patients, kept in ``datalist.json``: what inference calls plausible."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ctan_monai.data.openkbp import SEGMENTATION_ORGANS
+
+__all__ = ["case_statistics"]
+
+
+def case_statistics(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Summarises prepared patients.
+
+    Args:
+        records: of :func:`ctan_monai.data.openkbp_case.prepare_case`.
+
+    Returns:
+        ``median_spacing`` (x, y, z) in mm; ``organ_volume_cc`` by organ (official contour, before overlaps are
+        resolved), ``body_volume_cc``, ``max_dose_gy`` and ``mean_dose_gy`` (over the possible-dose mask), each as
+        ``min``, ``max``, ``mean`` and ``count`` over the patients that have it. Empty for no patients.
+    """
+    if not records:
+        return {}
+    figures = [record["figures"] for record in records]
+    volumes = {
+        organ: [f["organ_volume_cc"][organ] for f in figures if organ in f["organ_volume_cc"]]
+        for organ in SEGMENTATION_ORGANS
+    }
+    return {
+        "median_spacing": np.median([record["entry"]["spacing"] for record in records], axis=0).tolist(),
+        "organ_volume_cc": {organ: _summary(values) for organ, values in volumes.items() if values},
+        **{key: _summary([f[key] for f in figures]) for key in ("body_volume_cc", "max_dose_gy", "mean_dose_gy")},
+    }
+
+
+def _summary(values: list[float]) -> dict[str, float | int]:
+    return {"min": min(values), "max": max(values), "mean": float(np.mean(values)), "count": len(values)}

@@ -1,0 +1,104 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reading prepared data: a folder with one ``datalist.json`` in MONAI's decathlon form.
+
+Each of ``training``, ``validation`` and ``test`` lists cases as dictionaries. In a case, every text except ``case_id``
+is a path relative to the folder (also inside ``structures``); ``<task>`` holds a task's label, and the optional
+``<task>_present`` says which of its foreground labels were contoured.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ctan_monai.data.errors import DataError
+
+__all__ = ["DATALIST_NAME", "load_datalist", "read_datalist"]
+
+DATALIST_NAME = "datalist.json"
+_REMEDY = "Make prepared data with tools/prepare_data.py and give its --output as the dataset folder."
+_NOT_PATHS = ("case_id", "sha256")
+
+
+def load_datalist(dataset_dir: Path | str) -> dict[str, Any]:
+    """Reads ``datalist.json`` of a prepared data set as it is.
+
+    Raises:
+        DataError: the folder or the file is missing, empty or no JSON.
+    """
+    folder = Path(dataset_dir)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such dataset folder. {_REMEDY}")
+    path = folder / DATALIST_NAME
+    if not path.is_file():
+        found = "does not hold one" if any(folder.iterdir()) else "is empty"
+        raise DataError(f"{path}: no such file; the dataset folder {found}. {_REMEDY}")
+    try:
+        datalist = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as JSON ({error}). {_REMEDY}") from error
+    if not isinstance(datalist, dict):
+        raise DataError(f"{path}: holds a {type(datalist).__name__}, expected an object with sections. {_REMEDY}")
+    return datalist
+
+
+def read_datalist(dataset_dir: Path | str, section: str, tasks: Iterable[str] | None = None) -> list[dict[str, Any]]:
+    """Cases of one section, paths made absolute.
+
+    Args:
+        dataset_dir: folder of the prepared data.
+        section: ``"training"``, ``"validation"`` or ``"test"``.
+        tasks: names of the tasks that labels are needed for; None asks for no label.
+
+    Raises:
+        DataError: folder, list or a listed file is missing, the section is missing or empty, or no case has labels
+            for one of the tasks.
+    """
+    folder = Path(dataset_dir).resolve()
+    path = folder / DATALIST_NAME
+    datalist = load_datalist(folder)
+    cases = datalist.get(section)
+    if not isinstance(cases, list):
+        sections = ", ".join(key for key, value in datalist.items() if isinstance(value, list)) or "none"
+        raise DataError(f"{path}: has no section '{section}'; its sections: {sections}.")
+    if not cases:
+        raise DataError(f"{path}: section '{section}' lists no case. Prepare a release that has {section} cases.")
+    for task in tasks or ():
+        if not any(_has_label(case, task) for case in cases):
+            keys = sorted({key for case in cases for key in case if f"{key}_present" in case or key == "dose"})
+            raise DataError(
+                f"{path}: no case of section '{section}' has labels for the task '{task}' of the config "
+                f"(labels there: {', '.join(keys) or 'none'}). Remove the task, or prepare data with its labels."
+            )
+    resolved = [{key: _resolve(folder, key, value) for key, value in case.items()} for case in cases]
+    for case in resolved:
+        for file in _paths(case):
+            if not Path(file).is_file():
+                raise DataError(f"{file}: no such file, but {path} lists it. Run tools/prepare_data.py again.")
+    return resolved
+
+
+def _has_label(case: dict[str, Any], task: str) -> bool:
+    return case.get(task) is not None and any(_as_list(case.get(f"{task}_present", 1)))
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _resolve(folder: Path, key: str, value: Any) -> Any:
+    if isinstance(value, dict) and key not in _NOT_PATHS:
+        return {name: _resolve(folder, name, entry) for name, entry in value.items()}
+    return str(folder / value) if isinstance(value, str) and key not in _NOT_PATHS else value
+
+
+def _paths(case: dict[str, Any]) -> list[str]:
+    paths = []
+    for key, value in case.items():
+        if key not in _NOT_PATHS:
+            entries = value.values() if isinstance(value, dict) else [value]
+            paths += [entry for entry in entries if isinstance(entry, str)]
+    return paths

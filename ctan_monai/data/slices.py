@@ -1,0 +1,35 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SLICE = "slice_index"
+
+
+def expand_slices(cases: Sequence[Mapping[str, Any]], slices_key: str = "body_slices") -> list[dict[str, Any]]:
+    """One item for each slice that holds body, so that an epoch visits each of these once.
+
+    Args:
+        cases: patients of a data list, each with the indices of its slices under ``slices_key``.
+        slices_key: name of that list.
+
+    Returns:
+        the patients' items, without the list, with the index under "slice_index".
+
+    Raises:
+        ValueError: a patient without the list, or no slice at all.
+    """
+    items: list[dict[str, Any]] = []
+    for case in cases:
+        if slices_key not in case:
+            raise ValueError(
+                f"case '{case.get('case_id', '?')}' of the data list has no '{slices_key}': prepare the data again with "
+                "tools/prepare_data.py."
+            )
+        shared = {k: v for k, v in case.items() if k != slices_key}
+        items += [{**shared, SLICE: int(index)} for index in case[slices_key]]
+    if not items:
+        raise ValueError(f"no slice holds body in {len(cases)} cases: the prepared data are empty or not CT.")
+    return items

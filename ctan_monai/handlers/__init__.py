@@ -1,0 +1,20 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weights
+from .epoch_seed import EpochSeed
+from .log import EpochLog
+from .progress import Progress
+from .task_losses import TaskLossMeans
+from .training_checkpoint import EarlyStop, TrainingCheckpoint
+
+__all__ = [
+    "DynamicWeightAverage",
+    "EarlyStop",
+    "EpochLog",
+    "EpochSeed",
+    "EqualWeights",
+    "Progress",
+    "TaskLossMeans",
+    "TrainingCheckpoint",
+    "dwa_weights",
+]

@@ -1,0 +1,107 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+
+from ctan_monai.metrics import RadiotherapyReference, radiotherapy_metrics, summarise
+from ctan_monai.reports import RadiotherapyReport, provenance
+from ctan_monai.transforms import body_mask
+
+
+def load_reference(case: Mapping[str, Any], labels: Mapping[str, int]) -> tuple[np.ndarray, RadiotherapyReference]:
+    """The CT (HU) of a prepared case, and all that a prediction for it is measured against.
+
+    Args:
+        case: item of a data list, see :py:func:`ctan_monai.data.read_datalist`.
+        labels: organ to label value.
+    """
+
+    def array(path: str) -> np.ndarray:
+        return np.asanyarray(nib.load(path).dataobj)  # type: ignore[attr-defined]
+
+    ct = array(case["image"])
+    present = [bool(p) for p in case.get("segmentation_present", [1] * len(labels))]
+    mask = case.get("possible_dose_mask")
+    return ct, RadiotherapyReference(
+        spacing=case["spacing"],
+        dose=array(case["dose"]) if "dose" in case else None,
+        segmentation=array(case["segmentation"]) if "segmentation" in case else None,
+        labels={organ: value for organ, value in labels.items() if present[value - 1]},
+        body=body_mask(ct),
+        possible_dose_mask=array(mask) > 0 if mask else None,
+        structures={name: array(path) > 0 for name, path in case.get("structures", {}).items()},
+    )
+
+
+class RadiotherapyEvaluation:
+    """Measures an evaluator's predictions patient by patient, and writes json, csv and the HTML report.
+
+    It reads "pred_segmentation" (one-hot) and "pred_dose" (Gy) of the post-processed output, on the patient's own grid.
+
+    Args:
+        cases: the evaluated section of the data list.
+        output_dir: where the files are written.
+        title: name of the data set, for the report.
+        labels: organ to label value.
+        training_dir: folder of the training's logs, for its curves.
+        baselines: result files of trivial baselines, for comparison.
+        seed: the run's seed, for the record.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[Mapping[str, Any]],
+        output_dir: str | Path,
+        title: str,
+        labels: Mapping[str, int],
+        training_dir: str | Path | None = None,
+        baselines: Sequence[str | Path] = (),
+        seed: int | None = None,
+    ) -> None:
+        self.cases = {str(case["case_id"]): case for case in cases}
+        self.labels = dict(labels)
+        self.rows: list[dict[str, Any]] = []
+        self.report = RadiotherapyReport(
+            output_dir=output_dir,
+            title=title,
+            label_names={value: organ for organ, value in labels.items()},
+            provenance=provenance(seed=seed),
+            baselines=[Path(b) for b in baselines],
+        )
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to an evaluator."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.iteration_completed)
+        engine.add_event_handler(Events.COMPLETED, self.completed)
+
+    def iteration_completed(self, engine: Engine) -> None:
+        """Measure the patients of this batch."""
+        for item, output in zip(engine.state.batch, engine.state.output, strict=True):
+            case = self.cases[str(item["case_id"])]
+            ct, reference = load_reference(case, self.labels)
+            prediction = _prediction(output)
+            row = radiotherapy_metrics(reference, prediction)
+            self.rows.append(row)
+            self.report.add_case(str(item["case_id"]), row, ct, reference, prediction)
+
+    def completed(self, engine: Engine) -> None:
+        """Write the results."""
+        self.report.write(summarise(self.rows))
+
+
+def _prediction(output: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """Arrays (X, Y, Z) of the tasks that the network has."""
+    arrays = {}
+    if "pred_segmentation" in output:
+        arrays["segmentation"] = output["pred_segmentation"].argmax(0).to(torch.uint8).cpu().numpy()
+    if "pred_dose" in output:
+        arrays["dose"] = output["pred_dose"][0].float().cpu().numpy()
+    return arrays

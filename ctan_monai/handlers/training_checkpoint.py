@@ -1,0 +1,144 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+
+from ctan_monai.bundle.files import write_atomic
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingCheckpoint:
+    """Saves all that a run needs to go on, and the best network, after each epoch; loads it to resume.
+
+    MONAI's CheckpointSaver does not write atomically, and forgets the best score when a run is resumed: the next epoch
+    then replaces the best model, however bad. Two files in ``directory``: "checkpoint.pt" (everything) and "model.pt"
+    (the best network's weights alone, which evaluation and inference read).
+
+    Args:
+        directory: where the files are.
+        objects: name to object with ``state_dict``; "network" is the one whose weights are the model.
+        evaluator: validation engine; the network is best where its key metric is highest. Its handler must come first.
+        resume: True goes on from checkpoint.pt, if there is one.
+
+    Raises:
+        FileExistsError: on start, a run is there already and ``resume`` is False: nothing is overwritten.
+    """
+
+    def __init__(
+        self, directory: str | Path, objects: Mapping[str, Any], evaluator: Engine | None = None, resume: bool = False
+    ) -> None:
+        if "network" not in objects:
+            raise ValueError(f"objects must have a 'network', got {sorted(objects)}.")
+        self.directory = Path(directory)
+        self.objects = dict(objects)
+        self.evaluator = evaluator
+        self.resume = resume
+        self.best_score = -math.inf
+        self.best_epoch = 0
+
+    @property
+    def path(self) -> Path:
+        """The file to resume from."""
+        return self.directory / "checkpoint.pt"
+
+    @property
+    def model_path(self) -> Path:
+        """The best network's weights."""
+        return self.directory / "model.pt"
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer after validation, the learning-rate schedule and the weighting."""
+        engine.add_event_handler(Events.STARTED, self.started)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.completed)
+
+    def started(self, engine: Engine) -> None:
+        """Load the last checkpoint, or refuse to overwrite it."""
+        if not self.path.is_file():
+            return
+        if not self.resume:
+            raise FileExistsError(
+                f"'{self.path}' holds a run already: give --resume true to go on with it, or another --output_dir."
+            )
+        state = torch.load(self.path, map_location="cpu", weights_only=True)
+        missing = set(self.objects) ^ set(state["objects"])
+        if missing:
+            raise ValueError(f"'{self.path}' was written by a run with other parts ({sorted(missing)}): use its config.")
+        for name, item in self.objects.items():
+            try:
+                _unwrap(item).load_state_dict(state["objects"][name])
+            except (RuntimeError, ValueError, KeyError) as error:
+                raise ValueError(
+                    f"'{self.path}' does not fit this config ({name}): resume with the method, network and weighting of "
+                    f"that run, or choose another --output_dir. {str(error).splitlines()[0]}"
+                ) from error
+        self.best_score, self.best_epoch = state["best_score"], state["best_epoch"]
+        engine.state.epoch, engine.state.iteration = state["epoch"], state["iteration"]
+        logger.info("resumed from %s at the end of epoch %d", self.path, state["epoch"])
+
+    def completed(self, engine: Engine) -> None:
+        """Write the files of this epoch."""
+        better = self._is_best(engine)
+        if idist.get_rank() != 0:
+            return
+        state = {
+            "epoch": engine.state.epoch,
+            "iteration": engine.state.iteration,
+            "best_score": self.best_score,
+            "best_epoch": self.best_epoch,
+            "objects": {name: _unwrap(item).state_dict() for name, item in self.objects.items()},
+        }
+        if better:
+            write_atomic(self.model_path, lambda stream: torch.save(state["objects"]["network"], stream))
+        write_atomic(self.path, lambda stream: torch.save(state, stream))
+
+    def _is_best(self, engine: Engine) -> bool:
+        """Whether to keep this epoch's network; without validation, the last is the best."""
+        if self.evaluator is None:
+            self.best_epoch = engine.state.epoch
+            return True
+        if self.evaluator.state.epoch != engine.state.epoch:
+            return False
+        score = float(self.evaluator.state.metrics[self.evaluator.state.key_metric_name])
+        if not score > self.best_score:
+            return False
+        self.best_score, self.best_epoch = score, engine.state.epoch
+        logger.info("best score so far: %.4f in epoch %d", score, engine.state.epoch)
+        return True
+
+
+class EarlyStop:
+    """Ends a training whose score has not improved for some epochs; off at 0.
+
+    Args:
+        checkpoint: which knows the best epoch, also over a resume.
+        patience: epochs without a better score.
+    """
+
+    def __init__(self, checkpoint: TrainingCheckpoint, patience: int = 0) -> None:
+        self.checkpoint = checkpoint
+        self.patience = patience
+
+    def attach(self, engine: Engine) -> None:
+        """Attach after the checkpoint."""
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Stop if it is time."""
+        if 0 < self.patience <= engine.state.epoch - self.checkpoint.best_epoch:
+            logger.info("no better score since epoch %d: stopped", self.checkpoint.best_epoch)
+            engine.terminate()
+
+
+def _unwrap(item: Any) -> Any:
+    """The network inside DistributedDataParallel, so that a checkpoint does not depend on how many ranks wrote it."""
+    return item.module if isinstance(item, torch.nn.parallel.DistributedDataParallel) else item

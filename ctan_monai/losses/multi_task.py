@@ -1,0 +1,75 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+import torch
+from torch import nn
+
+
+class LossOutput(TypedDict):
+    """What :py:class:`MultiTaskLoss` returns."""
+
+    loss: torch.Tensor  # scalar, weighted sum, with gradient
+    task_losses: dict[str, torch.Tensor]  # scalars, not weighted, detached
+    task_counts: dict[str, torch.Tensor]  # scalars, samples that have the task's label
+
+
+class MultiTaskLoss(nn.Module):
+    """Weighted sum of named task losses; samples without a task's label do not count in it.
+
+    The sum is L = sum_k lambda_k L_k. The weights lambda_k are a buffer, 1 at first, for a weighting handler such as
+    :py:class:`ctan_monai.handlers.DynamicWeightAverage` to set.
+
+    Args:
+        losses: task name to its loss, called as ``loss(output, target, present)``.
+        tasks: names of the tasks to use, in this order; None: all of ``losses``.
+
+    Raises:
+        ValueError: a task without a loss, or no task.
+    """
+
+    weights: torch.Tensor
+
+    def __init__(self, losses: Mapping[str, nn.Module], tasks: Sequence[str] | None = None) -> None:
+        super().__init__()
+        names = list(losses) if tasks is None else list(tasks)
+        missing = [t for t in names if t not in losses]
+        if missing or not names:
+            raise ValueError(f"no loss for the tasks {missing or names}: losses are given for {sorted(losses)}.")
+        self.losses = nn.ModuleDict({t: losses[t] for t in names})
+        self.register_buffer("weights", torch.ones(len(names)))
+
+    @property
+    def tasks(self) -> list[str]:
+        """Task names in the order of the weights."""
+        return list(self.losses)
+
+    def forward(self, outputs: Mapping[str, torch.Tensor], targets: Mapping[str, torch.Tensor]) -> LossOutput:
+        """
+        Args:
+            outputs: task name to the network's output (B, ...).
+            targets: task name to label (B, ...), and optionally "<task>_present" (B,) or (B, L), zero where a sample
+                lacks that label. A task that is missing altogether gives a zero that is attached to the graph, so that
+                the backward pass (and DDP) finds every parameter.
+        """
+        total: torch.Tensor | None = None
+        task_losses, task_counts = {}, {}
+        for weight, (task, loss) in zip(self.weights.unbind(), self.losses.items(), strict=True):
+            if task not in outputs:
+                raise ValueError(f"the network has no output for task '{task}': it has {sorted(outputs)}.")
+            output = outputs[task]
+            target, present = targets.get(task), targets.get(f"{task}_present")
+            if target is None:
+                value, count = output.sum() * 0.0, output.new_zeros(())
+            elif present is None:
+                value, count = loss(output, target), output.new_tensor(float(output.shape[0]))
+            else:
+                count = (present.reshape(present.shape[0], -1) != 0).any(dim=1).sum().to(output.dtype)
+                value = loss(output, target, present)
+            task_losses[task], task_counts[task] = value.detach(), count
+            total = weight * value if total is None else total + weight * value
+        assert total is not None
+        return {"loss": total, "task_losses": task_losses, "task_counts": task_counts}

@@ -1,0 +1,35 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from .dose_error import VOXEL_SETS, dose_mae, dose_mae_sets
+from .dvh import dvh
+from .mean_score import mean_score
+from .openkbp import DVH_METRICS, dose_score, dvh_metrics, dvh_score
+from .patient import RadiotherapyReference, radiotherapy_metrics, summarise
+from .relative_performance import mean_relative_performance, rank, relative_performance
+from .segmentation import organ_dice, organ_hd95, segmentation_metrics
+from .validation import DoseMAE, DoseMAEHandler, DoseScore, DoseScoreHandler
+
+__all__ = [
+    "DVH_METRICS",
+    "VOXEL_SETS",
+    "DoseMAE",
+    "DoseMAEHandler",
+    "DoseScore",
+    "DoseScoreHandler",
+    "RadiotherapyReference",
+    "dose_mae",
+    "dose_mae_sets",
+    "dose_score",
+    "dvh",
+    "dvh_metrics",
+    "dvh_score",
+    "mean_relative_performance",
+    "mean_score",
+    "organ_dice",
+    "organ_hd95",
+    "radiotherapy_metrics",
+    "rank",
+    "relative_performance",
+    "segmentation_metrics",
+    "summarise",
+]

@@ -1,0 +1,26 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""STL, HPS, MTAN and CTAN, and the layers they are made of."""
+
+from ctan_monai.networks.attention import CTAE
+from ctan_monai.networks.bottleneck import CTAB, cross_task_attention
+from ctan_monai.networks.ctan import CTAN
+from ctan_monai.networks.decoders import ImageDecoder, PixelDecoder
+from ctan_monai.networks.hps import HPS
+from ctan_monai.networks.mtan import MTAN
+from ctan_monai.networks.stl import STL
+from ctan_monai.networks.trunk import Trunk
+
+__all__ = [
+    "CTAB",
+    "CTAE",
+    "CTAN",
+    "HPS",
+    "MTAN",
+    "STL",
+    "ImageDecoder",
+    "PixelDecoder",
+    "Trunk",
+    "cross_task_attention",
+]

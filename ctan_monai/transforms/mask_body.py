@@ -1,0 +1,44 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Air outside the patient."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+
+from ctan_monai.transforms.body import body_mask
+
+__all__ = ["MaskBodyd"]
+
+
+class MaskBodyd(MapTransform):
+    """Sets what lies outside the body to air, as in the training CTs, and keeps the body's mask.
+
+    Args:
+        keys: the CT, a MetaTensor (1, x, y, z) in HU with axial slices ``[..., z]``.
+        body_key: receives the mask, uint8, with the CT's meta data and transform trace.
+        outside: HU given to voxels outside the body.
+    """
+
+    def __init__(self, keys: KeysCollection, body_key: str = "body", outside: float = -1024.0) -> None:
+        super().__init__(keys)
+        if len(self.keys) != 1:
+            raise ValueError(f"MaskBodyd takes one key, the CT; got {self.keys}.")
+        self.body_key = body_key
+        self.outside = outside
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Mask the CT and add its body mask; without a body, all becomes air."""
+        d = dict(data)
+        for key in self.key_iterator(d):
+            image = d[key]
+            body = torch.from_numpy(body_mask(image[0].as_tensor().cpu().numpy())).to(image.device)[None]
+            d[key] = torch.where(body, image, self.outside)
+            d[self.body_key] = MetaTensor(body.to(torch.uint8)).copy_meta_from(image)
+        return d
