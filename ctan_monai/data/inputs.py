@@ -34,7 +34,9 @@ def find_inputs(path: Path | str) -> list[dict[str, str]]:
     """
     root = Path(path)
     if not root.exists():
-        raise InputError(f"{root}: no such file or folder. Give a NIfTI file, a DICOM CT series folder, or a folder of these.")
+        raise InputError(
+            f"{root}: no such file or folder. Give a NIfTI file, a DICOM CT series folder, or a folder of these."
+        )
     if root.is_file():
         if not is_nifti(root):
             raise InputError(
@@ -75,7 +77,7 @@ def _search(root: Path) -> tuple[list[Path], list[str]]:
     if not volumes:
         found = f" There are DICOM files, but no CT: {'; '.join(without_ct)}." if without_ct else ""
         raise InputError(
-            f"{root}: no CT volume was found.{found} Expected NIfTI files (.nii, .nii.gz) or folders with a DICOM CT series."
+            f"{root}: no CT volume was found.{found} Expected NIfTI files or folders with a DICOM CT series."
         )
     for line in without_ct:
         logger.info("Left out, as it is no CT: %s", line)

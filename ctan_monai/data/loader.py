@@ -53,11 +53,15 @@ class EpochDataLoader(DataLoader):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration over the loader is."""
-        rank = 0
+        self.epoch = epoch
         if isinstance(self.sampler, DistributedSampler):
             self.sampler.set_epoch(epoch)
-            rank = self.sampler.rank
-        mixed = (self.seed * 1_000_003 + epoch) * 1_009 + rank
-        self.generator.manual_seed(mixed)
+
+    def __iter__(self) -> Any:
+        """Seed, then iterate: the iterator of the epoch before may still have drawn from the generator."""
+        rank = self.sampler.rank if isinstance(self.sampler, DistributedSampler) else 0
+        seed = (self.seed * 1_000_003 + self.epoch) * 1_009 + rank
+        self.generator.manual_seed(seed)
         if self.num_workers == 0:
-            set_rnd(self.dataset, mixed % 2**32)
+            set_rnd(self.dataset, seed % 2**32)
+        return super().__iter__()

@@ -45,11 +45,13 @@ def check_nifti(path: Path | str) -> None:
         raise _damaged(path, f"its content is {type(image).__name__}")
     shape, dtype = image.shape, image.get_data_dtype()
     if dtype.fields is not None or dtype.kind == "c":
-        raise InputError(f"{path}: its voxels have several channels ({dtype}); expected one HU value. Give the CT itself.")
+        raise InputError(
+            f"{path}: its voxels have several channels ({dtype}); expected one HU value. Give the CT itself."
+        )
     volume = shape[:3] if all(n == 1 for n in shape[3:]) else shape
     if len(volume) != 3 or min(volume) < 2:
         raise InputError(
-            f"{path}: its shape is {shape}; expected one 3-D volume. Save one time point or channel as a file of its own."
+            f"{path}: its shape is {shape}; expected one 3-D volume. Save one time point or channel alone."
         )
     if int(image.header["sform_code"]) == 0 and int(image.header["qform_code"]) == 0:
         raise InputError(

@@ -16,7 +16,7 @@ import numpy as np
 
 from ctan_monai.data.errors import DataError
 from ctan_monai.data.files import write_bytes_atomic
-from ctan_monai.data.sparse_csv import read_sparse_csv, write_sparse_csv
+from ctan_monai.data.sparse_csv import read_sparse_csv, read_sparse_mask, write_sparse_csv
 
 __all__ = [
     "HU_OFFSET",
@@ -160,9 +160,8 @@ def lps_affine(spacing: tuple[float, float, float], shape: tuple[int, int, int] 
 
 
 def _read_mask(path: Path) -> np.ndarray:
-    indices, _ = read_sparse_csv(path, int(np.prod(SHAPE)), values=False)
     mask = np.zeros(SHAPE, bool)
-    mask.reshape(-1)[indices] = True
+    mask.reshape(-1)[read_sparse_mask(path, mask.size)] = True
     return mask
 
 

@@ -21,7 +21,7 @@ from ctan_monai.transforms.body import body_mask
 __all__ = ["RECORD_NAME", "prepare_case"]
 
 RECORD_NAME = "case.json"  # in each prepared patient's folder: its datalist entry and what it was made from
-_FORMAT = 1  # of the prepared data; a patient of another format is prepared again
+_FORMAT = 2  # of the prepared data; a patient of another format is prepared again
 _CSV_RANGE = (0, 4095)  # of HU + 1024
 
 
@@ -49,16 +49,18 @@ def prepare_case(source: Path, output: Path) -> dict[str, Any]:
     done = _read_record(output, checksums)
     if done is not None:
         return {**done, "reused": True}
-    temporary = output.parent / f".{output.name}.tmp"
+    temporary, previous = (output.parent / f".{output.name}.{kind}" for kind in ("tmp", "old"))
     shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(previous, ignore_errors=True)
     try:
         record = {"format": _FORMAT, "source_sha256": checksums, **_write_case(source, temporary, output)}
         write_json_atomic(temporary / RECORD_NAME, record)
-        if output.exists():
-            shutil.rmtree(output)
+        if output.exists():  # a folder cannot be replaced in one step while it holds files
+            os.replace(output, previous)
         os.replace(temporary, output)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(previous, ignore_errors=True)
     return {**record, "reused": False}
 
 
@@ -85,7 +87,9 @@ def _write_case(source: Path, folder: Path, final: Path) -> dict[str, Any]:
     feasible = to_lps(patient.possible_dose_mask)
     body = body_mask(ct)
     if not body.any():
-        raise DataError(f"{source / 'ct.csv'}: no voxel above -300 HU, so no body. Copy the file from the release again.")
+        raise DataError(
+            f"{source / 'ct.csv'}: no voxel above -300 HU, so no body. Copy the file from the release again."
+        )
     if not feasible.any():
         raise DataError(f"{source / 'possible_dose_mask.csv'}: holds no voxel. Copy the file from the release again.")
 
@@ -123,7 +127,8 @@ def _write_case(source: Path, folder: Path, final: Path) -> dict[str, Any]:
         },
         "body_volume_cc": int(body.sum()) * voxel_cc,
         "max_dose_gy": float(dose.max()),
-        "mean_dose_gy": float(dose[feasible].mean(dtype=np.float64)),
+        "mean_body_dose_gy": float(dose[body].mean(dtype=np.float64)),
+        "mean_mask_dose_gy": float(dose[feasible].mean(dtype=np.float64)),
     }
     sizes = {name: (folder / name).stat().st_size for name in names.values()}
     return {"entry": entry, "figures": figures, "notes": notes, "sizes": sizes}

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import logging
 import os
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,13 @@ from tqdm import tqdm
 
 from ctan_monai.data.errors import DataError
 from ctan_monai.data.files import check_output_folder, write_json_atomic
-from ctan_monai.data.openkbp import REQUIRED_FILES, SEGMENTATION_ORGANS, SPLIT_FOLDERS
+from ctan_monai.data.openkbp import SEGMENTATION_ORGANS, SPLIT_FOLDERS
 from ctan_monai.data.openkbp_case import prepare_case
+from ctan_monai.data.openkbp_release import find_patients, find_release, missing_files
 from ctan_monai.data.openkbp_statistics import case_statistics
 from ctan_monai.data.prepared import DATALIST_NAME
 
-__all__ = ["add_arguments", "find_release", "prepare_openkbp", "run"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["add_arguments", "prepare_openkbp", "run"]
 
 _BYTES_PER_CASE = 16_000_000  # 4 MB CT + 8 MB dose + 2 MB labels + compressed masks
 _DESCRIPTION = "Head-and-neck planning CT, four organs at risk (labels 1-4) and the delivered dose (Gy)."
@@ -46,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Runs the command line of this data set and prints what was prepared and what was skipped."""
     datalist = prepare_openkbp(arguments.source, arguments.output, arguments.workers, arguments.strict)
+    # The summary comes last, so that it is still in view when a long run has ended.
     skipped = datalist["provenance"]["skipped"]
     counts = ", ".join(f"{len(datalist[section])} {section}" for section in SPLIT_FOLDERS)
     print(f"Prepared {counts} patients in {arguments.output / DATALIST_NAME}; skipped {len(skipped)}.")
@@ -71,8 +71,8 @@ def prepare_openkbp(source: Path | str, output: Path | str, workers: int = 1, st
         DataError: nothing to prepare, output not writable or too small, or (``strict``) an unusable patient.
     """
     release, output = find_release(source), Path(output)
-    cases = _find_cases(release)
-    skipped = [(section, folder, reason) for section, folder in cases if (reason := _cheap_check(folder))]
+    cases = find_patients(release)
+    skipped = [(section, folder, reason) for section, folder in cases if (reason := missing_files(folder))]
     unusable = {folder for _, folder, _ in skipped}
     jobs = [(section, folder) for section, folder in cases if folder not in unusable]
     if not jobs or (strict and skipped):
@@ -99,57 +99,25 @@ def prepare_openkbp(source: Path | str, output: Path | str, workers: int = 1, st
     return datalist
 
 
-def find_release(source: Path | str) -> Path:
-    """The folder with ``train-pats``, ``validation-pats`` and ``test-pats``: ``source`` or its ``provided-data``.
-
-    Raises:
-        DataError: there is no such folder.
-    """
-    source = Path(source)
-    for folder in (source, source / "provided-data", source / "open-kbp" / "provided-data"):
-        if any((folder / name).is_dir() for name in SPLIT_FOLDERS.values()):
-            return folder
-    found = ", ".join(sorted(p.name for p in source.iterdir())[:8]) or "nothing" if source.is_dir() else "no such folder"
-    raise DataError(
-        f"{source}: not the OpenKBP release (found: {found}). Expected provided-data with the folders "
-        f"{', '.join(SPLIT_FOLDERS.values())} in it; get it from github.com/ababier/open-kbp."
-    )
-
-
-def _find_cases(release: Path) -> list[tuple[str, Path]]:
-    cases = []
-    for section, name in SPLIT_FOLDERS.items():
-        folders = [folder for folder in (release / name).glob("pt_*") if folder.is_dir()]
-        cases += [(section, folder) for folder in sorted(folders, key=_patient_number)]
-    if not cases:
-        raise DataError(f"{release}: no patient folder pt_N in {', '.join(SPLIT_FOLDERS.values())}.")
-    return cases
-
-
-def _patient_number(folder: Path) -> tuple[int, str]:
-    number = folder.name.removeprefix("pt_")
-    return (int(number) if number.isdecimal() else 10**9, folder.name)
-
-
-def _cheap_check(folder: Path) -> str | None:
-    missing = [n for n in REQUIRED_FILES if not (folder / n).is_file() or not (folder / n).stat().st_size]
-    return f"lacks {', '.join(missing)} (missing or empty)" if missing else None
-
-
 def _list_reasons(skipped: list[tuple[str, Path, str]]) -> str:
-    shown = "; ".join(f"{section}/{folder.name}: {reason}" for section, folder, reason in skipped[:5])
-    more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
-    return f"{len(skipped)} patients cannot be used ({shown}{more}). Copy them from the release again."
+    shown = "".join(f"\n  {reason}" for _, _, reason in skipped[:5])
+    more = f"\n  and {len(skipped) - 5} more" if len(skipped) > 5 else ""
+    return f"{len(skipped)} patients cannot be used:{shown}{more}"
 
 
-def _prepare_all(jobs: list[tuple[str, Path]], output: Path, workers: int):
+def _prepare_all(
+    jobs: list[tuple[str, Path]], output: Path, workers: int
+) -> Iterator[tuple[str, Path, dict[str, Any] | str]]:
     """Yields ``(section, folder, record or reason to skip)`` as patients get done."""
     if workers <= 1:
         for section, folder in jobs:
             yield section, folder, _try_case(folder, output / section / folder.name)
         return
     with ProcessPoolExecutor(min(workers, os.cpu_count() or 1)) as pool:
-        futures = {pool.submit(_try_case, folder, output / section / folder.name): (section, folder) for section, folder in jobs}
+        futures = {
+            pool.submit(_try_case, folder, output / section / folder.name): (section, folder)
+            for section, folder in jobs
+        }
         try:
             for future in as_completed(futures):
                 yield *futures[future], future.result()
@@ -195,5 +163,5 @@ def _make_datalist(
             "notes": [f"{record['entry']['case_id']}: {note}" for record in records for note in record["notes"]],
             "source_sha256": {record["entry"]["case_id"]: record["source_sha256"] for record in records},
         },
-        "statistics": case_statistics([record for record in done["training"]]),
+        "statistics": case_statistics(done["training"]),
     }

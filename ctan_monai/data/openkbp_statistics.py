@@ -12,6 +12,8 @@ from ctan_monai.data.openkbp import SEGMENTATION_ORGANS
 
 __all__ = ["case_statistics"]
 
+_FIGURES = ("body_volume_cc", "max_dose_gy", "mean_body_dose_gy", "mean_mask_dose_gy")
+
 
 def case_statistics(records: list[dict[str, Any]]) -> dict[str, Any]:
     """Summarises prepared patients.
@@ -21,8 +23,9 @@ def case_statistics(records: list[dict[str, Any]]) -> dict[str, Any]:
 
     Returns:
         ``median_spacing`` (x, y, z) in mm; ``organ_volume_cc`` by organ (official contour, before overlaps are
-        resolved), ``body_volume_cc``, ``max_dose_gy`` and ``mean_dose_gy`` (over the possible-dose mask), each as
-        ``min``, ``max``, ``mean`` and ``count`` over the patients that have it. Empty for no patients.
+        resolved), ``body_volume_cc``, ``max_dose_gy``, ``mean_body_dose_gy`` and ``mean_mask_dose_gy`` (over the
+        possible-dose mask), each as ``min``, ``max``, ``mean`` and ``count`` over the patients that have it. Empty for
+        no patients.
     """
     if not records:
         return {}
@@ -34,7 +37,7 @@ def case_statistics(records: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "median_spacing": np.median([record["entry"]["spacing"] for record in records], axis=0).tolist(),
         "organ_volume_cc": {organ: _summary(values) for organ, values in volumes.items() if values},
-        **{key: _summary([f[key] for f in figures]) for key in ("body_volume_cc", "max_dose_gy", "mean_dose_gy")},
+        **{key: _summary([f[key] for f in figures]) for key in _FIGURES},
     }
 
 

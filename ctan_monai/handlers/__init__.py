@@ -4,6 +4,8 @@ from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weig
 from .epoch_seed import EpochSeed
 from .log import EpochLog
 from .progress import Progress
+from .radiotherapy_evaluation import RadiotherapyEvaluation, load_reference
+from .save_predictions import SavePredictions
 from .task_losses import TaskLossMeans
 from .training_checkpoint import EarlyStop, TrainingCheckpoint
 
@@ -14,7 +16,10 @@ __all__ = [
     "EpochSeed",
     "EqualWeights",
     "Progress",
+    "RadiotherapyEvaluation",
+    "SavePredictions",
     "TaskLossMeans",
     "TrainingCheckpoint",
     "dwa_weights",
+    "load_reference",
 ]

@@ -54,6 +54,7 @@ class RadiotherapyEvaluation:
         training_dir: folder of the training's logs, for its curves.
         baselines: result files of trivial baselines, for comparison.
         seed: the run's seed, for the record.
+        settings: the config's values worth stating, for the record.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class RadiotherapyEvaluation:
         training_dir: str | Path | None = None,
         baselines: Sequence[str | Path] = (),
         seed: int | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.cases = {str(case["case_id"]): case for case in cases}
         self.labels = dict(labels)
@@ -73,8 +75,9 @@ class RadiotherapyEvaluation:
             output_dir=output_dir,
             title=title,
             label_names={value: organ for organ, value in labels.items()},
-            provenance=provenance(seed=seed),
-            baselines=[Path(b) for b in baselines],
+            provenance=provenance(settings, seed, {"name": title, "patients": len(self.cases)}),
+            baselines=list(baselines),
+            training_dir=training_dir,
         )
 
     def attach(self, engine: Engine) -> None:

@@ -44,9 +44,10 @@ class _MeanOverPatients(CumulativeIterationMetric):
 
     def _compute_tensor(self, y_pred: torch.Tensor, y: torch.Tensor | None = None, **kwargs: Any) -> torch.Tensor:
         if y is None or y.shape != y_pred.shape:
+            found = "none" if y is None else tuple(y.shape)
             raise ValueError(
-                f"The predicted dose has shape {tuple(y_pred.shape)}, the reference {None if y is None else tuple(y.shape)}"
-                "; validation compares both on one grid."
+                f"The predicted dose has shape {tuple(y_pred.shape)}, the reference {found}; "
+                "validation compares both on one grid."
             )
         prediction = convert_to_tensor(y_pred.detach(), track_meta=False).float()
         reference = convert_to_tensor(y.detach(), track_meta=False).to(prediction)
@@ -56,8 +57,10 @@ class _MeanOverPatients(CumulativeIterationMetric):
         mask = kwargs.get("mask")
         if mask is not None:
             error = error[convert_to_tensor(mask, track_meta=False).to(device=error.device, dtype=torch.bool)]
+        if not error.numel():
+            return reference.new_tensor(float("nan"))
         # a prediction with NaN is the worst there is, not a patient to leave out
-        mae = torch.nan_to_num(error.mean(), nan=float("inf"), posinf=float("inf")) if error.numel() else error.sum()
+        mae = torch.nan_to_num(error.mean(), nan=float("inf"), posinf=float("inf"))
         return self._value(mae, reference)
 
     def _value(self, mae: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
@@ -99,7 +102,7 @@ class DoseScoreHandler(IgniteMetricHandler):
 
     Args:
         output_transform: gives (predicted dose, reference dose), lists of (1, *spatial) in Gy, usually
-            `monai.handlers.from_engine(['pred_dose', 'dose'])`.
+            `monai.handlers.from_engine(['pred_dose', 'label_dose'])`.
         save_details: whether to keep the values by patient in `engine.state.metric_details`.
     """
 
@@ -112,12 +115,14 @@ class DoseMAEHandler(IgniteMetricHandler):
 
     Args:
         output_transform: gives (predicted dose, reference dose), lists of (1, *spatial) in Gy, or those and a list of
-            masks, for instance `monai.handlers.from_engine(['pred_dose', 'dose', 'body'])`.
+            masks, for instance `monai.handlers.from_engine(['pred_dose', 'label_dose', 'body'])`.
         save_details: whether to keep the values by patient in `engine.state.metric_details`.
     """
 
     def __init__(self, output_transform: Callable = lambda x: x, save_details: bool = True) -> None:
         super().__init__(metric_fn=DoseMAE(), output_transform=output_transform, save_details=save_details)
+        # Ignite unrolls lists into single items, and refuses three lists; MONAI's class does not pass its argument on
+        self._skip_unrolling = True
 
     def update(self, output: Sequence[Any]) -> None:
         """Add patients.

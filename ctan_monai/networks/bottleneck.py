@@ -49,18 +49,18 @@ def cross_task_attention(
 
 def channels_first(channels: int, positions: int) -> bool:
     """Whether to multiply (E E^T) E, linear in the positions, and not E (E^T E): the product is the same."""
-    if not torch.jit.is_scripting():
-        if torch.compiler.is_compiling():  # a graph for any image size must not depend on this comparison
-            return True
-    return positions > channels
+    if torch.jit.is_scripting():
+        return positions > channels
+    else:  # a graph exported or compiled for any image size must not depend on the comparison
+        return torch.compiler.is_compiling() or positions > channels
 
 
 class CTAB(nn.Module):
     """Cross-task attention bottleneck (CTAB), all tasks.
 
-    Embeds each task's attended feature A-hat^4_t by a 1x1 convolution block to a quarter of its channels (E_t), applies
-    equation 2 in float32 with autocast off, and returns to the full width by a 1x1 convolution block. With more than two
-    tasks equation 2 is averaged over the other tasks t'; for a single task t' = t.
+    Embeds each task's attended feature A-hat^4_t by a 1x1 convolution block to a quarter of its channels (E_t),
+    applies equation 2 in float32 with autocast off, and returns to the full width by a 1x1 convolution block. With more
+    than two tasks equation 2 is averaged over the other tasks t'; for a single task t' = t.
 
     Args:
         spatial_dims: 2 or 3.

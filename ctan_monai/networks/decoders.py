@@ -65,7 +65,9 @@ class PixelDecoder(nn.Module):
         self.stem_skip = stem_channels > 0
         skips = channels[2::-1] + ([stem_channels] if self.stem_skip else [])
         widths = [channels[3], *PIXEL_WIDTHS]
-        self.blocks = nn.ModuleList(UpBlock(spatial_dims, widths[i], skip, widths[i + 1]) for i, skip in enumerate(skips))
+        self.blocks = nn.ModuleList(
+            UpBlock(spatial_dims, widths[i], skip, widths[i + 1]) for i, skip in enumerate(skips)
+        )
         kaiming_init(self)
         self.head = Float32Layer(Conv[Conv.CONV, spatial_dims](widths[len(skips)], out_channels, kernel_size=1))
 

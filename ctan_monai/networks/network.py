@@ -14,6 +14,7 @@ from torch import nn
 
 from ctan_monai.networks.decoders import ImageDecoder, PixelDecoder
 from ctan_monai.networks.trunk import Trunk
+from ctan_monai.networks.weights import load_pretrained
 
 __all__ = ["LEVELS", "MultiTaskNetwork"]
 
@@ -66,10 +67,7 @@ class MultiTaskNetwork(nn.Module):
                 for name, task in tasks.items()
             }
         )
-        if pretrained is not False:
-            from ctan_monai.networks.weights import load_pretrained
-
-            load_pretrained(self.trunk, backbone, stem, pretrained)
+        load_pretrained(self.trunk, pretrained)
 
     def check_input(self, x: torch.Tensor) -> None:
         """Raises ValueError where the input is not (B, in_channels, *spatial)."""
@@ -96,10 +94,8 @@ class MultiTaskNetwork(nn.Module):
             Each task's output, float32: (B, out_channels, *spatial) or (B, out_channels).
         """
         outputs: dict[str, torch.Tensor] = {}
-        t = 0
-        for name, decoder in self.decoders.items():
+        for t, (name, decoder) in enumerate(self.decoders.items()):
             outputs[name] = decoder(bottlenecks[t], [stage[t] for stage in skips], stem, x.shape[2:])
-            t += 1
         return outputs
 
 

@@ -31,5 +31,7 @@ class STL(HPS):
         pretrained: bool | str | Path = False,
     ) -> None:
         if len(tasks) > 1:
-            raise ValueError(f"STL takes exactly one task, found {len(tasks)} ({', '.join(tasks)}): build one STL a task.")
+            raise ValueError(
+                f"STL takes exactly one task, found {len(tasks)} ({', '.join(tasks)}): build one STL a task."
+            )
         super().__init__(spatial_dims, in_channels, tasks, backbone, stem, pretrained)

@@ -55,9 +55,7 @@ class Trunk(ResNet):
         ValueError: for an unknown backbone or stem.
     """
 
-    def __init__(
-        self, spatial_dims: int, in_channels: int, backbone: str = "resnet50", stem: str = "conv3x3"
-    ) -> None:
+    def __init__(self, spatial_dims: int, in_channels: int, backbone: str = "resnet50", stem: str = "conv3x3") -> None:
         if backbone not in BACKBONES:
             raise ValueError(f"Unknown backbone {backbone!r}: use one of {', '.join(BACKBONES)}.")
         if stem not in STEMS:
@@ -82,6 +80,9 @@ class Trunk(ResNet):
         self.layer4 = Stage(*self.layer4)
         del self.avgpool
         expansion = 4 if block == "bottleneck" else 1
+        self.spatial_dims = spatial_dims
+        self.backbone = backbone
+        self.stem_name = stem
         self.stem_channels = get_inplanes()[0]
         self.channels = [planes * expansion for planes in get_inplanes()]
 
@@ -89,7 +90,10 @@ class Trunk(ResNet):
         """The first convolution block: (B, 64, *spatial) for ``conv3x3``, (B, 64, *spatial / 2) for ``conv7x7``."""
         return self.act(self.bn1(self.conv1(x)))
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor]]:
+    # TorchScript reads the comment below too, and only accepts it at the end of its line
+    def forward(  # type: ignore[override]
+        self, x: torch.Tensor
+    ) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor]]:
         """Encodes an image.
 
         Args:

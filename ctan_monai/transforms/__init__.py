@@ -1,8 +1,30 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
+from .anti_alias import AntiAliasedSpacingd
 from .body import body_mask
+from .body_crop import CropToBodyd
 from .dose import DoseToGrayd
+from .inside_body import KeepInsideBodyd
+from .load_ct import LoadImageCTd
 from .load_slice import LoadAxialSliced
+from .mask_body import MaskBodyd
+from .plausibility import body_edges, check_plausibility
+from .report import ReportPlausibilityd
+from .save_images import SaveImagesd
 from .windows import StackWindowsd
 
-__all__ = ["DoseToGrayd", "LoadAxialSliced", "StackWindowsd", "body_mask"]
+__all__ = [
+    "AntiAliasedSpacingd",
+    "CropToBodyd",
+    "DoseToGrayd",
+    "KeepInsideBodyd",
+    "LoadAxialSliced",
+    "LoadImageCTd",
+    "MaskBodyd",
+    "ReportPlausibilityd",
+    "SaveImagesd",
+    "StackWindowsd",
+    "body_edges",
+    "body_mask",
+    "check_plausibility",
+]

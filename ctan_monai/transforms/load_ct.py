@@ -7,20 +7,23 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
 from monai.config import KeysCollection
-from monai.data import ImageReader
-from monai.transforms import LoadImaged
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+from monai.utils import ImageMetaKey
 
 from ctan_monai.data.ct_reader import CTReader
 
-__all__ = ["LoadCTd"]
+__all__ = ["LoadImageCTd"]
 
 
-class LoadCTd(LoadImaged):
-    """MONAI's ``LoadImaged`` with :py:class:`CTReader` alone.
+class LoadImageCTd(MapTransform):
+    """Loads CT volumes with :py:class:`ctan_monai.data.CTReader` alone.
 
-    A reader given to ``LoadImaged`` is tried first, and when it refuses an input the readers that do not check are
-    tried next; a reader given with the call is the only one.
+    MONAI's ``LoadImaged`` tries a given reader first, and when it refuses an input, goes on to the readers that do not
+    check. The class name starts with ``LoadImage`` because MONAI Deploy leaves such transforms out: it hands over
+    loaded images.
 
     Args:
         keys: paths: a NIfTI file or a folder with a DICOM CT series.
@@ -28,9 +31,18 @@ class LoadCTd(LoadImaged):
     """
 
     def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
-        super().__init__(keys, allow_missing_keys=allow_missing_keys)
+        super().__init__(keys, allow_missing_keys)
         self.reader = CTReader()
 
-    def __call__(self, data: Mapping[Hashable, Any], reader: ImageReader | None = None) -> dict[Hashable, Any]:
-        """Replaces each path by a MetaTensor (x, y, z) in HU, float32."""
-        return super().__call__(data, reader or self.reader)
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Replaces each path by a MetaTensor (x, y, z) in HU, float32.
+
+        Raises:
+            InputError: the input cannot be used as one CT volume.
+        """
+        d = dict(data)
+        for key in self.key_iterator(d):
+            array, meta = self.reader.get_data(self.reader.read(d[key]))
+            meta[ImageMetaKey.FILENAME_OR_OBJ] = str(d[key])
+            d[key] = MetaTensor.ensure_torch_and_prune_meta(np.asarray(array, np.float32), meta)
+        return d

@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
+from scipy import ndimage
 
 from ctan_monai.transforms.body import body_mask
 
@@ -19,6 +21,9 @@ __all__ = ["MaskBodyd"]
 
 class MaskBodyd(MapTransform):
     """Sets what lies outside the body to air, as in the training CTs, and keeps the body's mask.
+
+    The CT keeps one more voxel around each slice's body: there the skin is mixed with air, and the training CTs
+    have it too.
 
     Args:
         keys: the CT, a MetaTensor (1, x, y, z) in HU with axial slices ``[..., z]``.
@@ -38,7 +43,9 @@ class MaskBodyd(MapTransform):
         d = dict(data)
         for key in self.key_iterator(d):
             image = d[key]
-            body = torch.from_numpy(body_mask(image[0].as_tensor().cpu().numpy())).to(image.device)[None]
-            d[key] = torch.where(body, image, self.outside)
-            d[self.body_key] = MetaTensor(body.to(torch.uint8)).copy_meta_from(image)
+            body = body_mask(image[0].as_tensor().cpu().numpy())
+            kept = ndimage.binary_dilation(body, np.ones((3, 3, 1), bool))
+            d[key] = torch.where(torch.from_numpy(kept).to(image.device)[None], image, self.outside)
+            mask = torch.from_numpy(body.astype(np.uint8)).to(image.device)[None]
+            d[self.body_key] = MetaTensor(mask).copy_meta_from(image)
         return d

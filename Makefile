@@ -1,0 +1,52 @@
+# Every verb: make help
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+# MONAI prints its notices of optional packages on import; the README's commands stay readable without them.
+export PYTHONWARNINGS ?= ignore
+
+PHANTOM := data/openkbp_phantom_release
+PREPARED := data/openkbp_phantom
+SMOKE := runs/smoke
+CONFIGS := bundles/openkbp/configs
+
+.PHONY: help install quickstart test test-all lint benchmark clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+install: $(VENV)/.installed ## Make .venv and install the package with its test and DICOM extras
+
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all]'
+	touch $@
+
+quickstart: install ## Phantom data -> train CTAN (CPU, minutes) -> evaluate -> inference -> HTML report
+	$(RUN) tools/make_phantom.py openkbp --output $(PHANTOM) --patients 10 --seed 0
+	$(RUN) tools/prepare_data.py openkbp --source $(PHANTOM) --output $(PREPARED)
+	rm -rf $(SMOKE)
+	$(RUN) -m monai.bundle run training --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/smoke.json']"
+	$(RUN) -m monai.bundle run evaluating \
+	  --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/smoke.json','$(CONFIGS)/evaluate.json']"
+	$(RUN) -m monai.bundle run inferring \
+	  --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/inference_smoke.json']"
+	@echo "Report:     $(SMOKE)/evaluation/report.html"
+	@echo "Prediction: $(SMOKE)/inference"
+
+test: install ## Run the tests (minutes); those on real data are skipped, and say so, where it is absent
+	$(RUN) -m pytest -m "not slow" --durations=10
+
+test-all: install ## Run all tests, the slow ones too
+	$(RUN) -m pytest --durations=20
+
+lint: install ## Style and types
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+benchmark: install ## Speed of loading, training and inference on this machine
+	$(RUN) tools/benchmark.py --output docs/results/benchmark.json
+
+clean: ## Remove what the quickstart made (data, runs), not the environment
+	rm -rf $(PHANTOM) $(PREPARED) $(SMOKE)

@@ -1,0 +1,47 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""The error for unusable input images, and the check of an image's axes, the same for DICOM and NIfTI."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["InputError", "check_axes"]
+
+MAX_ROTATION_DEG = 10.0  # a head turned by this much occurs in training data; more is another kind of image
+MAX_SHEAR_DEG = 0.5  # rounding of positions stays below; a tilted gantry does not
+
+
+class InputError(ValueError):
+    """An input image that cannot be used: names the file, what was found, what was expected and what to do."""
+
+
+def check_axes(affine: np.ndarray, name: str) -> None:
+    """Checks that a volume's axes are perpendicular and near the patient's.
+
+    Args:
+        affine: (4, 4), voxel index to mm, RAS or LPS.
+        name: the file or folder, for the message.
+
+    Raises:
+        InputError: non-finite or singular affine; sheared axes (gantry tilt); rotated by over 10 degrees.
+    """
+    affine = np.asarray(affine, dtype=float)
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise InputError(
+            f"{name}: the affine is no valid voxel-to-mm matrix: {affine.tolist()}. "
+            "Expected finite numbers and three independent axes. Convert the image again from its source."
+        )
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    shear = np.degrees(np.arcsin(np.abs(axes.T @ axes - np.eye(3)).max().clip(0, 1)))
+    if shear > MAX_SHEAR_DEG:
+        raise InputError(
+            f"{name}: the slices are sheared by {shear:.1f} degrees (gantry tilt); expected slices stacked along their "
+            "normal. Resample the series to an untilted grid first, for example with dcm2niix, and give that file."
+        )
+    rotation = np.degrees(np.arccos(np.abs(axes).max(axis=0).min().clip(0, 1)))
+    if rotation > MAX_ROTATION_DEG:
+        raise InputError(
+            f"{name}: the image is oblique, {rotation:.1f} degrees off the patient's axes; at most "
+            f"{MAX_ROTATION_DEG:g} are accepted. Give the axial series, or resample it to the patient's axes first."
+        )

@@ -1,0 +1,148 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""One CT series of DICOM files: checked, sorted and read as HU with an RAS affine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydicom import Dataset
+from pydicom.uid import CTImageStorage, EnhancedCTImageStorage
+
+from ctan_monai.dicom.geometry import InputError
+from ctan_monai.dicom.headers import dicom_headers
+from ctan_monai.dicom.stack import stack_slices
+
+__all__ = ["CTSeries", "ct_series", "read_ct_series"]
+
+SAME_IN_ALL_SLICES = {
+    "PatientID": "patients",
+    "FrameOfReferenceUID": "frames of reference",
+    "Rows": "numbers of rows",
+    "Columns": "numbers of columns",
+    "PixelSpacing": "pixel spacings",
+}
+
+
+@dataclass(frozen=True)
+class CTSeries:
+    """A checked series.
+
+    Attributes:
+        files: the slices, sorted along their normal (row direction x column direction).
+        affine: (4, 4) index (column, row, slice) to RAS mm.
+        shape: (columns, rows, slices).
+        series_uid: SeriesInstanceUID.
+    """
+
+    files: tuple[Path, ...]
+    affine: np.ndarray
+    shape: tuple[int, int, int]
+    series_uid: str
+
+
+def ct_series(source: Path | str | Iterable[Path | str]) -> CTSeries:
+    """Checks the headers of one CT series; no pixels are read.
+
+    Files are grouped by their tags, never by their names. Localizers, structures, doses and other modalities beside
+    the series are left out.
+
+    Args:
+        source: the folder that holds the slices (not its sub-folders), or the slices' files.
+
+    Raises:
+        InputError: no CT, two series, or slices that are no one regular volume in HU.
+    """
+    if isinstance(source, (str, Path)):
+        name = str(source)
+        files = sorted(p for p in Path(source).iterdir() if p.is_file() and not p.name.startswith("."))
+    else:
+        files = sorted(Path(p) for p in source)
+        name = str(files[0].parent) if files else "no files"
+    slices = _one_series(name, dicom_headers(files))
+    first = next(iter(slices.values()))
+    for path, header in slices.items():
+        for tag in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+            if header.get(tag) is None:
+                raise InputError(
+                    f"{path}: the CT slice has no {tag}, so its place is unknown. Export the series again."
+                )
+        if header.get("RescaleSlope") is None or header.get("RescaleIntercept") is None:
+            raise InputError(
+                f"{path}: the CT slice has no RescaleSlope or RescaleIntercept, so its values cannot be turned into "
+                "HU. Export the series again from the scanner or planning system, with these tags."
+            )
+    for tag, words in SAME_IN_ALL_SLICES.items():
+        values = sorted({str(h.get(tag)) for h in slices.values()})
+        if len(values) > 1:
+            raise InputError(
+                f"{name}: the slices of series {first.SeriesInstanceUID} have different {words}: {', '.join(values)}; "
+                "expected the same in all. Put each volume's slices into a folder of its own."
+            )
+    ordered, affine = stack_slices(name, slices)
+    shape = (int(first.Columns), int(first.Rows), len(ordered))
+    return CTSeries(tuple(ordered), affine, shape, str(first.SeriesInstanceUID))
+
+
+def read_ct_series(source: Path | str | Iterable[Path | str]) -> tuple[np.ndarray, np.ndarray]:
+    """Reads one CT series.
+
+    Tags are read by pydicom, which the checks need. Pixels are read by SimpleITK (GDCM): it decodes every compressed
+    transfer syntax without plug-ins and applies each slice's own rescale. Its geometry is not used: it sorts by the
+    first slices alone and takes a missing slice with a mere warning.
+
+    Returns:
+        HU float32 of shape (columns, rows, slices), and the (4, 4) affine to RAS mm.
+
+    Raises:
+        InputError: see :py:func:`ct_series`; or pixels that cannot be decoded.
+    """
+    import SimpleITK as sitk  # here, so that NIfTI input does without it
+
+    series = ct_series(source)
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames([str(f) for f in series.files])
+    reader.SetOutputPixelType(sitk.sitkFloat32)
+    try:
+        array = sitk.GetArrayFromImage(reader.Execute())
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise InputError(
+            f"{series.files[0].parent}: the pixels of the CT series cannot be read ({reason}). "
+            "Export or copy the series again, if possible uncompressed."
+        ) from error
+    return array.transpose(2, 1, 0), series.affine
+
+
+def _one_series(name: str, headers: Mapping[Path, Dataset]) -> dict[Path, Dataset]:
+    """The slices of the only CT series among the headers."""
+    series: dict[str, dict[Path, Dataset]] = {}
+    for path, header in headers.items():
+        localizer = "LOCALIZER" in [str(v).upper() for v in (header.get("ImageType") or ())]
+        if header.Modality == "CT" and header.get("SOPClassUID") == CTImageStorage and not localizer:
+            series.setdefault(str(header.get("SeriesInstanceUID")), {})[path] = header
+    if not series:
+        if any(h.get("SOPClassUID") == EnhancedCTImageStorage for h in headers.values()):
+            raise InputError(
+                f"{name}: the CT is stored as one multi-frame file (Enhanced CT); expected one file per slice. "
+                "Export it as classic CT images, or convert it to NIfTI, for example with dcm2niix."
+            )
+        found = Counter(str(h.Modality) for h in headers.values())
+        listed = ", ".join(f"{modality} ({n} files)" for modality, n in sorted(found.items())) or "no DICOM files"
+        raise InputError(f"{name}: there are no CT slices; found {listed}. Give the folder that holds the CT slices.")
+    if len(series) > 1:
+        listed = "; ".join(
+            sorted(
+                f"'{next(iter(s.values())).get('SeriesDescription', '')}' with {len(s)} slices (UID {uid})"
+                for uid, s in series.items()
+            )
+        )
+        raise InputError(
+            f"{name}: there are {len(series)} CT series, expected one: {listed}. "
+            "Move the files of each series into a folder of its own and give the one to use."
+        )
+    return next(iter(series.values()))

@@ -1,0 +1,31 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ignite.engine import Engine, Events
+
+
+class SavePredictions:
+    """Hands each post-processed item of an evaluator to a transform that writes it.
+
+    Writing is a handler and no post-processing step, because MONAI Label and MONAI Deploy run the post-processing of an
+    inference config too, and must not write where the bundle does.
+
+    Args:
+        transform: called with the item, input and output keys together.
+    """
+
+    def __init__(self, transform: Callable[[dict[str, Any]], Any]) -> None:
+        self.transform = transform
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to an evaluator."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Write the patients of this batch."""
+        for item, output in zip(engine.state.batch, engine.state.output, strict=True):
+            self.transform({**item, **output})

@@ -1,0 +1,17 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from .baselines import read_baselines
+from .provenance import provenance
+from .radiotherapy import RadiotherapyReport
+from .tables import write_csv, write_json
+from .training import read_log, training_charts
+
+__all__ = [
+    "RadiotherapyReport",
+    "provenance",
+    "read_baselines",
+    "read_log",
+    "training_charts",
+    "write_csv",
+    "write_json",
+]

@@ -1,0 +1,32 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which patients a report shows pictures of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+__all__ = ["choose_cases"]
+
+
+def choose_cases(values: Mapping[str, float], count: int, higher_is_better: bool) -> dict[str, str]:
+    """Patients spread evenly from best to worst.
+
+    Args:
+        values: by case id.
+        count: of patients; 3 gives the best, the median and the worst.
+        higher_is_better: or lower.
+
+    Returns:
+        By case id, best first, its place: `best`, `median`, `worst`, or `4th of 14`-like for others. The first of equal
+        values wins. Fewer where there are not so many.
+    """
+    order = sorted(values, key=values.__getitem__, reverse=higher_is_better)
+    last = len(order) - 1
+    positions = np.unique(np.linspace(0, last, count).astype(int)) if order and count else []
+    places = {0: "best", last // 2: "median", last: "worst"} if last > 1 else {0: "best", last: "worst"}
+    if last == 0:
+        places = {0: "only"}
+    return {order[p]: places.get(int(p), f"number {p + 1} of {len(order)} in") for p in positions}

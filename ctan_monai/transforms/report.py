@@ -1,0 +1,98 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""The report on one patient's predictions."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.transforms import Transform
+
+from ctan_monai.transforms.plausibility import body_edges, check_plausibility
+from ctan_monai.transforms.save_images import case_id
+
+__all__ = ["ReportPlausibilityd"]
+
+logger = logging.getLogger(__name__)
+
+
+class ReportPlausibilityd(Transform):
+    """Adds a JSON-ready report that flags the implausible, and logs its warnings in one message.
+
+    Args:
+        ranges: of the training patients, a mapping or a JSON file: ``statistics`` of the prepared data's
+            ``datalist.json``, or that file itself; see :py:func:`check_plausibility`.
+        label_names: organ to label.
+        segmentation_key: label map (1, x, y, z) on the patient's grid; may be missing.
+        dose_key: dose in Gy on the same grid; may be missing.
+        body_key: bool mask on the same grid.
+        image_key: the CT, whose meta data name the file.
+        report_key: receives the report.
+
+    Raises:
+        ValueError: ``ranges`` is a file that is not there or no such JSON.
+    """
+
+    def __init__(
+        self,
+        ranges: Mapping[str, Any] | str | Path,
+        label_names: Mapping[str, int],
+        segmentation_key: str = "pred",
+        dose_key: str = "dose",
+        body_key: str = "body",
+        image_key: str = "image",
+        report_key: str = "report",
+    ) -> None:
+        super().__init__()
+        self.ranges = _read_ranges(Path(ranges)) if isinstance(ranges, (str, Path)) else dict(ranges)
+        self.label_names = dict(label_names)
+        self.segmentation_key = segmentation_key
+        self.dose_key = dose_key
+        self.body_key = body_key
+        self.image_key = image_key
+        self.report_key = report_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Add the report."""
+        d = dict(data)
+        body = d[self.body_key]
+        affine = body.affine.cpu().numpy()
+        spacing = np.linalg.norm(affine[:3, :3], axis=0)
+        arrays = [d[k][0].cpu().numpy() if k in d else None for k in (self.segmentation_key, self.dose_key)]
+        inside = body[0].cpu().numpy().astype(bool)
+        report = check_plausibility(arrays[0], arrays[1], spacing.tolist(), self.ranges, self.label_names, inside)
+        report["body"]["cut_off_at"] = edges = body_edges(inside, affine)
+        if edges:
+            report["warnings"].append(
+                f"The image cuts the body off ({', '.join(edges)}): near there the dose is less certain."
+            )
+        cut = float(d[self.image_key].meta.get("body_cut_mm", 0.0))
+        report["body"]["outside_network_field_mm"] = round(cut, 1)
+        if cut > 0:
+            report["warnings"].append(
+                f"The body is {cut:.0f} mm wider than the field that the network sees: nothing was predicted beyond it."
+            )
+        report["plausible"] = not report["warnings"]
+        name = case_id(d, self.image_key)
+        source = str(d[self.image_key].meta.get("filename_or_obj", ""))
+        grid = {"shape": list(inside.shape), "spacing_mm": np.round(spacing, 4).tolist()}
+        d[self.report_key] = {"case_id": name, "image": source, **grid, **report}
+        if report["warnings"]:
+            logger.warning("%s: %s", name, " ".join(report["warnings"]))
+        return d
+
+
+def _read_ranges(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+        return dict(content.get("statistics", content))
+    except (OSError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: no JSON file with the training ranges ({error}). Expected the 'statistics' of the prepared "
+            "data's datalist.json; copy them there."
+        ) from error

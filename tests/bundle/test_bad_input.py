@@ -1,0 +1,140 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Each mistake gives one clear error, before training starts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from monai.bundle import create_workflow
+
+from ctan_monai.bundle import load_weights, prepare_output_dir, select_tasks, write_atomic
+from ctan_monai.networks import CTAN, HPS
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CONFIGS = REPOSITORY / "bundles" / "openkbp" / "configs"
+TASKS = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level": "pixel", "out_channels": 1}}
+
+
+def start(output: Path, *files: str, **overrides: object) -> None:
+    """Build the trainer of the bundle, as a run does before its first batch."""
+    names = [str(CONFIGS / f"{f}.json") for f in ("train", "smoke", *files)]
+    workflow = create_workflow(config_file=names, workflow_type="train", logging_file=False, output_dir=str(output), **overrides)
+    _ = workflow.trainer
+
+
+def message(error: pytest.ExceptionInfo[BaseException]) -> str:
+    """The text of an error and of all its causes, which MONAI's runner prints together."""
+    texts, cause = [], error.value
+    while cause is not None:
+        texts.append(str(cause))
+        cause = cause.__cause__
+    return "\n".join(texts)
+
+
+def test_a_mistyped_override(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as error:
+        start(tmp_path, learnig_rate=0.1)
+    assert "'learnig_rate' (did you mean 'learning_rate'?)" in message(error)
+
+
+def test_a_mistyped_override_inside_a_dictionary(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as error:
+        start(tmp_path, **{"validate::secton": "test"})
+    assert "did you mean 'validate::section'" in message(error)
+
+
+@pytest.mark.parametrize("what", ["missing", "empty"])
+def test_missing_or_empty_dataset_folder(tmp_path: Path, what: str) -> None:
+    folder = tmp_path / "data"
+    if what == "empty":
+        folder.mkdir()
+    with pytest.raises(RuntimeError) as error:
+        start(tmp_path / "out", dataset_dir=str(folder))
+    assert str(folder) in message(error)
+    assert "prepare_data.py" in message(error)
+
+
+def test_empty_data_list(tmp_path: Path) -> None:
+    (tmp_path / "datalist.json").write_text(json.dumps({"training": [], "validation": [], "test": []}))
+    with pytest.raises(RuntimeError) as error:
+        start(tmp_path / "out", dataset_dir=str(tmp_path))
+    assert "section 'training' lists no case" in message(error)
+
+
+def test_a_task_that_the_labels_lack(phantom: Path, tmp_path: Path) -> None:
+    datalist = json.loads((phantom / "datalist.json").read_text())
+    copy = tmp_path / "data"
+    shutil.copytree(phantom, copy)
+    for section in ("training", "validation", "test"):
+        for case in datalist[section]:
+            del case["dose"]
+    (copy / "datalist.json").write_text(json.dumps(datalist))
+    with pytest.raises(RuntimeError) as error:
+        start(tmp_path / "out", dataset_dir=str(copy))
+    assert "no case of section 'training' has labels for the task 'dose'" in message(error)
+
+
+def test_an_unknown_backbone(phantom: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as error:
+        start(tmp_path, dataset_dir=str(phantom), backbone="resnet20")
+    assert "resnet20" in message(error)
+    assert "resnet18, resnet34, resnet50, resnet101" in message(error)
+
+
+def test_an_unknown_task(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"unknown tasks \['covid'\]: this bundle has \['dose', 'segmentation'\]"):
+        select_tasks(TASKS, ["covid"])
+
+
+def test_wrong_number_of_channels() -> None:
+    network = CTAN(2, 3, TASKS, "resnet18", "conv7x7")
+    with pytest.raises(ValueError, match="1 channels, expected 3"):
+        network(torch.zeros(2, 1, 64, 64))
+
+
+def test_a_checkpoint_of_another_method_or_task_set(tmp_path: Path) -> None:
+    network = HPS(2, 3, TASKS, "resnet18", "conv7x7")
+    torch.save(network.state_dict(), tmp_path / "model.pt")
+    with pytest.raises(ValueError, match=r"model\.pt' does not fit the network of this config \(CTAN\).*method_\*\.json"):
+        load_weights(CTAN(2, 3, TASKS, "resnet18", "conv7x7"), tmp_path / "model.pt")
+    one = {"dose": TASKS["dose"]}
+    with pytest.raises(ValueError, match="does not fit"):
+        load_weights(HPS(2, 3, one, "resnet18", "conv7x7"), tmp_path / "model.pt")
+
+
+def test_a_file_that_is_no_checkpoint(tmp_path: Path) -> None:
+    network = HPS(2, 3, TASKS, "resnet18", "conv7x7")
+    (tmp_path / "model.pt").write_text("hello")
+    with pytest.raises(ValueError, match=r"model\.pt' is not a file of PyTorch weights"):
+        load_weights(network, tmp_path / "model.pt")
+    with pytest.raises(FileNotFoundError, match="train first"):
+        load_weights(network, tmp_path / "none.pt")
+
+
+def test_an_output_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="choose another one with --output_dir"):
+        prepare_output_dir(tmp_path / "file" / "out")
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"MB free, and about 1000000000000 MB are needed"):
+        prepare_output_dir(tmp_path, needed_mb=1e12)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomic(path, "old")
+
+    def fail(stream: object) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomic(path, fail)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]

@@ -1,0 +1,142 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""The openkbp bundle as its users run it, on phantom data: every method, from both working directories."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from conftest import REPOSITORY, run_tool
+
+CONFIGS = "bundles/openkbp/configs"
+QUICK = ["--max_epochs", "1", "--num_workers", "0", "--batch_size", "16"]
+
+
+def bundle_run(run_id: str, files: list[str], *arguments: str, inside: bool = False) -> str:
+    """Run the bundle by the command line; returns its output, or fails with it."""
+    folder = "configs" if inside else CONFIGS
+    names = "[" + ",".join(f"'{folder}/{f}.json'" for f in files) + "]"
+    cwd = REPOSITORY / "bundles" / "openkbp" if inside else REPOSITORY
+    identifier = [run_id] if run_id else []
+    result = run_tool("-m", "monai.bundle", "run", *identifier, "--config_file", names, *arguments, cwd=cwd)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CTAN trained for one epoch from the repository root."""
+    output = tmp_path_factory.mktemp("ctan")
+    bundle_run(
+        "training", ["train", "smoke"], "--dataset_dir", str(phantom), "--output_dir", str(output), *QUICK
+    )
+    return output
+
+
+def test_training_writes_its_model_checkpoint_and_logs(trained: Path) -> None:
+    assert {"model.pt", "checkpoint.pt", "training_log.csv", "validation_log.csv"} <= {p.name for p in trained.iterdir()}
+    assert any((trained / "tensorboard").iterdir())
+    (row,) = csv.DictReader((trained / "training_log.csv").open())
+    assert float(row["segmentation_loss"]) > 0
+    assert float(row["dose_loss"]) > 0
+    assert float(row["segmentation_weight"]) == 1.0
+    (row,) = csv.DictReader((trained / "validation_log.csv").open())
+    assert float(row["score"]) == pytest.approx((float(row["segmentation"]) + float(row["dose"])) / 2)
+
+
+def test_evaluation_writes_json_csv_and_a_report(trained: Path, phantom: Path) -> None:
+    paths = ["--dataset_dir", str(phantom), "--output_dir", str(trained)]
+    bundle_run("evaluating", ["train", "evaluate", "smoke"], *paths, "--num_workers", "0")
+    evaluation = json.loads((trained / "evaluation" / "evaluation.json").read_text())
+    assert evaluation["summary"]["patients"] == 1
+    assert evaluation["summary"]["dose_score"] > 0
+    assert (trained / "evaluation" / "per_patient.csv").is_file()
+    page = (trained / "evaluation" / "report.html").read_text()
+    assert "data:image/png;base64," in page
+    assert not re.search(r"(src|href)=.https?://", page)
+    settings = evaluation["provenance"]["config"]
+    assert (settings["method"], settings["backbone"], settings["section"]) == ("CTAN", "resnet18", "test")
+
+
+def test_inference_returns_the_patients_grid(trained: Path, phantom: Path, tmp_path: Path) -> None:
+    ct = next((phantom / "test").iterdir()) / "ct.nii"
+    bundle_run(
+        "inferring", ["inference"],
+        "--dataset_dir", str(ct), "--output_dir", str(tmp_path), "--checkpoint", str(trained / "model.pt"),
+        "--backbone", "resnet18", "--stem", "conv7x7",
+    )  # fmt: skip
+    image, labels, dose = nib.load(ct), nib.load(tmp_path / "ct_segmentation.nii.gz"), nib.load(tmp_path / "ct_dose.nii.gz")
+    for result in (labels, dose):
+        assert result.shape == image.shape
+        np.testing.assert_allclose(result.affine, image.affine, atol=1e-4)
+    assert labels.get_data_dtype() == np.uint8
+    assert set(np.unique(labels.dataobj)) <= {0, 1, 2, 3, 4}
+    assert dose.get_fdata().min() >= 0
+    report = json.loads((tmp_path / "ct_report.json").read_text())
+    assert report["plausible"] is False, "one epoch gives nothing plausible"
+    assert report["warnings"]
+
+
+@pytest.mark.parametrize("method", ["stl_segmentation", "stl_dose", "hps", "mtan"])
+def test_other_methods_from_inside_the_bundle_by_the_default_run_id(method: str, phantom: Path, tmp_path: Path) -> None:
+    paths = ["--dataset_dir", str(phantom), "--output_dir", str(tmp_path)]
+    bundle_run("", ["train", f"method_{method}", "weighting_equal", "smoke"], *paths, *QUICK, inside=True)
+    (row,) = csv.DictReader((tmp_path / "validation_log.csv").open())
+    tasks = {"stl_segmentation": {"segmentation"}, "stl_dose": {"dose"}}.get(method, {"segmentation", "dose"})
+    assert set(row) == {"epoch", "score", "seconds", *tasks}
+    state = torch.load(tmp_path / "model.pt", weights_only=True)
+    assert {k.split(".")[1] for k in state if k.startswith("decoders.")} == tasks
+    bundle_run("", ["train", "smoke", f"method_{method}", "evaluate"], *paths, "--num_workers", "0", inside=True)
+    summary = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())["summary"]
+    assert (summary["dose_score"] is None) == ("dose" not in tasks)
+    assert ("dice" in summary["metrics"]) == ("segmentation" in tasks)
+
+
+def test_two_processes_train_with_equal_weights(phantom: Path, tmp_path: Path) -> None:
+    """torchrun on CPU (gloo): three epochs, so that DWA moves; both ranks print their weights."""
+    names = "[" + ",".join(f"'{CONFIGS}/{f}.json'" for f in ("train", "smoke", "multi_gpu_train")) + "]"
+    result = run_tool(
+        "-m", "torch.distributed.run", "--standalone", "--nnodes=1", "--nproc_per_node=2",
+        "-m", "monai.bundle", "run", "training", "--config_file", names,
+        "--dataset_dir", str(phantom), "--output_dir", str(tmp_path), "--max_epochs", "3",
+        "--num_workers", "0", "--batch_size", "16", "--finalize",
+        "['$print(f\"weights {@loss_function.weights.tolist()}\")','$ctan_monai.bundle.stop_distributed()']",
+        OMP_NUM_THREADS="1",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    weights = re.findall(r"weights \[([^\]]+)\]", result.stdout)
+    assert len(weights) == 2
+    assert weights[0] == weights[1]
+    first = [float(w) for w in weights[0].split(",")]
+    assert sum(first) == pytest.approx(2.0, abs=1e-5)
+    assert first[0] != 1.0
+    rows = list(csv.DictReader((tmp_path / "training_log.csv").open()))
+    assert [r["epoch"] for r in rows] == ["1", "2", "3"]
+
+
+def test_exported_torchscript_equals_eager(trained: Path, tmp_path: Path) -> None:
+    result = run_tool(
+        "-m", "monai.bundle", "ckpt_export", "network_def", "--filepath", str(tmp_path / "model.ts"),
+        "--ckpt_file", str(trained / "model.pt"), "--meta_file", f"{CONFIGS}/metadata.json",
+        "--config_file", f"{CONFIGS}/inference.json", "--backbone", "resnet18", "--stem", "conv7x7",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+    from ctan_monai.bundle import load_weights
+    from ctan_monai.networks import CTAN
+
+    tasks = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level": "pixel", "out_channels": 1}}
+    network = load_weights(CTAN(2, 3, tasks, "resnet18", "conv7x7"), trained / "model.pt").eval()
+    scripted = torch.jit.load(str(tmp_path / "model.ts")).eval()
+    torch.manual_seed(0)
+    image = torch.rand(2, 3, 128, 128)
+    with torch.inference_mode():
+        expected, found = network(image), scripted(image)
+    for task, value in expected.items():
+        torch.testing.assert_close(found[task], value, atol=1e-4, rtol=1e-4)

@@ -1,0 +1,117 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ctan_monai.data.openkbp_baselines import MeanDose, OrganAtlas
+
+LABELS = {"brainstem": 1, "spinal_cord": 2}
+
+
+def test_mean_dose_by_hand():
+    baseline = MeanDose(np.array(dose, np.float32).reshape(1, 1, 3) for dose in ([1, 2, 3], [3, 6, 0]))
+    body = np.array([True, False, True]).reshape(1, 1, 3)
+    np.testing.assert_allclose(baseline.predict(body).ravel(), [2, 0, 1.5])
+
+
+def test_mean_dose_is_exact_over_many_patients():
+    baseline = MeanDose(np.full((2, 2, 2), 0.1, np.float32) for _ in range(1000))
+    np.testing.assert_allclose(baseline.mean, np.float32(0.1), rtol=1e-7)
+
+
+def test_mean_dose_needs_a_patient_and_one_grid():
+    with pytest.raises(ValueError, match="no training dose"):
+        MeanDose([])
+    with pytest.raises(ValueError, match=r"\(2, 2, 3\)"):
+        MeanDose([np.zeros((2, 2, 2)), np.zeros((2, 2, 3))])
+
+
+def _patient(shift=(0, 0, 0), spacing=(2.0, 2.0, 2.0), organs=(1, 2), shape=(24, 24, 24)):
+    """A body of 10 x 8 x 12 voxels of 2 mm with two organs, resampled to `spacing` and shifted by voxels."""
+    factor = [2.0 / size for size in spacing]
+    segmentation, body = np.zeros(shape, np.uint8), np.zeros(shape, bool)
+
+    def box(low, high):
+        return tuple(
+            slice(round(a * f) + s, round(b * f) + s) for a, b, f, s in zip(low, high, factor, shift, strict=True)
+        )
+
+    body[box((4, 4, 4), (14, 12, 16))] = True
+    for label, low, high in ((1, (5, 5, 5), (8, 8, 9)), (2, (9, 6, 6), (12, 9, 12))):
+        if label in organs:
+            segmentation[box(low, high)] = label
+    return segmentation, body, spacing
+
+
+def test_atlas_of_equal_patients_is_that_patient():
+    segmentation, body, spacing = _patient()
+    atlas = OrganAtlas([_patient()] * 3, LABELS)
+    np.testing.assert_array_equal(atlas.predict(body, spacing), segmentation)
+
+
+def test_patients_are_aligned_by_their_bodies():
+    atlas = OrganAtlas([_patient(), _patient(shift=(3, -2, 5)), _patient(shift=(-1, 4, 0))], LABELS)
+    segmentation, body, spacing = _patient(shift=(2, 2, 2))
+    np.testing.assert_array_equal(atlas.predict(body, spacing), segmentation)
+
+
+def test_voxel_sizes_are_heeded():
+    # a patient of half the voxel size along x has the same organs, in twice the voxels
+    atlas = OrganAtlas([_patient()] * 3, LABELS)
+    segmentation, body, spacing = _patient(spacing=(1.0, 2.0, 2.0), shape=(48, 24, 24))
+    np.testing.assert_array_equal(atlas.predict(body, spacing), segmentation)
+
+
+def test_a_patient_without_an_organ_does_not_count_for_it():
+    atlas = OrganAtlas([_patient(), _patient(), _patient(organs=(1,))], LABELS)
+    assert atlas.frequencies["spinal_cord"].max() == 1.0
+    assert atlas.frequencies["brainstem"].max() == 1.0
+
+
+def test_frequency_and_threshold_by_hand():
+    # one line of voxels; three patients' organ covers the voxels 2-3, 2-3 and 2-5 of a body over 0-7
+    patients = []
+    for stop in (4, 4, 6):
+        segmentation = np.zeros((1, 1, 8), np.uint8)
+        segmentation[..., 2:stop] = 1
+        patients.append((segmentation, np.ones((1, 1, 8), bool), (1.0, 1.0, 1.0)))
+    atlas = OrganAtlas(patients, {"brainstem": 1}, thresholds=(0.5, 1.0))
+    np.testing.assert_allclose(atlas.frequencies["brainstem"].ravel(), [0, 0, 1, 1, 1 / 3, 1 / 3, 0, 0])
+    # left out in turn, at threshold 0.5 (one of the two others): Dice 2*2/(4+2), 2*2/(4+2), 2*2/(2+4), mean 2/3;
+    # at 1.0 (both others): 1, 1, 2/3
+    assert atlas.thresholds == {"brainstem": 1.0}
+    predicted = atlas.predict(np.ones((1, 1, 8), bool), (1.0, 1.0, 1.0))
+    np.testing.assert_array_equal(predicted.ravel(), [0, 0, 1, 1, 0, 0, 0, 0])
+
+
+def test_nothing_outside_the_body_is_an_organ():
+    segmentation = np.zeros((1, 1, 8), np.uint8)
+    segmentation[..., 2:5] = 1
+    whole = np.ones((1, 1, 8), bool)
+    atlas = OrganAtlas([(segmentation, whole, (1, 1, 1))] * 2, {"brainstem": 1})
+    body = whole.copy()
+    body[..., 3] = False
+    np.testing.assert_array_equal(atlas.predict(body, (1, 1, 1)).ravel(), [0, 0, 1, 0, 1, 0, 0, 0])
+    assert not atlas.predict(np.zeros_like(body), (1, 1, 1)).any()
+
+
+def test_overlapping_organs_go_to_the_more_certain():
+    # voxel 3 is brainstem in 2 of 3 patients and spinal cord in 1 of 3
+    patients = []
+    for boundary in (4, 4, 3):
+        segmentation = np.zeros((1, 1, 8), np.uint8)
+        segmentation[..., 1:boundary] = 1
+        segmentation[..., boundary:6] = 2
+        patients.append((segmentation, np.ones((1, 1, 8), bool), (1, 1, 1)))
+    atlas = OrganAtlas(patients, LABELS, thresholds=(0.3,))
+    predicted = atlas.predict(np.ones((1, 1, 8), bool), (1, 1, 1))
+    np.testing.assert_array_equal(predicted.ravel(), [0, 1, 1, 1, 2, 2, 0, 0])
+
+
+def test_an_organ_in_fewer_than_two_patients_is_an_error():
+    with pytest.raises(ValueError, match="'spinal_cord' is in 1 of the training patients"):
+        OrganAtlas([_patient(), _patient(organs=(1,))], LABELS)
+    with pytest.raises(ValueError, match="at least two training patients"):
+        OrganAtlas([_patient()], LABELS)

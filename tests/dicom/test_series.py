@@ -1,0 +1,210 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+from pydicom.uid import EnhancedCTImageStorage, RLELossless, generate_uid
+
+from ctan_monai.dicom import InputError, check_axes, ct_series, read_ct_series, write_ct_series
+
+# columns to the patient's left, rows to the back, slices upwards, in RAS mm; 2 x 3 x 5 mm
+HEAD_FIRST = np.array([[-2.0, 0, 0, 30], [0, -3.0, 0, 40], [0, 0, 5.0, -100], [0, 0, 0, 1]])
+# columns to the right, rows to the back, slices downwards
+FEET_FIRST = np.array([[2.0, 0, 0, -30], [0, -3.0, 0, 40], [0, 0, -5.0, 100], [0, 0, 0, 1]])
+
+
+def numbered(shape: tuple[int, int, int] = (7, 6, 5)) -> np.ndarray:
+    """HU that tell each voxel's index: 100 z + 10 y + x - 1024."""
+    x, y, z = np.indices(shape)
+    return (100 * z + 10 * y + x - 1024).astype(np.int16)
+
+
+@pytest.fixture
+def series(tmp_path: Path) -> Path:
+    write_ct_series(tmp_path / "CT", numbered(), HEAD_FIRST)
+    return tmp_path / "CT"
+
+
+def change(file: Path, edit: Callable[[pydicom.Dataset], None]) -> None:
+    image = pydicom.dcmread(file)
+    edit(image)
+    image.save_as(file)
+
+
+def set_tag(keyword: str, value: object) -> Callable[[pydicom.Dataset], None]:
+    return lambda image: setattr(image, keyword, value)
+
+
+@pytest.mark.parametrize("affine", [HEAD_FIRST, FEET_FIRST])
+def test_values_and_affine_whatever_the_names_and_the_position(affine: np.ndarray, tmp_path: Path) -> None:
+    files = write_ct_series(tmp_path, numbered(), affine)
+    for name, file in zip(["b", "e.dcm", "a.ima", "d", "c"], files, strict=True):
+        file.rename(tmp_path / name)
+    (tmp_path / "README.txt").write_text("no image")
+    hu, found = read_ct_series(tmp_path)
+    np.testing.assert_array_equal(hu, numbered())
+    np.testing.assert_allclose(found, affine)
+    # voxel (6, 5, 4) lies where the affine of the slices puts it
+    np.testing.assert_allclose(found @ [6, 5, 4, 1], affine @ [6, 5, 4, 1])
+
+
+def test_files_are_sorted_along_the_normal(series: Path) -> None:
+    found = ct_series(reversed(sorted(series.iterdir())))
+    assert [f.name for f in found.files] == [f"CT.{k:03d}.dcm" for k in range(1, 6)]
+    assert found.shape == (7, 6, 5)
+
+
+def test_each_slice_has_its_own_rescale(series: Path) -> None:
+    def halve(image: pydicom.Dataset) -> None:
+        image.RescaleSlope, image.RescaleIntercept = "0.5", "-1000"
+
+    change(series / "CT.002.dcm", halve)
+    hu, _ = read_ct_series(series)
+    np.testing.assert_array_equal(hu[:, :, 0], numbered()[:, :, 0])
+    np.testing.assert_array_equal(hu[:, :, 1], (numbered()[:, :, 1] + 1024) * 0.5 - 1000)
+
+
+def test_compressed_slices_are_decoded(series: Path) -> None:
+    for file in series.iterdir():
+        change(file, lambda image: image.compress(RLELossless, generate_instance_uid=False))
+    hu, _ = read_ct_series(series)
+    np.testing.assert_array_equal(hu, numbered())
+
+
+def test_equals_simpleitk_and_the_published_arrays_on_a_real_ct(test_data_dir: Path) -> None:
+    folder = test_data_dir / "pelvis_rt_dicom"
+    if not folder.is_dir():
+        pytest.skip(f"the real pelvic CT series is absent: no '{folder}' (set CTAN_TEST_DATA)")
+    hu, affine = read_ct_series(folder / "CT")
+    with np.load(folder / "pelvis_case_zyx.npz") as arrays:
+        np.testing.assert_array_equal(hu, arrays["ct_hu"].transpose(2, 1, 0))
+        expected = np.diag([-1.0, -1, 1, 1]) @ np.block(
+            [[np.diag(arrays["spacing_mm"]), arrays["origin_lps"][:, None]], [0, 0, 0, 1]]
+        )
+    np.testing.assert_allclose(affine, expected, atol=1e-6)
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder / "CT")))
+    image = reader.Execute()
+    np.testing.assert_array_equal(hu, sitk.GetArrayFromImage(image).transpose(2, 1, 0))
+    index = (17, 90, 40)
+    np.testing.assert_allclose(
+        (np.diag([-1.0, -1, 1, 1]) @ affine @ [*index, 1])[:3], image.TransformIndexToPhysicalPoint(index), atol=1e-4
+    )
+    # and pydicom's own pixels of one slice
+    slice_ = pydicom.dcmread(folder / "CT" / "CT.011.dcm")
+    np.testing.assert_array_equal(
+        hu[:, :, 10].T, slice_.pixel_array * float(slice_.RescaleSlope) + float(slice_.RescaleIntercept)
+    )
+
+
+def test_localizers_and_other_modalities_beside_the_series_are_left_out(series: Path) -> None:
+    for name, tag, value in (
+        ("scout", "ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]),
+        ("dose", "Modality", "RTDOSE"),
+    ):
+        shutil.copy(series / "CT.001.dcm", series / f"{name}.dcm")
+        change(series / f"{name}.dcm", set_tag(tag, value))
+        change(series / f"{name}.dcm", set_tag("SeriesInstanceUID", generate_uid(prefix=None)))
+    assert len(ct_series(series).files) == 5
+
+
+def test_two_series_are_named(series: Path) -> None:
+    write_ct_series(series, numbered(), HEAD_FIRST, description="thin", prefix="other")
+    with pytest.raises(InputError, match=r"2 CT series, expected one.*'CT' with 5 slices.*'thin' with 5.*of its own"):
+        ct_series(series)
+
+
+def test_a_missing_slice_is_named_by_its_neighbours(series: Path) -> None:
+    (series / "CT.003.dcm").unlink()  # z = -90
+    with pytest.raises(InputError, match=r"most are 5.00 mm apart, not -95.00 to -85.00 mm \(10.00 mm\)"):
+        ct_series(series)
+
+
+def test_a_slice_given_twice(series: Path) -> None:
+    shutil.copy(series / "CT.004.dcm", series / "copy.dcm")
+    with pytest.raises(InputError, match=r"same position as another: .*(CT.004|copy).dcm and .* at -85.00 mm"):
+        ct_series(series)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "message"),
+    [
+        ("PatientID", "somebody else", "different patients: phantom, somebody else"),
+        ("FrameOfReferenceUID", "1.2.3", "different frames of reference"),
+        ("Rows", 3, "different numbers of rows: 3, 6"),
+        ("PixelSpacing", ["1", "1"], "different pixel spacings"),
+        ("ImageOrientationPatient", [1, 0, 0, 0, 0, 1], "not parallel"),
+        ("ImagePositionPatient", [-30, -20, -90], r"CT.003.dcm lies 20.0 mm beside the line"),
+        ("ImagePositionPatient", None, "CT.003.dcm: the CT slice has no ImagePositionPatient"),
+        ("RescaleSlope", None, "CT.003.dcm: the CT slice has no RescaleSlope.*HU"),
+    ],
+)
+def test_slices_that_do_not_fit_together(keyword: str, value: object, message: str, series: Path) -> None:
+    change(series / "CT.003.dcm", set_tag(keyword, value))
+    with pytest.raises(InputError, match=message):
+        ct_series(series)
+
+
+@pytest.mark.parametrize("modality", ["MR", "RTDOSE"])
+def test_no_ct_names_what_is_there(modality: str, series: Path) -> None:
+    for file in series.iterdir():
+        change(file, set_tag("Modality", modality))
+    with pytest.raises(InputError, match=rf"no CT slices; found {modality} \(5 files\)"):
+        ct_series(series)
+
+
+def test_an_empty_folder_and_a_single_slice(series: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no CT slices; found no DICOM files"):
+        ct_series(tmp_path / "empty")
+    with pytest.raises(InputError, match="has one slice"):
+        ct_series([series / "CT.001.dcm"])
+
+
+def test_an_enhanced_multi_frame_ct_is_refused(series: Path) -> None:
+    for file in list(series.iterdir())[1:]:
+        file.unlink()
+    change(next(series.iterdir()), set_tag("SOPClassUID", EnhancedCTImageStorage))
+    with pytest.raises(InputError, match="multi-frame"):
+        ct_series(series)
+
+
+def test_a_tilted_gantry_is_refused(tmp_path: Path) -> None:
+    tilted = HEAD_FIRST.copy()
+    tilted[1, 2] = 5 * np.tan(np.radians(12))
+    write_ct_series(tmp_path, numbered(), tilted)
+    with pytest.raises(InputError, match="sheared by"):
+        ct_series(tmp_path)
+
+
+def test_oblique_axes_are_refused_and_sagittal_ones_are_not() -> None:
+    turn = np.radians(15)
+    oblique = np.eye(4)
+    oblique[:2, :2] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    with pytest.raises(InputError, match=r"15\.0 degrees off"):
+        check_axes(oblique, "image")
+    check_axes(np.eye(4)[[1, 2, 0, 3]], "image")
+    with pytest.raises(InputError, match="no valid voxel-to-mm matrix"):
+        check_axes(np.diag([1.0, 0, 1, 1]), "image")
+
+
+def test_truncated_files(series: Path) -> None:
+    content = (series / "CT.002.dcm").read_bytes()
+    (series / "CT.002.dcm").write_bytes(content[:-40])
+    with pytest.raises(
+        InputError, match=r"CT.002.dcm: the DICOM file is damaged|pixels of the CT series cannot be read"
+    ):
+        read_ct_series(series)
+    (series / "CT.002.dcm").write_bytes(content[:300])
+    with pytest.raises(InputError, match=r"CT.002.dcm"):
+        ct_series(series)
+    (series / "CT.002.dcm").write_bytes(b"")
+    with pytest.raises(InputError, match=r"CT.002.dcm: the DICOM file is damaged: it has no DICOM header"):
+        ct_series(series)

@@ -1,0 +1,184 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""The trainer with its handlers on a tiny task: what an interrupted and resumed run must share with a whole one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from monai.data import Dataset
+from monai.handlers import LrScheduleHandler
+from monai.transforms import RandGaussianNoised
+from torch import nn
+
+from ctan_monai.data import EpochDataLoader
+from ctan_monai.engines import MultiTaskTrainer, PrepareMultiTaskBatch, bf16_autocast
+from ctan_monai.handlers import DynamicWeightAverage, EarlyStop, EpochLog, EpochSeed, TaskLossMeans, TrainingCheckpoint
+from ctan_monai.losses import DoseMAELoss, MultiTaskLoss
+
+
+class TwoHeads(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3, padding=1)
+        self.heads = nn.ModuleDict({"a": nn.Conv2d(4, 1, 1), "b": nn.Conv2d(4, 1, 1)})
+        self.types: list[torch.dtype] = []
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        features = self.conv(x).relu()
+        self.types.append(features.dtype)
+        return {name: head(features).float() for name, head in self.heads.items()}
+
+
+def items(n: int = 9) -> list[dict[str, torch.Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    images = [torch.rand(1, 4, 4, generator=generator) for _ in range(n)]
+    return [{"image": x, "a": 2 * x, "b": 1 - x} for x in images]
+
+
+def training(
+    folder: Path, epochs: int, resume: bool = False, workers: int = 0, amp: bool = False, patience: int = 0
+) -> tuple[MultiTaskTrainer, TwoHeads, TrainingCheckpoint]:
+    torch.manual_seed(3)
+    network = TwoHeads()
+    data = Dataset(items(), transform=RandGaussianNoised("image", prob=1.0))
+    loader = EpochDataLoader(data, seed=7, batch_size=2, shuffle=True, num_workers=workers)
+    loss = MultiTaskLoss({"a": DoseMAELoss(1.0), "b": DoseMAELoss(1.0)})
+    optimizer = torch.optim.Adam(network.parameters(), 0.05)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)
+    weighting = DynamicWeightAverage(loss)
+    checkpoint = TrainingCheckpoint(
+        folder,
+        {"network": network, "optimizer": optimizer, "lr_scheduler": schedule, "weighting": weighting},
+        resume=resume,
+    )
+    trainer = MultiTaskTrainer(
+        device=torch.device("cpu"),
+        max_epochs=epochs,
+        train_data_loader=loader,
+        network=network,
+        optimizer=optimizer,
+        loss_function=loss,
+        prepare_batch=PrepareMultiTaskBatch(["a", "b"], channels_last=True),
+        amp=amp,
+        train_handlers=[
+            EpochSeed(loader, 7),
+            TaskLossMeans(loss),
+            EpochLog(folder / "training_log.csv", optimizer),
+            weighting,
+            LrScheduleHandler(schedule, print_lr=False),
+            checkpoint,
+            EarlyStop(checkpoint, patience),
+        ],
+    )
+    return trainer, network, checkpoint
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_resumed_training_equals_uninterrupted(tmp_path: Path, workers: int) -> None:
+    whole, whole_network, _ = training(tmp_path / "whole", 4, workers=workers)
+    whole.run()
+    training(tmp_path / "parts", 2, workers=workers)[0].run()
+    torch.rand(5)  # whatever happens between the two must not matter
+    resumed, network, _ = training(tmp_path / "parts", 4, resume=True, workers=workers)
+    resumed.run()
+    for name, value in whole_network.state_dict().items():
+        assert torch.equal(network.state_dict()[name], value), name
+    assert resumed.loss_function.weights.tolist() == whole.loss_function.weights.tolist() != [1.0, 1.0]
+
+    def rows(part: str) -> list[dict[str, str]]:
+        return [{k: v for k, v in r.items() if k != "seconds"} for r in EpochLog.read(tmp_path / part / "training_log.csv")]
+
+    assert rows("parts") == rows("whole")
+    assert [r["epoch"] for r in rows("whole")] == ["1", "2", "3", "4"]
+    assert {"a_loss", "b_loss", "a_weight", "b_weight", "learning_rate", "loss"} <= set(rows("whole")[0])
+
+
+def test_each_epoch_has_its_own_order_and_noise(tmp_path: Path) -> None:
+    loader = EpochDataLoader(Dataset(items(), RandGaussianNoised("image", prob=1.0)), seed=1, batch_size=9, shuffle=True)
+
+    def epoch(number: int) -> torch.Tensor:
+        loader.set_epoch(number)
+        return next(iter(loader))["image"]
+
+    assert torch.equal(epoch(1), epoch(1))
+    assert not torch.equal(epoch(1), epoch(2))
+
+
+def test_a_last_batch_of_one_is_dropped_in_training_only() -> None:
+    assert len(EpochDataLoader(Dataset(items(9)), seed=0, batch_size=2, shuffle=True)) == 4
+    assert len(EpochDataLoader(Dataset(items(8)), seed=0, batch_size=3, shuffle=True)) == 3
+    assert len(EpochDataLoader(Dataset(items(9)), seed=0, batch_size=2)) == 5
+
+
+def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
+    training(tmp_path, 1)[0].run()
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    trainer = training(tmp_path, 2)[0]
+    with pytest.raises(FileExistsError, match="--resume true"):
+        trainer.run()
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    training(tmp_path, 1)[0].run()
+    trainer, _, checkpoint = training(tmp_path, 2, resume=True)
+    checkpoint.objects["network"] = nn.Linear(2, 2)
+    with pytest.raises(ValueError, match=r"checkpoint\.pt' does not fit this config \(network\)"):
+        trainer.run()
+
+
+def test_resuming_a_finished_run_does_nothing(tmp_path: Path) -> None:
+    training(tmp_path, 2)[0].run()
+    trainer, network, _ = training(tmp_path, 2, resume=True)
+    trainer.run()
+    saved = torch.load(tmp_path / "model.pt", weights_only=True)
+    assert all(torch.equal(v, saved[k]) for k, v in network.state_dict().items())
+
+
+def test_the_best_epoch_is_kept_over_a_resume(tmp_path: Path) -> None:
+    """A worse epoch after resuming must not replace the best model."""
+
+    class Validation:
+        """Stands for the evaluator: scores by epoch."""
+
+        class state:  # noqa: N801
+            epoch, metrics, key_metric_name = 0, {"score": 0.0}, "score"
+
+    training(tmp_path, 2)[0].run()
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    state["best_score"], state["best_epoch"] = 0.9, 2
+    torch.save(state, tmp_path / "checkpoint.pt")
+    best = (tmp_path / "model.pt").read_bytes()
+
+    trainer, _, checkpoint = training(tmp_path, 3, resume=True)
+    Validation.state.epoch, Validation.state.metrics = 3, {"score": 0.5}
+    checkpoint.evaluator = Validation  # type: ignore[assignment]
+    trainer.run()
+    assert (tmp_path / "model.pt").read_bytes() == best
+    assert (checkpoint.best_score, checkpoint.best_epoch) == (0.9, 2)
+
+
+def test_early_stop(tmp_path: Path) -> None:
+    trainer, _, checkpoint = training(tmp_path, 9, patience=2)
+    checkpoint._is_best = lambda engine: False  # type: ignore[method-assign]
+    checkpoint.best_epoch = 1
+    trainer.run()
+    assert trainer.state.epoch == 3
+
+
+def test_bf16_autocast_and_float32_loss(tmp_path: Path) -> None:
+    trainer, network, _ = training(tmp_path, 1, amp=True)
+    trainer.run()
+    assert set(network.types) == {torch.bfloat16}
+    assert trainer.state.output["loss"].dtype == torch.float32
+    with bf16_autocast("cpu", enabled=False):
+        assert network(torch.rand(1, 1, 4, 4))["a"].dtype == torch.float32
+    assert network.types[-1] == torch.float32
+
+
+def test_unsupported_arguments_are_named() -> None:
+    with pytest.raises(ValueError, match="accumulation_steps"):
+        MultiTaskTrainer(accumulation_steps=2)

@@ -1,0 +1,88 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Equation 2 by hand, in both ways of computing it, and its options."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from ctan_monai.networks import CTAB, cross_task_attention
+
+LN3 = math.log(3)
+
+# E_t, E_t', normalization, order, expected
+HAND_CASES = [
+    # C = N = 2: S = [[1, 3], [0, 1]], divided by 2 sqrt(2)
+    ([[1, 2], [0, 1]], [[1, 0], [1, 1]], "none", "equation", [[1, 5], [0, 1]], 2 * math.sqrt(2)),
+    ([[1, 2], [0, 1]], [[1, 0], [1, 1]], "none", "prose", [[7, 2], [3, 1]], 2 * math.sqrt(2)),
+    # C = 2, N = 3 (more positions than channels): S = [[1, 0, 2], [1, 2, 4], [0, 1, 1]], divided by 3 sqrt(2)
+    ([[1, 0, 2], [0, 1, 1]], [[1, 1, 0], [0, 2, 1]], "none", "equation", [[1, 2, 4], [1, 3, 5]], 3 * math.sqrt(2)),
+    ([[1, 0, 2], [0, 1, 1]], [[1, 1, 0], [0, 2, 1]], "none", "prose", [[5, 9, 2], [2, 6, 2]], 3 * math.sqrt(2)),
+    # C = 1, N = 2: the columns of S are [0, ln 3] and [0, 2 ln 3], of weights (1, 3) / 4 and (1, 9) / 10
+    ([[1, 2]], [[0, LN3]], "softmax", "equation", [[1.75, 1.9]], 1.0),
+    # and those of its transpose [0, 0] and [ln 3, 2 ln 3], of weights (1, 1) / 2 and (3, 9) / 12
+    ([[1, 2]], [[0, LN3]], "softmax", "prose", [[1.5, 1.75]], 1.0),
+]
+
+
+@pytest.mark.parametrize(("e_t", "e_other", "normalization", "order", "expected", "divisor"), HAND_CASES)
+def test_equation_2_by_hand(e_t, e_other, normalization, order, expected, divisor):
+    result = cross_task_attention(
+        torch.tensor([e_t], dtype=torch.float32), torch.tensor([e_other], dtype=torch.float32), normalization, order
+    )
+    torch.testing.assert_close(result, torch.tensor([expected], dtype=torch.float32) / divisor)
+
+
+@pytest.mark.parametrize(("normalization", "order"), [("none", "equation"), ("none", "prose"), ("softmax", "equation")])
+@pytest.mark.parametrize("shape", [(2, 8, 5), (2, 5, 8)])
+def test_equation_2_is_the_sum_it_stands_for(shape, normalization, order):
+    torch.manual_seed(0)
+    e_t, e_other = torch.rand(shape, dtype=torch.float64), torch.rand(shape, dtype=torch.float64)
+    weights = torch.einsum("bcm,bcn->bmn", e_other, e_t) / math.sqrt(shape[1])
+    if order == "prose":
+        weights = weights.transpose(1, 2)
+    weights = weights.softmax(dim=1) if normalization == "softmax" else weights / shape[2]
+    expected = torch.einsum("bcm,bmn->bcn", e_t, weights)
+    torch.testing.assert_close(cross_task_attention(e_t, e_other, normalization, order), expected)
+
+
+# E_1, E_2, ... of one channel and one position, and what each task receives
+TASK_CASES = [
+    ([1.0, 2.0], [2.0, 4.0]),
+    ([1.0, 2.0, 3.0], [2.5, 8.0, 13.5]),  # e.g. 2 * mean(1 * 2, 3 * 2)
+    ([2.0], [8.0]),
+]
+
+
+@pytest.mark.parametrize(("embedded", "expected"), TASK_CASES)
+def test_equation_2_is_averaged_over_the_other_tasks(embedded, expected):
+    ctab = CTAB(2, 4, len(embedded))
+    result = ctab.attend([torch.full((1, 1, 1, 1), e) for e in embedded])
+    assert [value.item() for value in result] == pytest.approx(expected)
+
+
+def test_bottleneck_keeps_shapes_and_has_the_options():
+    torch.manual_seed(0)
+    features = [torch.rand(2, 8, 3, 4, 5) for _ in range(2)]
+    results = []
+    for normalization, order in [("none", "equation"), ("none", "prose"), ("softmax", "equation")]:
+        torch.manual_seed(1)
+        ctab = CTAB(3, 8, 2, normalization, order)
+        results.append(ctab(features)[0])
+        assert results[-1].shape == features[0].shape
+    assert not torch.allclose(results[0], results[1])
+    assert not torch.allclose(results[0], results[2])
+
+
+def test_equation_2_runs_in_float32_under_autocast():
+    ctab = CTAB(2, 8, 2)
+    seen = []
+    ctab.projections[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    with torch.autocast("cpu", torch.bfloat16):
+        ctab([torch.rand(2, 8, 3, 3) for _ in range(2)])
+    assert seen[0].dtype == torch.float32
+    assert not torch.equal(seen[0], seen[0].bfloat16().float())  # more than bf16 rounded up in type

@@ -1,0 +1,89 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Outputs: shapes for every method, stem, level and size; every parameter has a gradient."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ctan_monai.networks import CTAN, HPS, MTAN, STL
+
+PIXEL = {"level": "pixel", "out_channels": 3}
+IMAGE = {"level": "image", "out_channels": 2}
+ONE_PIXEL = {"dose": PIXEL}
+ONE_IMAGE = {"diagnosis": IMAGE}
+MIXED = {"segmentation": PIXEL, "diagnosis": IMAGE}
+TWO_IMAGES = {"covid": IMAGE, "severity": IMAGE}
+THREE = {"segmentation": PIXEL, "diagnosis": IMAGE, "dose": PIXEL}
+
+# method, tasks, stem, input shape
+SHAPE_CASES = [
+    *[(method, MIXED, stem, (1, 2, 33, 47)) for method in (HPS, MTAN, CTAN) for stem in ("conv3x3", "conv7x7")],
+    *[(method, THREE, "conv7x7", (2, 1, 64, 32)) for method in (HPS, MTAN, CTAN)],
+    *[(method, ONE_PIXEL, "conv7x7", (1, 1, 32, 32)) for method in (STL, HPS, MTAN, CTAN)],
+    *[(method, ONE_IMAGE, "conv3x3", (1, 3, 32, 32)) for method in (STL, CTAN)],
+    (CTAN, TWO_IMAGES, "conv7x7", (1, 1, 32, 32)),
+    *[(method, MIXED, "conv7x7", (1, 1, 32, 33, 35)) for method in (HPS, MTAN, CTAN)],
+    (CTAN, MIXED, "conv3x3", (1, 1, 32, 33, 35)),
+    (STL, ONE_PIXEL, "conv3x3", (1, 1, 32, 33, 35)),
+]
+
+
+def outputs_have_their_shapes(net, tasks, shape):
+    with torch.no_grad():
+        outputs = net.eval()(torch.rand(shape))
+    assert list(outputs) == list(tasks)
+    for name, task in tasks.items():
+        spatial = shape[2:] if task["level"] == "pixel" else ()
+        assert outputs[name].shape == (shape[0], task["out_channels"], *spatial)
+        assert outputs[name].dtype == torch.float32
+        assert outputs[name].isfinite().all()
+
+
+@pytest.mark.parametrize(("method", "tasks", "stem", "shape"), SHAPE_CASES)
+def test_outputs_have_the_size_of_the_input(method, tasks, stem, shape):
+    net = method(len(shape) - 2, shape[1], tasks, backbone="resnet18", stem=stem)
+    outputs_have_their_shapes(net, tasks, shape)
+
+
+@pytest.mark.parametrize("backbone", ["resnet34", "resnet50"])
+@pytest.mark.parametrize("method", [HPS, MTAN, CTAN])
+def test_deeper_backbones(method, backbone):
+    outputs_have_their_shapes(method(2, 1, MIXED, backbone, "conv7x7"), MIXED, (1, 1, 32, 40))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", ["conv3x3", "conv7x7"])
+@pytest.mark.parametrize("method", [HPS, MTAN, CTAN])
+def test_resnet101(method, stem):
+    outputs_have_their_shapes(method(2, 3, MIXED, "resnet101", stem), MIXED, (1, 3, 33, 40))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", [HPS, MTAN, CTAN])
+def test_resnet50_in_3d(method):
+    outputs_have_their_shapes(method(3, 1, MIXED, "resnet50", "conv7x7"), MIXED, (1, 1, 33, 32, 47))
+
+
+@pytest.mark.parametrize("stem", ["conv3x3", "conv7x7"])
+@pytest.mark.parametrize(
+    ("method", "tasks"),
+    [(STL, ONE_PIXEL), (STL, ONE_IMAGE), (HPS, MIXED), (MTAN, THREE), (CTAN, ONE_IMAGE), (CTAN, MIXED), (CTAN, THREE)],
+)
+def test_every_parameter_has_a_gradient(method, tasks, stem):
+    torch.manual_seed(0)
+    net = method(2, 1, tasks, backbone="resnet18", stem=stem)
+    outputs = net(torch.rand(2, 1, 48, 48))
+    sum(output.square().mean() for output in outputs.values()).backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("stem", ["conv3x3", "conv7x7"])
+def test_a_training_batch_of_one_image(stem):
+    net = CTAN(2, 1, MIXED, backbone="resnet18", stem=stem).train()
+    outputs = net(torch.rand(1, 1, 64, 64))  # conv7x7: stage 4 is 2x2, and no norm may see a single value
+    assert outputs["diagnosis"].shape == (1, 2)

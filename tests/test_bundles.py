@@ -1,0 +1,146 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Rules that every bundle keeps."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import torch
+from monai.bundle import ConfigParser, create_workflow
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+BUNDLES = sorted(p.name for p in (REPOSITORY / "bundles").iterdir() if (p / "configs").is_dir())
+COMPLETE = ("train.json", "inference.json")
+NO_CONFIG = ("metadata.json", "training_ranges.json")
+
+
+def configs(bundle: str) -> dict[str, dict[str, Any]]:
+    folder = REPOSITORY / "bundles" / bundle / "configs"
+    return {p.name: json.loads(p.read_text()) for p in sorted(folder.glob("*.json")) if p.name not in NO_CONFIG}
+
+
+def strings(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from strings(item)
+    elif isinstance(value, str):
+        yield value
+
+
+@pytest.fixture(params=BUNDLES)
+def bundle(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def test_files_of_a_bundle(bundle: str) -> None:
+    root = REPOSITORY / "bundles" / bundle
+    for name in ("LICENSE", "docs/README.md", "docs/data_license.txt", "configs/logging.conf", "configs/metadata.json"):
+        assert (root / name).is_file(), name
+    names = set(configs(bundle))
+    assert {"train.json", "evaluate.json", "inference.json", "multi_gpu_train.json", "smoke.json"} <= names
+    assert {"method_hps.json", "method_mtan.json", "method_ctan.json"} <= names
+    assert {"weighting_dwa.json", "weighting_equal.json"} <= names
+
+
+def test_expressions_are_short_plain_and_free_of_paths(bundle: str) -> None:
+    for name, config in configs(bundle).items():
+        for text in strings(config):
+            assert not text.startswith("%"), f"{name}: a macro resolves against the working directory: {text}"
+            assert "lambda" not in text, f"{name}: {text}"
+            assert not re.match(r"^(/|[A-Za-z]:\\)", text), f"{name}: an absolute path: {text}"
+            if text.startswith("$"):
+                assert len(text) < 80, f"{name}: {len(text)} characters: {text}"
+                assert not re.search(r"handlers(::|#|\[)\d", text), f"{name}: a handler by its index: {text}"
+
+
+def test_every_override_id_exists_in_train(bundle: str) -> None:
+    train = ConfigParser(configs(bundle)["train.json"])
+    for name, config in configs(bundle).items():
+        if name in COMPLETE:
+            continue
+        for key in config:
+            assert key.lstrip("+") in train, f"{name}: '{key}' is not in train.json"
+
+
+def test_train_and_inference_agree(bundle: str) -> None:
+    train, inference = configs(bundle)["train.json"], configs(bundle)["inference.json"]
+    shared = ("backbone", "stem", "windows", "dose_scale", "label_names", "available_tasks", "task_names", "tasks")
+    for key in shared:
+        assert train.get(key) == inference.get(key), key
+    network = {k: v for k, v in train["network_def"].items() if k != "pretrained"}
+    assert network == {k: v for k, v in inference["network_def"].items() if k != "pretrained"}
+    assert inference["network_def"]["pretrained"] is False, "inference must not reach for the network"
+
+
+def test_method_overrides_change_the_method_only(bundle: str) -> None:
+    for name, config in configs(bundle).items():
+        if name.startswith("method_"):
+            assert set(config) <= {"network_def::_target_", "task_names"}, name
+        if name.startswith("weighting_"):
+            assert set(config) == {"weighting"}, name
+
+
+def test_named_handlers_and_metrics_resolve(bundle: str) -> None:
+    config = configs(bundle)["train.json"]
+    for part in ("train", "validate"):
+        for handler in config[part]["handlers"]:
+            assert handler.startswith("@"), f"{part}: {handler}"
+            assert handler[1:] in ConfigParser(config), handler
+    assert set(config["validate"]["task_metrics"]) == set(config["available_tasks"])
+    assert set(config["loss"]["losses"]) == set(config["available_tasks"])
+
+
+def test_metadata_is_valid_and_names_every_task(bundle: str, test_data_dir: Path) -> None:
+    folder = REPOSITORY / "bundles" / bundle / "configs"
+    metadata = json.loads((folder / "metadata.json").read_text())
+    schema = json.loads((test_data_dir / "monai_meta_schema_20240725.json").read_text())
+    jsonschema.validate(metadata, schema)
+    assert metadata["version"] in metadata["changelog"]
+    outputs = metadata["network_data_format"]["outputs"]
+    assert next(iter(outputs)) == "pred", "MONAI Label reads the first output"
+    tasks = configs(bundle)["train.json"]["available_tasks"]
+    assert set(outputs) - {"pred"} == set(tasks)
+    for name, task in tasks.items():
+        assert outputs[name]["num_channels"] == task["out_channels"]
+        assert set(outputs[name]["channel_def"]) == {str(i) for i in range(task["out_channels"])}
+
+
+def test_metadata_describes_the_network(bundle: str) -> None:
+    folder = REPOSITORY / "bundles" / bundle / "configs"
+    data_format = json.loads((folder / "metadata.json").read_text())["network_data_format"]
+    parser = ConfigParser()
+    parser.read_config(str(folder / "inference.json"))
+    parser.update({"backbone": "resnet18", "stem": "conv7x7"})
+    network = parser.get_parsed_content("network_def").eval()
+    image = data_format["inputs"]["image"]
+    with torch.inference_mode():
+        outputs = network(torch.rand(1, image["num_channels"], *image["spatial_shape"]))
+    for name, output in outputs.items():
+        expected = data_format["outputs"][name]
+        assert list(output.shape[1:]) == [expected["num_channels"], *expected["spatial_shape"]]
+        assert str(output.dtype) == f"torch.{expected['dtype']}"
+
+
+@pytest.mark.parametrize("kind", ["train", "inference"])
+def test_monai_finds_all_required_properties(
+    bundle: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    workflow = create_workflow(
+        config_file=f"bundles/{bundle}/configs/{kind}.json",
+        workflow_type=kind,
+        logging_file=False,
+        initialize=[],
+        output_dir=str(tmp_path),
+    )
+    assert workflow.check_properties() == []

@@ -1,0 +1,117 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Dose score and DVH score of predicted doses, as the OpenKBP challenge computes them (Gy, lower is better).
+
+Both folders hold the challenge's own files:
+
+  reference    one folder a patient, for instance provided-data/test-pats with pt_241/dose.csv, pt_241/Brainstem.csv ...
+  prediction   one file a patient, the challenge's submission format: pt_241.csv ... (rows "voxel index,dose in Gy";
+               voxels left out have no dose)
+
+Every patient of the reference needs a prediction. The prediction is taken as it is: dose outside the possible-dose mask
+counts as error. Prints a line a patient, then the result as JSON, the last line.
+
+example:
+  python tools/openkbp_score.py --reference provided-data/test-pats --prediction my-predictions
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ctan_monai.data.errors import DataError
+from ctan_monai.data.openkbp import SHAPE, read_patient
+from ctan_monai.data.sparse_csv import read_sparse_csv
+from ctan_monai.metrics import dose_score, dvh_metrics, dvh_score
+
+
+def find_patients(reference: Path, prediction: Path) -> list[str]:
+    """Names of the patients, after checking that the two folders belong together.
+
+    Raises:
+        DataError: a folder is missing or empty, a patient has no prediction, or a file belongs to no patient.
+    """
+    for folder, what in ((reference, "patients' folders pt_N"), (prediction, "files pt_N.csv")):
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder, expected one with {what}.")
+    # hidden files (.DS_Store) are not the user's
+    folders = {entry.name for entry in reference.iterdir() if entry.is_dir() and entry.name.startswith("pt_")}
+    files = {entry.name for entry in prediction.iterdir() if not entry.name.startswith(".")}
+    if not folders:
+        raise DataError(f"{reference}: holds no patient's folder pt_N; give the split's folder, e.g. test-pats.")
+    if not files:
+        raise DataError(f"{prediction}: empty, expected {len(folders)} files pt_N.csv.")
+    extra = sorted(files - {f"{name}.csv" for name in folders})
+    if extra:
+        raise DataError(
+            f"{prediction}: holds {_list(extra)}, which belongs to no patient of {reference}; "
+            "remove it, or give the reference folder of the same split."
+        )
+    missing = sorted(folders - {name.removesuffix(".csv") for name in files})
+    if missing:
+        raise DataError(f"{prediction}: lacks the prediction of {_list([f'{name}.csv' for name in missing])}.")
+    return sorted(folders, key=lambda name: (len(name), name))
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+
+
+def read_prediction(path: Path) -> np.ndarray:
+    """A submission's dose in Gy, official axes; also negative values, which the challenge scores as they are."""
+    indices, values = read_sparse_csv(path, int(np.prod(SHAPE)))
+    dose = np.zeros(SHAPE)
+    dose.reshape(-1)[indices] = values
+    return dose
+
+
+def score(reference: Path, prediction: Path) -> dict[str, float | int | None]:
+    """Scores a folder of predictions; prints a line a patient."""
+    dose_scores, cells = [], []
+    for name in find_patients(reference, prediction):
+        patient = read_patient(reference / name)
+        predicted = read_prediction(prediction / f"{name}.csv")
+        if not patient.possible_dose_mask.any():
+            raise DataError(f"{reference / name / 'possible_dose_mask.csv'}: holds no voxel, expected those with dose.")
+        dose_scores.append(dose_score(patient.dose, predicted, patient.possible_dose_mask))
+        cells.append(
+            (
+                dvh_metrics(patient.dose, patient.structures, patient.spacing),
+                dvh_metrics(predicted, patient.structures, patient.spacing),
+            )
+        )
+        dvh = dvh_score(cells[-1:])
+        dvh_text = "none (no structure)" if dvh is None else f"{dvh:.3f} Gy"
+        print(f"{name:8} dose error {dose_scores[-1]:.3f} Gy, DVH error {dvh_text}", flush=True)
+    return {
+        "dose_score": float(np.mean(dose_scores)),
+        "dvh_score": dvh_score(cells),
+        "patients": len(dose_scores),
+        "dvh_cells": sum(len(reference_cells) for reference_cells, _ in cells),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reference", type=Path, required=True, metavar="DIR", help="folder with folders pt_N")
+    parser.add_argument("--prediction", type=Path, required=True, metavar="DIR", help="folder with files pt_N.csv")
+    options = parser.parse_args(arguments)
+    try:
+        result = score(options.reference, options.prediction)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
