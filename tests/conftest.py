@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from support import REPOSITORY, run_tool
 
 # torch's and MONAI's own imports warn (torch.jit is deprecated, optional packages are absent); "pytest -W error" is
 # about our code, so they are imported here first.
@@ -20,7 +21,6 @@ with warnings.catch_warnings():
     import monai.networks.nets
     import torch.utils.tensorboard  # noqa: F401
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,3 +54,17 @@ def openkbp_source(test_data_dir: Path, tmp_path_factory: pytest.TempPathFactory
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
     return next(folder.rglob("provided-data"))
+
+
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepared phantom data of three patients, one a split, made by the tools."""
+    folder = tmp_path_factory.mktemp("phantom")
+    release, prepared = str(folder / "release"), str(folder / "prepared")
+    for command in (
+        ["tools/make_phantom.py", "openkbp", "--output", release, "--patients", "3", "--seed", "1"],
+        ["tools/prepare_data.py", "openkbp", "--source", release, "--output", prepared],
+    ):
+        result = run_tool(*command)
+        assert result.returncode == 0, result.stdout + result.stderr
+    return folder / "prepared"

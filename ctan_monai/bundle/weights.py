@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -28,7 +27,7 @@ def load_weights(network: nn.Module, path: str | Path) -> nn.Module:
         raise FileNotFoundError(f"no trained weights at '{path}': train first, or give a file with --checkpoint.")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # the unpickler raises KeyError, EOFError and others on files that are none
         raise ValueError(f"'{path}' is not a file of PyTorch weights, or is damaged: {error}") from error
     if isinstance(state, dict) and "objects" in state:  # a whole training checkpoint serves as well
         state = state["objects"]["network"]

@@ -55,7 +55,12 @@ def _search(root: Path) -> tuple[list[Path], list[str]]:
     volumes: list[Path] = []
     problems: list[str] = []
     without_ct: list[str] = []
+    seen: set[str] = set()
     for folder, subfolders, names in os.walk(root, followlinks=True):
+        if os.path.realpath(folder) in seen:  # a link to a folder above
+            subfolders.clear()
+            continue
+        seen.add(os.path.realpath(folder))
         subfolders[:] = sorted(s for s in subfolders if not s.startswith((".", "__")))
         files = [Path(folder, n) for n in sorted(names) if not n.startswith(".")]
         for file in files:

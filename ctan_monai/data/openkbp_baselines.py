@@ -13,6 +13,8 @@ import numpy as np
 
 __all__ = ["MeanDose", "OrganAtlas"]
 
+THRESHOLDS: tuple[float, ...] = tuple(np.arange(1, 20) / 20)  # 0.05, 0.10 .. 0.95
+
 
 class MeanDose:
     """Mean training dose: voxel by voxel over the training patients, on their common grid of voxel indices.
@@ -67,7 +69,7 @@ class OrganAtlas:
         self,
         patients: Sequence[tuple[np.ndarray, np.ndarray, Sequence[float]]],
         labels: Mapping[str, int],
-        thresholds: Sequence[float] = tuple(k / 20 for k in range(1, 20)),
+        thresholds: Sequence[float] = THRESHOLDS,
     ) -> None:
         if len(patients) < 2:
             raise ValueError(f"An atlas needs at least two training patients, got {len(patients)}.")
@@ -82,9 +84,11 @@ class OrganAtlas:
             masks = [mask for segmentation in maps if (mask := segmentation == label).any()]
             if len(masks) < 2:
                 raise ValueError(f"Organ '{organ}' is in {len(masks)} of the training patients; an atlas needs two.")
-            counts = np.sum(masks, axis=0, dtype=np.int32)
+            counts = np.zeros(self.shape, np.int32)
+            for mask in masks:
+                counts += mask
             dice = np.mean([_dice_left_out(counts, mask, len(masks), thresholds) for mask in masks], axis=0)
-            self.frequencies[organ] = (counts / len(masks)).astype(np.float32)
+            self.frequencies[organ] = counts.astype(np.float32) / np.float32(len(masks))
             self.thresholds[organ] = float(thresholds[int(dice.argmax())])
 
     def predict(self, body: np.ndarray, spacing: Sequence[float]) -> np.ndarray:

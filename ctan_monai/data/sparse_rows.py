@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["parse_digits", "parse_rows"]
+__all__ = ["parse_digits", "parse_few_digits", "parse_rows"]
 
 _BLOCK = 1 << 17  # bytes of text parsed at once
 _WORD = 8  # digits parsed at once: the bytes of one uint64
 _ASCII_ZEROS = np.uint64(0x3030303030303030)
 _POWERS_OF_TEN = 10 ** np.arange(_WORD + 1)
-_COMMA, _DOT, _NEWLINE, _ZERO, _NINE = (ord(c) for c in ",.\n09")
+_ZERO, _NINE = ord("0"), ord("9")
 
 
 def parse_rows(text: bytes, start: int, values: bool) -> tuple[np.ndarray, np.ndarray] | None:
@@ -35,9 +35,11 @@ def parse_rows(text: bytes, start: int, values: bool) -> tuple[np.ndarray, np.nd
     rows = text.count(b"\n", start)
     indices = np.empty(rows, np.int64)
     data = np.empty(rows if values else 0, np.float64)
-    pattern = np.array([_COMMA, _DOT, _NEWLINE] if values else [_COMMA, _NEWLINE], np.uint8)
+    pattern = b",.\n" if values else b",\n"
     raw = np.frombuffer(text, np.uint8)
-    words = np.ndarray((len(text) + 1,), "<u8", b"0" * _WORD + text, strides=(1,))  # words[i] = text[i - 8 : i]
+    padded = b"0" * _WORD + text
+    words = np.ndarray((len(text) + 1,), "<u8", padded, strides=(1,))  # words[i] = text[i - 8 : i]
+    halves = np.ndarray((len(text) + 1,), "<u4", padded, offset=_WORD // 2, strides=(1,))  # text[i - 4 : i]
     row = 0
     while start < len(text):
         stop = text.rfind(b"\n", start, start + _BLOCK) + 1
@@ -45,10 +47,11 @@ def parse_rows(text: bytes, start: int, values: bool) -> tuple[np.ndarray, np.nd
         separators = np.flatnonzero(block < _ZERO)
         if not stop or len(separators) % len(pattern) or block.max() > _NINE:
             return None
-        table = separators.reshape(-1, len(pattern))
-        if (block[table] != pattern).any():
+        if block.take(separators).tobytes() != pattern * (len(separators) // len(pattern)):
             return None
-        ends = np.ascontiguousarray(table.T)  # of the fields: index[, whole part, fraction]
+        ends = np.ascontiguousarray(
+            separators.reshape(-1, len(pattern)).T
+        )  # of the fields: index[, whole part, fraction]
         begins = np.empty_like(ends)
         begins[1:] = ends[:-1] + 1
         begins[0, 0] = 0
@@ -63,11 +66,13 @@ def parse_rows(text: bytes, start: int, values: bool) -> tuple[np.ndarray, np.nd
         rows_here = slice(row, row + ends.shape[1])
         indices[rows_here] = parse_digits(words[ends[0]], widths[0])
         if values:
-            whole = parse_digits(words[ends[1]], widths[1])
+            short = widths[1:].max() <= _WORD // 2
+            texts, parse = (halves, parse_few_digits) if short else (words, parse_digits)
+            whole = parse(texts[ends[1]], widths[1])
             if widths[2].max() == 1:  # CT: one digit, nearly always 0
                 scale, fraction = 10, raw[ends[2] - 1] - _ZERO
             else:
-                scale, fraction = _POWERS_OF_TEN[widths[2]], parse_digits(words[ends[2]], widths[2])
+                scale, fraction = _POWERS_OF_TEN[widths[2]], parse(texts[ends[2]], widths[2])
             whole *= scale
             whole += fraction
             np.divide(whole, scale, out=data[rows_here])  # of exact integers: rounds as Python's float() does
@@ -96,3 +101,17 @@ def parse_digits(words: np.ndarray, width: np.ndarray) -> np.ndarray:
     pairs += high
     pairs >>= np.uint64(32)
     return pairs.view(np.int64)
+
+
+def parse_few_digits(words: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """As :func:`parse_digits` with 4 bytes (uint32) and widths of 1..4, in less time."""
+    foreign_bits = (((_WORD // 2) - width) << 3).astype(np.uint32)
+    words >>= foreign_bits
+    words <<= foreign_bits
+    zeros = np.uint32(_ASCII_ZEROS >> np.uint64(32)) >> foreign_bits
+    zeros <<= foreign_bits
+    words -= zeros
+    pairs = words >> np.uint32(8)
+    words *= np.uint32(10)
+    pairs += words
+    return (pairs & np.uint32(0xFF)) * np.int64(100) + ((pairs >> np.uint32(16)) & np.uint32(0xFF))

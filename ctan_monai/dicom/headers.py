@@ -30,7 +30,7 @@ def dicom_headers(files: Iterable[Path]) -> dict[Path, pydicom.Dataset]:
     Raises:
         InputError: a file that starts as DICOM or is named ``.dcm`` but cannot be parsed or holds too few pixels.
     """
-    headers = {}
+    headers: dict[Path, pydicom.Dataset] = {}
     for path in files:
         try:
             header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS))

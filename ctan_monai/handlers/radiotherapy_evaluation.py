@@ -28,13 +28,12 @@ def load_reference(case: Mapping[str, Any], labels: Mapping[str, int]) -> tuple[
         return np.asanyarray(nib.load(path).dataobj)  # type: ignore[attr-defined]
 
     ct = array(case["image"])
-    present = [bool(p) for p in case.get("segmentation_present", [1] * len(labels))]
     mask = case.get("possible_dose_mask")
     return ct, RadiotherapyReference(
         spacing=case["spacing"],
         dose=array(case["dose"]) if "dose" in case else None,
         segmentation=array(case["segmentation"]) if "segmentation" in case else None,
-        labels={organ: value for organ, value in labels.items() if present[value - 1]},
+        labels=labels,  # an organ that was not contoured has no voxel in the reference, and so no metric
         body=body_mask(ct),
         possible_dose_mask=array(mask) > 0 if mask else None,
         structures={name: array(path) > 0 for name, path in case.get("structures", {}).items()},

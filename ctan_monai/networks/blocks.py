@@ -73,6 +73,9 @@ def autocast_off(x: torch.Tensor) -> AbstractContextManager[object]:
 class Float32Layer(nn.Module):
     """Runs the last layer of a head in float32, also under autocast: bf16 near 70 Gy has steps of 0.5 Gy.
 
+    A scripted network has no way to leave an autocast region that its caller opened: run TorchScript files without
+    autocast, else this layer is rounded as well (its output is float32 all the same).
+
     Args:
         layer: the layer; its parameters are float32.
     """

@@ -14,7 +14,6 @@ from ctan_monai.data.errors import DataError
 from ctan_monai.data.files import check_output_folder
 from ctan_monai.data.openkbp import (
     HU_OFFSET,
-    SEGMENTATION_ORGANS,
     SHAPE,
     SPLIT_FOLDERS,
     OpenKBPPatient,
@@ -29,7 +28,8 @@ __all__ = ["add_arguments", "make_openkbp_patient", "run", "write_openkbp_phanto
 _IN_PLANE = (3.75, 3.906, 3.906, 3.906, 4.055, 4.688, 4.891)  # mm, as often as in the release
 _THICKNESS = (2.0, 2.32, 2.5, 2.5, 2.5, 3.0, 3.0)
 _OFTEN_ABSENT = {"Esophagus": 0.7, "Larynx": 0.55, "Mandible": 0.33}  # share of patients without this contour
-_LACKS_AN_ORGAN = 7  # every seventh patient has no contour of one of the four organs
+_LACKS_AN_ORGAN = 7  # every seventh patient has no contour of one of these:
+_AT_TIMES_ABSENT = ("Brainstem", "RightParotid", "LeftParotid")
 _FEWEST = 3  # patients: one for each split
 _BYTES_PER_PATIENT = 6_000_000
 
@@ -100,8 +100,8 @@ def make_openkbp_patient(number: int, seed: int = 0) -> OpenKBPPatient:
     bottom = int(rng.integers(10, 40))  # index of the lowest slice with body
 
     structures = {name: mask for name, mask in anatomy.structures.items() if rng.random() >= _OFTEN_ABSENT.get(name, 0)}
-    organ = str(rng.choice(list(SEGMENTATION_ORGANS.values())))
-    if number % _LACKS_AN_ORGAN == _LACKS_AN_ORGAN // 2 and organ != "SpinalCord":
+    organ = str(rng.choice(_AT_TIMES_ABSENT))
+    if number % _LACKS_AN_ORGAN == _LACKS_AN_ORGAN // 2:
         del structures[organ]
     ct = np.where(anatomy.body, np.clip(np.rint(anatomy.ct) + HU_OFFSET, 1, 4095), 0).astype(np.int32)
     return OpenKBPPatient(

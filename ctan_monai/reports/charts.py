@@ -38,9 +38,7 @@ class Chart:
     dark: bytes
 
 
-def draw_chart(
-    title: str, description: str, x_label: str, y_label: str, draw: Callable[[Axes, bool], None]
-) -> Chart:
+def draw_chart(title: str, description: str, x_label: str, y_label: str, draw: Callable[[Axes, bool], None]) -> Chart:
     """Draw a chart for light and dark pages.
 
     Args:

@@ -20,13 +20,11 @@ def choose_cases(values: Mapping[str, float], count: int, higher_is_better: bool
         higher_is_better: or lower.
 
     Returns:
-        By case id, best first, its place: `best`, `median`, `worst`, or `4th of 14`-like for others. The first of equal
-        values wins. Fewer where there are not so many.
+        By case id, best first, its place: `best`, `median`, `worst`, or `no. 4 of 14 by`; `only` for a single patient.
+        The first of equal values wins. Fewer where there are not so many.
     """
     order = sorted(values, key=values.__getitem__, reverse=higher_is_better)
     last = len(order) - 1
-    positions = np.unique(np.linspace(0, last, count).astype(int)) if order and count else []
-    places = {0: "best", last // 2: "median", last: "worst"} if last > 1 else {0: "best", last: "worst"}
-    if last == 0:
-        places = {0: "only"}
-    return {order[p]: places.get(int(p), f"number {p + 1} of {len(order)} in") for p in positions}
+    positions = sorted(set(np.linspace(0, last, count).astype(int).tolist())) if order else []
+    places = {last // 2: "median", last: "worst", 0: "best"} if last else {0: "only"}
+    return {order[p]: places.get(p, f"no. {p + 1} of {len(order)} by") for p in positions}

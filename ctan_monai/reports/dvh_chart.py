@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from ctan_monai.metrics import dvh
 from ctan_monai.reports.charts import Chart, draw_chart, legend
 from ctan_monai.reports.names import display_name, is_target, structure_colours
+from ctan_monai.reports.pictures import line_style_handles
 
 __all__ = ["DVHCurves", "dvh_charts", "dvh_curves"]
 
@@ -76,11 +77,7 @@ def dvh_charts(curves: DVHCurves) -> list[Chart]:
                 axes.plot(curves.dose, curves.prediction[name], color=colours[name], linewidth=1.6, linestyle="--")
             axes.set(xlim=(0.0, curves.dose[-1]), ylim=(0.0, 102.0))
             handles = [Line2D([], [], color=colours[name], linewidth=2, label=display_name(name)) for name in names]
-            ink = axes.xaxis.label.get_color()
-            handles += [
-                Line2D([], [], color=ink, linewidth=1.4, linestyle=style, label=label)
-                for style, label in (("-", "reference"), ("--", "prediction"))
-            ]
+            handles += line_style_handles(str(axes.xaxis.label.get_color()))
             legend(axes, dark, handles, columns=3)
 
         listed = ", ".join(display_name(name) for name in names)

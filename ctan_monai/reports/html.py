@@ -36,7 +36,7 @@ def render_html(template: str, **content: Any) -> str:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested values as rows of name and text, `libraries: torch` for `{"libraries": {"torch": ...}}`; without empty ones."""
+    """Nested values as rows of name and text, `libraries: torch` for `{"libraries": {"torch": ...}}`; no empty ones."""
     rows: list[tuple[str, str]] = []
     for key, value in values.items():
         name = f"{prefix}{key.replace('_', ' ')}"

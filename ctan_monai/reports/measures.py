@@ -51,7 +51,7 @@ DOSE_MEASURES = (
         "dose_score",
         "Dose score",
         "Gy",
-        "OpenKBP challenge: all absolute differences, also outside the mask, divided by the voxels of the possible-dose mask.",
+        "OpenKBP challenge: sum of all absolute differences, also outside the possible-dose mask, over its voxels.",
     ),
     Measure(
         "dvh_score",

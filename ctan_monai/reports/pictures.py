@@ -20,7 +20,7 @@ from matplotlib.patheffects import withStroke
 from ctan_monai.reports.names import display_name, structure_colours
 from ctan_monai.reports.views import EDGES, CaseViews, PlaneView
 
-__all__ = ["case_figure", "case_png", "figure_png"]
+__all__ = ["case_figure", "case_png", "figure_png", "line_style_handles"]
 
 _BACKGROUND, _INK, _FAINT = "#000000", "#e8e8e8", "#9a9a9a"  # CT is looked at on black, whatever the page's colours
 _DOSE_MAP, _DIFFERENCE_MAP = colormaps["plasma"], colormaps["berlin"]  # the latter: blue - black - red
@@ -33,8 +33,8 @@ def case_figure(views: CaseViews, labels: Mapping[int, str]) -> Figure:
     """Draw a patient: one row a plane; columns reference, prediction, difference.
 
     Dose is a colour wash over the CT, its difference (prediction - reference) a wash of its own. Contours of the
-    reference are solid, of the prediction dashed. Targets are the reference's in every column. A task that was not
-    predicted leaves the prediction's column without it, and the last column without a difference.
+    reference are solid, of the prediction dashed. Targets are the reference's in every column. Without a predicted
+    segmentation only the reference's contours are drawn, without a predicted dose none.
 
     Args:
         views: of :func:`ctan_monai.reports.case_views`.
@@ -53,31 +53,29 @@ def case_figure(views: CaseViews, labels: Mapping[int, str]) -> Figure:
     organs = [label for label in labels if any(_shows(plane, label) for plane in views.planes)]
     names = [labels[label] for label in organs] + list(views.planes[0].targets)
     colours = structure_colours(names, dark=True)
-    dose_range = Normalize(0.0, 5.0 * np.ceil((views.max_dose or 70.0) / 5.0))
-    limit = max(5.0, 5.0 * round(0.3 * dose_range.vmax / 5.0))
+    highest = 5.0 * float(np.ceil((views.max_dose or 70.0) / 5.0))
+    dose_range = Normalize(0.0, highest)
+    limit = max(5.0, 5.0 * round(0.06 * highest))
     difference_range = Normalize(-limit, limit)
     lower = height - top
     for plane, row_height in zip(views.planes, heights, strict=True):
         lower -= row_height
         for position, kind in enumerate(("reference", "prediction", "difference")):
             axes = figure.add_axes(
-                (position / 3 + 0.003, lower / height, 1 / 3 - 0.006, row_height / height), label=f"{plane.plane} {kind}"
+                (position / 3 + 0.003, lower / height, 1 / 3 - 0.006, row_height / height),
+                label=f"{plane.plane} {kind}",
             )
             _draw_plane(axes, plane, kind, {labels[o]: o for o in organs}, colours, dose_range, difference_range)
             if plane is views.planes[0]:
                 axes.set_title(kind.capitalize(), color=_INK, fontsize=12, pad=6)
         lower -= gap
-    if any("dose" in side for side in (views.planes[0].reference, views.planes[0].prediction)):
+    if _has_dose(views.planes[0]):
         bar = (bars + legend - 0.22) / height, 0.11 / height
         _colour_bar(figure, (0.06, bar[0], 0.54, bar[1]), _DOSE_MAP, dose_range, "Dose (Gy)", "max")
-        if "dose" in views.planes[0].reference and "dose" in views.planes[0].prediction:
-            label = "Prediction − reference (Gy)"
-            _colour_bar(figure, (0.70, bar[0], 0.26, bar[1]), _DIFFERENCE_MAP, difference_range, label, "both")
+        label = "Prediction \N{MINUS SIGN} reference (Gy)"
+        _colour_bar(figure, (0.70, bar[0], 0.26, bar[1]), _DIFFERENCE_MAP, difference_range, label, "both")
     handles = [Line2D([], [], color=colours[name], linewidth=2, label=display_name(name)) for name in names]
-    handles += [
-        Line2D([], [], color=_INK, linewidth=1.4, linestyle=style, label=label)
-        for style, label in (("-", "reference"), ((0, (3, 1.5)), "prediction"))
-    ]
+    handles += line_style_handles(_INK)
     figure.legend(
         handles=handles,
         loc="lower center",
@@ -102,8 +100,23 @@ def figure_png(figure: Figure, dpi: int = 120) -> bytes:
     return stream.getvalue()
 
 
+def line_style_handles(colour: str) -> list[Line2D]:
+    """Legend entries for solid (reference) and dashed (prediction) lines."""
+    return [
+        Line2D([], [], color=colour, linewidth=1.4, linestyle="solid", label="reference"),
+        Line2D([], [], color=colour, linewidth=1.4, linestyle="dashed", label="prediction"),
+    ]
+
+
+def _has_dose(plane: PlaneView) -> bool:
+    """Whether there are two doses to compare; one alone would only hide the contours."""
+    return "dose" in plane.reference and "dose" in plane.prediction
+
+
 def _shows(plane: PlaneView, label: int) -> bool:
-    return any((side["segmentation"] == label).any() for side in (plane.reference, plane.prediction) if "segmentation" in side)
+    return any(
+        (side["segmentation"] == label).any() for side in (plane.reference, plane.prediction) if "segmentation" in side
+    )
 
 
 def _draw_plane(
@@ -121,15 +134,15 @@ def _draw_plane(
     axes.spines[:].set_visible(False)
     dimmed = 255 if kind != "difference" else 510
     axes.imshow(plane.ct, cmap="gray", vmin=0, vmax=dimmed, aspect=plane.aspect, interpolation="bilinear")
-    if kind == "difference":
-        if "dose" in plane.reference and "dose" in plane.prediction:
+    if _has_dose(plane):
+        if kind == "difference":
             difference = plane.prediction["dose"].astype(np.float32) - plane.reference["dose"]
             # no difference is clear, so that the CT shows
-            opacity = 3.0 * np.abs(difference) / difference_range.vmax
+            opacity = 3.0 * np.abs(difference) / float(difference_range.vmax or 1.0)
             _wash(axes, plane, _DIFFERENCE_MAP(difference_range(difference)), opacity, 0.85)
-    elif "dose" in (side := getattr(plane, kind)):
-        dose = side["dose"].astype(np.float32)
-        _wash(axes, plane, _DOSE_MAP(dose_range(dose)), 0.5 * dose / _LOW_DOSE, 0.5)
+        else:
+            dose = getattr(plane, kind)["dose"].astype(np.float32)
+            _wash(axes, plane, _DOSE_MAP(dose_range(dose)), 0.5 * dose / _LOW_DOSE, 0.5)
     for name, mask in plane.targets.items():
         _contour(axes, mask, colours[name], "solid")
     for name, label in organs.items():
@@ -137,11 +150,11 @@ def _draw_plane(
             side = getattr(plane, side_name)
             if kind in (side_name, "difference") and "segmentation" in side:
                 _contour(axes, side["segmentation"] == label, colours[name], style)
-    left, right, top, bottom = EDGES[plane.plane]
+    left, right, top, bottom = list(EDGES[plane.plane])
     for x, y, letter in ((0.03, 0.5, left), (0.97, 0.5, right), (0.5, 0.96, top), (0.5, 0.04, bottom)):
         _text(axes, x, y, letter, ha="center", va="center", fontsize=10, fontweight="bold")
     if kind == "reference":
-        where = f"{plane.plane}, slice {plane.index + 1} of {plane.count}"
+        where = f"{plane.plane} {plane.index + 1} / {plane.count}"
         _text(axes, 0.02, 0.02, where, ha="left", va="bottom", fontsize=7.5, color=_INK)
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,8 @@ from ctan_monai.bundle.files import write_atomic
 from ctan_monai.metrics import RadiotherapyReference
 from ctan_monai.reports import wording
 from ctan_monai.reports.baselines import read_baselines
-from ctan_monai.reports.cells import number
-from ctan_monai.reports.charts import Chart
-from ctan_monai.reports.choice import choose_cases
-from ctan_monai.reports.dvh_chart import DVHCurves, dvh_charts, dvh_curves
+from ctan_monai.reports.dvh_chart import DVHCurves, dvh_curves
 from ctan_monai.reports.html import flatten, render_html
-from ctan_monai.reports.measures import dose_error
-from ctan_monai.reports.names import display_name
-from ctan_monai.reports.pictures import case_png
 from ctan_monai.reports.result_tables import (
     comparison_table,
     dose_table,
@@ -30,6 +23,7 @@ from ctan_monai.reports.result_tables import (
     organ_table,
     patient_table,
 )
+from ctan_monai.reports.shown_case import ShownCase, missing_notes, shown_case, shown_places
 from ctan_monai.reports.tables import write_json, write_per_patient_csv, write_summary_csv
 from ctan_monai.reports.training import training_charts
 from ctan_monai.reports.views import CaseViews, case_views
@@ -37,23 +31,11 @@ from ctan_monai.reports.views import CaseViews, case_views
 __all__ = ["RadiotherapyReport"]
 
 
-@dataclass(frozen=True)
-class _ShownCase:
-    """A patient on the page."""
-
-    case_id: str
-    why: str
-    alt: str
-    picture: bytes
-    charts: list[Chart]
-    notes: list[str]
-
-
 class RadiotherapyReport:
     """Collects patients, then writes `evaluation.json`, `per_patient.csv`, `summary.csv` and `report.html`.
 
-    Of each patient only its row, three slices and its dose-volume histograms are kept (about 1 MB at 128 x 128), so that
-    it can be decided at the end whose pictures are shown.
+    Of each patient only its row, three slices and its dose-volume histograms are kept (below 1 MB at 128 x 128), so
+    that it can be decided at the end whose pictures are shown.
 
     Args:
         output_dir: folder of the four files; made when they are written.
@@ -119,7 +101,7 @@ class RadiotherapyReport:
         if case_id in self.rows:
             raise ValueError(f"Patient '{case_id}' is in the report already; are its data listed twice?")
         self.rows[case_id] = dict(metrics)
-        self._notes[case_id] = self._missing(reference, prediction)
+        self._notes[case_id] = missing_notes(reference, prediction, self.label_names)
         if self.n_pictures:
             self._views[case_id] = case_views(ct, reference, prediction)
             if reference.dose is not None and "dose" in prediction:
@@ -162,40 +144,16 @@ class RadiotherapyReport:
         write_atomic(path, page)
         return path
 
-    def _missing(self, reference: RadiotherapyReference, prediction: Mapping[str, np.ndarray]) -> list[str]:
-        """What a reader would look for in vain in the patient's pictures."""
-        if reference.segmentation is None or "segmentation" not in prediction:
-            return []
-        true, predicted = (set(np.unique(a).tolist()) for a in (reference.segmentation, prediction["segmentation"]))
-        names = {label: display_name(organ).lower() for label, organ in self.label_names.items()}
-        lacking = [name for label, name in names.items() if label not in true]
-        missed = [name for label, name in names.items() if label in true and label not in predicted]
-        notes = [f"No reference contour: {', '.join(lacking)}."] if lacking else []
-        return notes + ([f"Missed by the prediction: {', '.join(missed)}."] if missed else [])
-
-    def _shown_cases(self) -> list[_ShownCase]:
-        dice = {c: float(row["dice"]) for c, row in self.rows.items() if row.get("dice") is not None}
-        errors = {c: error[1] for c, row in self.rows.items() if (error := dose_error(row)) is not None}
-        reasons: dict[str, list[str]] = {}
-        for case_id, place in choose_cases(dice, self.n_pictures, higher_is_better=True).items():
-            reasons.setdefault(case_id, []).append(f"{place} Dice")
-        for case_id, place in choose_cases(errors, self.n_pictures, higher_is_better=False).items():
-            reasons.setdefault(case_id, []).append(f"{place} dose")
-        return [self._shown_case(case_id, why) for case_id, why in reasons.items()]
-
-    def _shown_case(self, case_id: str, reasons: Sequence[str]) -> _ShownCase:
-        row = self.rows[case_id]
-        facts = [f"mean Dice {number(row['dice'], 1)} %"] if row.get("dice") is not None else []
-        if (error := dose_error(row)) is not None:
-            facts.append(f"{error[0]} {number(error[1], 2)} Gy")
-        return _ShownCase(
-            case_id=case_id,
-            why=f"{reasons[0][0].upper()}{', '.join(reasons)[1:]}: {', '.join(facts)}",
-            alt=(
-                f"CT of {case_id} in axial, coronal and sagittal planes with contours and dose; columns: reference, "
-                f"prediction, difference. {', '.join(facts)}."
-            ),
-            picture=case_png(self._views[case_id], self.label_names),
-            charts=dvh_charts(self._curves[case_id]) if case_id in self._curves else [],
-            notes=self._notes[case_id],
-        )
+    def _shown_cases(self) -> list[ShownCase]:
+        return [
+            shown_case(
+                case_id,
+                places,
+                self.rows[case_id],
+                self._views[case_id],
+                self._curves.get(case_id),
+                self.label_names,
+                self._notes[case_id],
+            )
+            for case_id, places in shown_places(self.rows, self.n_pictures).items()
+        ]

@@ -83,7 +83,9 @@ def comparison_table(title: str, summary: Summary, baselines: Sequence[Mapping[s
     """This evaluation and others side by side, the best of each column marked; None without others."""
     if not baselines:
         return None
-    methods = [(title, summary)] + [(baseline["name"], baseline["summary"]) for baseline in baselines]
+    methods = [(f"This evaluation ({title})", summary)] + [
+        (baseline["name"], baseline["summary"]) for baseline in baselines
+    ]
     columns = [("Dice (%)", "dice", 1), *((f"{m.title} (Gy)", m.key, 2) for m in DOSE_MEASURES)]
     entries = {key: [score_entry(other, key) for _, other in methods] for _, key, _ in columns}
     columns = [column for column in columns if any(entry.get("mean") is not None for entry in entries[column[1]])]
@@ -125,5 +127,6 @@ def patient_table(rows: Mapping[str, Mapping[str, Any]], organs: Sequence[str]) 
         mark_extreme(cells, values, largest=not key.startswith("dice"), mark="worst")
         for row, cell in zip(table, cells, strict=True):
             row.append(cell)
-    caption = f"Patients, the worst {'mean Dice' if by_dice else 'dose error'} first; the worst value of each column is marked"
+    first = "mean Dice" if by_dice else "dose error"
+    caption = f"Patients, the worst {first} first; the worst value of each column is marked"
     return Table(caption, ["Patient", *(column[0] for column in columns)], table)

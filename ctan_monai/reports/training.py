@@ -44,7 +44,9 @@ def read_log(path: Path | str) -> Columns:
     if not rows:
         return {}
     if "epoch" not in rows[0]:
-        raise ValueError(f"{path}: has the columns {', '.join(rows[0])}, expected one named 'epoch'; is it a training log?")
+        raise ValueError(
+            f"{path}: has the columns {', '.join(rows[0])}, expected one named 'epoch'; is it a training log?"
+        )
     columns: Columns = {name: [] for name in rows[0]}
     for line, row in enumerate(rows, start=2):
         for name in columns:

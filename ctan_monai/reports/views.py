@@ -81,7 +81,8 @@ def most_informative_slices(volume: np.ndarray, masks: Sequence[np.ndarray]) -> 
     """For each axis the slice that shows most of a patient's structures.
 
     A structure counts by its share in the slice of its largest cross-section, so that a small organ weighs as much as
-    a large target. Without structures, the slice with the largest sum of `volume` (a dose, or the body).
+    a large target. Between equal slices, and without structures, that with the largest sum of `volume` (a dose, or the
+    body) is taken.
 
     Args:
         volume: (x, y, z), not negative.
@@ -93,9 +94,12 @@ def most_informative_slices(volume: np.ndarray, masks: Sequence[np.ndarray]) -> 
     indices = []
     for axis in range(3):
         others = tuple(other for other in range(3) if other != axis)
+        total = volume.sum(axis=others, dtype=np.float64)
         areas = [area for mask in masks if (area := np.count_nonzero(mask, axis=others)).any()]
-        score = sum(area / area.max() for area in areas) if areas else volume.sum(axis=others, dtype=np.float64)
-        indices.append(int(np.argmax(score)))
+        score = sum(area / area.max() for area in areas) if areas else total
+        equal = np.flatnonzero(np.isclose(score, score.max()))
+        equal = equal[np.isclose(total[equal], total[equal].max())]
+        indices.append(int(equal[len(equal) // 2]))  # amid equal slices, where structures do not just begin
     return indices[0], indices[1], indices[2]
 
 
@@ -150,9 +154,7 @@ def case_views(ct: np.ndarray, reference: RadiotherapyReference, prediction: Map
     return CaseViews(planes, None if reference.dose is None else float(reference.dose.max()))
 
 
-def _bounding_box(
-    body: np.ndarray, spacing: tuple[float, float], margin_mm: float = 20.0
-) -> tuple[slice, slice]:
+def _bounding_box(body: np.ndarray, spacing: tuple[float, float], margin_mm: float = 20.0) -> tuple[slice, slice]:
     """Rows and columns that hold the body and a margin; everything where there is no body."""
     box = []
     for axis in range(2):

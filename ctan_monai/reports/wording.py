@@ -41,7 +41,8 @@ def summary_sentences(summary: Summary, organs: Sequence[str]) -> list[str]:
     body, whole = (score_entry(summary, key).get("mean") for key in ("mae_body", "mae_whole_volume"))
     if whole is not None:
         inside = "" if body is None else f"{number(body, 2)} Gy inside the body and "
-        text = f"{start}the predicted dose differs from the delivered one on average by {inside}{number(whole, 2)} Gy over the whole image"
+        text = f"{start}the predicted dose differs from the delivered one on average by {inside}"
+        text += f"{number(whole, 2)} Gy over the whole image"
         sentences.append(text[0].upper() + text[1:] + ".")
         scores = [
             f"{name} is {number(score_entry(summary, key)['mean'], 2)} Gy"
@@ -66,7 +67,7 @@ def comparison_sentences(summary: Summary, baselines: Sequence[Mapping[str, Any]
             word = "better" if better > 0 else "worse"
             parts.append(f"{title} is {number(abs(better), digits)} {unit} {word}")
         if parts:
-            sentences.append(f"Against {baseline['name']}, {' and '.join(parts)}.")
+            sentences.append(f"Compared with “{baseline['name']}”, the {' and the '.join(parts)}.")
     return sentences
 
 
@@ -85,7 +86,9 @@ def key_figures(summary: Summary) -> list[tuple[str, str, str]]:
     return [("Patients", str(summary["patients"]), ""), *figures]
 
 
-def limits(summary: Summary, organs: Sequence[str], case_ids: set[str], baselines: Sequence[Mapping[str, Any]]) -> list[str]:
+def limits(
+    summary: Summary, organs: Sequence[str], case_ids: set[str], baselines: Sequence[Mapping[str, Any]]
+) -> list[str]:
     """What the figures do not say."""
     count, metrics = summary["patients"], summary["metrics"]
     found = []
@@ -95,9 +98,13 @@ def limits(summary: Summary, organs: Sequence[str], case_ids: set[str], baseline
     lacking = {o: count - n for o in organs if (n := metrics.get(f"dice_{o}", {}).get("n")) and n < count}
     if lacking:
         listed = ", ".join(f"{display_name(organ).lower()} in {n}" for organ, n in lacking.items())
-        found.append(f"Some patients lack a reference contour ({listed} of {count}); an organ's figures cover the others.")
+        found.append(
+            f"Some patients lack a reference contour ({listed} of {count}); an organ's figures cover the others."
+        )
     if "dice" in metrics:
-        found.append("HD95 cannot be measured where an organ was missed and leaves those patients out; Dice counts them as 0.")
+        found.append(
+            "HD95 cannot be measured where an organ was missed and leaves those patients out; Dice counts them as 0."
+        )
         found.append("Reference contours are drawn by people, whose contours of one organ differ from each other.")
     if "mae_whole_volume" in metrics:
         found.append("A predicted dose is not a plan: nothing here shows that a machine could deliver it.")

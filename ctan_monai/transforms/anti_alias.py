@@ -45,7 +45,7 @@ class AntiAliasedSpacingd(MapTransform, InvertibleTransform):
             raise ValueError(f"pixdim must be three positive spacings in mm, got {pixdim}.")
         self.pixdim = np.asarray(pixdim, dtype=float)
         # float32 halves the memory; a position is then right to 1e-4 voxels in 1,000
-        self.resample = SpatialResample(mode="bilinear", padding_mode="border", dtype=torch.float32)
+        self.resample = SpatialResample(mode="bilinear", padding_mode="border", dtype=np.float32)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Resample; the affine follows."""

@@ -63,7 +63,7 @@ class CropToBodyd(MapTransform, InvertibleTransform):
         if cut > 0:
             logger.warning("The body is %.0f mm wider than the field that the network sees; the rest is left out.", cut)
         for key, fill in self.key_iterator(d, self.fill):
-            d[key] = self.padder(self.cropper(d[key], tuple(slices)), to_pad=tuple(pads), value=fill)
+            d[key] = self.padder(self.cropper(d[key], tuple(slices)), to_pad=tuple(pads), value=fill)  # type: ignore[arg-type]
             d[key].meta["body_cut_mm"] = cut
         return d
 

@@ -39,5 +39,5 @@ class KeepInsideBodyd(MapTransform):
                     f"'{key}' has shape {tuple(d[key].shape)}, '{self.body_key}' {tuple(d[self.body_key].shape)}: "
                     "bring both onto one grid (Invertd) first."
                 )
-            d[key] = d[key] * d[self.body_key]
+            d[key] = d[key] * d[self.body_key].to(d[key].device)
         return d

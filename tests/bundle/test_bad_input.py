@@ -17,6 +17,8 @@ from ctan_monai.networks import CTAN, HPS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = REPOSITORY / "bundles" / "openkbp" / "configs"
+# MONAI says of every config, also of one's own, that it is code
+pytestmark = pytest.mark.filterwarnings("ignore:parsing config_file:UserWarning")
 TASKS = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level": "pixel", "out_channels": 1}}
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from pathlib import Path
@@ -13,7 +12,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY, run_tool
+from support import REPOSITORY, run_tool
+
+from ctan_monai.handlers import EpochLog
 
 CONFIGS = "bundles/openkbp/configs"
 QUICK = ["--max_epochs", "1", "--num_workers", "0", "--batch_size", "16"]
@@ -43,11 +44,11 @@ def trained(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_training_writes_its_model_checkpoint_and_logs(trained: Path) -> None:
     assert {"model.pt", "checkpoint.pt", "training_log.csv", "validation_log.csv"} <= {p.name for p in trained.iterdir()}
     assert any((trained / "tensorboard").iterdir())
-    (row,) = csv.DictReader((trained / "training_log.csv").open())
+    (row,) = EpochLog.read(trained / "training_log.csv")
     assert float(row["segmentation_loss"]) > 0
     assert float(row["dose_loss"]) > 0
     assert float(row["segmentation_weight"]) == 1.0
-    (row,) = csv.DictReader((trained / "validation_log.csv").open())
+    (row,) = EpochLog.read(trained / "validation_log.csv")
     assert float(row["score"]) == pytest.approx((float(row["segmentation"]) + float(row["dose"])) / 2)
 
 
@@ -88,7 +89,7 @@ def test_inference_returns_the_patients_grid(trained: Path, phantom: Path, tmp_p
 def test_other_methods_from_inside_the_bundle_by_the_default_run_id(method: str, phantom: Path, tmp_path: Path) -> None:
     paths = ["--dataset_dir", str(phantom), "--output_dir", str(tmp_path)]
     bundle_run("", ["train", f"method_{method}", "weighting_equal", "smoke"], *paths, *QUICK, inside=True)
-    (row,) = csv.DictReader((tmp_path / "validation_log.csv").open())
+    (row,) = EpochLog.read(tmp_path / "validation_log.csv")
     tasks = {"stl_segmentation": {"segmentation"}, "stl_dose": {"dose"}}.get(method, {"segmentation", "dose"})
     assert set(row) == {"epoch", "score", "seconds", *tasks}
     state = torch.load(tmp_path / "model.pt", weights_only=True)
@@ -117,7 +118,7 @@ def test_two_processes_train_with_equal_weights(phantom: Path, tmp_path: Path) -
     first = [float(w) for w in weights[0].split(",")]
     assert sum(first) == pytest.approx(2.0, abs=1e-5)
     assert first[0] != 1.0
-    rows = list(csv.DictReader((tmp_path / "training_log.csv").open()))
+    rows = EpochLog.read(tmp_path / "training_log.csv")
     assert [r["epoch"] for r in rows] == ["1", "2", "3"]
 
 

@@ -50,6 +50,12 @@ def test_results_of_an_earlier_run_are_left_out(tmp_path: Path) -> None:
     assert [i["case_id"] for i in find_inputs(tmp_path)] == ["ct", "other_dose"]
 
 
+def test_a_link_to_a_folder_above_ends(tmp_path: Path) -> None:
+    save(tmp_path / "x" / "ct.nii.gz")
+    (tmp_path / "x" / "up").symlink_to(tmp_path)
+    assert [i["case_id"] for i in find_inputs(tmp_path)] == ["ct"]
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         find_inputs(tmp_path / "absent")

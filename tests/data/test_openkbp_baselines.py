@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import importlib.util
+import json
+
+import nibabel as nib
 import numpy as np
 import pytest
 
 from ctan_monai.data.openkbp_baselines import MeanDose, OrganAtlas
+from ctan_monai.reports import read_baselines
 
 LABELS = {"brainstem": 1, "spinal_cord": 2}
 
@@ -115,3 +120,89 @@ def test_an_organ_in_fewer_than_two_patients_is_an_error():
         OrganAtlas([_patient(), _patient(organs=(1,))], LABELS)
     with pytest.raises(ValueError, match="at least two training patients"):
         OrganAtlas([_patient()], LABELS)
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """Prepared data of small patients: a body with two organs, and a dose that is the same for all but for a factor."""
+    datalist = {"labels": {"0": "background", "1": "brainstem", "2": "spinal_cord"}}
+    numbers = {"training": (1, 2, 3), "test": (4,)}
+    for section, patients in numbers.items():
+        datalist[section] = []
+        for number in patients:
+            segmentation, body, spacing = _patient()
+            folder = tmp_path / section / f"pt_{number}"
+            folder.mkdir(parents=True)
+            arrays = {
+                "image": np.where(body, 0, -1024).astype(np.int16),
+                "dose": np.where(body, np.float32(10 * number), 0),  # training mean: 20 Gy
+                "segmentation": segmentation,
+                "possible_dose_mask": body.astype(np.uint8),
+                "Larynx": (segmentation == 2).astype(np.uint8),
+            }
+            for name, array in arrays.items():
+                nib.save(nib.Nifti1Image(array, np.diag([*spacing, 1.0])), folder / f"{name}.nii")
+            path = f"{section}/pt_{number}"
+            case = {name: f"{path}/{name}.nii" for name in arrays if name != "Larynx"}
+            case |= {"case_id": f"pt_{number}", "structures": {"Larynx": f"{path}/Larynx.nii"}}
+            datalist[section].append({**case, "segmentation_present": [1, 1], "spacing": spacing})
+    (tmp_path / "datalist.json").write_text(json.dumps(datalist))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def tool(repository):
+    spec = importlib.util.spec_from_file_location("openkbp_baselines", repository / "tools" / "openkbp_baselines.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_tool_writes_results_by_hand(tool, prepared, tmp_path, capsys):
+    output = tmp_path / "results"
+    assert tool.main(["--dataset_dir", str(prepared), "--output", str(output)]) == 0
+    result = json.loads((output / "baselines.json").read_text())
+    row = result["patients"]["pt_4"]
+    # 20 Gy for 40 Gy in a body of 10 x 8 x 12 voxels; the organs are the training patients'
+    assert row["dose_score"] == pytest.approx(20.0)
+    assert row["mae_whole_volume"] == pytest.approx(20 * 960 / 24**3)
+    assert row["dvh_error_Larynx_mean"] == pytest.approx(20.0)
+    assert row["dice_brainstem"] == row["dice_spinal_cord"] == 100.0
+    assert result["summary"]["patients"] == 1
+    assert str(tmp_path) not in json.dumps(result)
+    headlines = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert headlines["mean_dose_in_mask"]["dose_score"] == pytest.approx(20.0)
+    assert {path.name for path in output.iterdir()} == {
+        f"{name}{end}"
+        for name in ("baselines", "mean_dose_in_mask")
+        for end in (".json", "_per_patient.csv", "_summary.csv")
+    }
+
+
+def test_results_are_fit_for_a_report(tool, prepared, tmp_path):
+    output = tmp_path / "results"
+    tool.main(["--dataset_dir", str(prepared), "--output", str(output)])
+    (baseline,) = read_baselines([output / "baselines.json"])
+    assert baseline["name"] == "Mean training dose and organ atlas"
+    assert baseline["case_ids"] == {"pt_4"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: (folder / "datalist.json").unlink(), "datalist.json: no such file"),
+        (lambda folder: (folder / "test/pt_4/dose.nii").unlink(), "dose.nii: no such file"),
+    ],
+)
+def test_tool_names_missing_files(tool, prepared, tmp_path, capsys, change, message):
+    change(prepared)
+    assert tool.main(["--dataset_dir", str(prepared), "--output", str(tmp_path / "results")]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_tool_needs_training_patients_with_organs(tool, prepared, tmp_path, capsys):
+    datalist = json.loads((prepared / "datalist.json").read_text())
+    datalist["training"] = datalist["training"][:1]
+    (prepared / "datalist.json").write_text(json.dumps(datalist))
+    assert tool.main(["--dataset_dir", str(prepared), "--output", str(tmp_path / "results")]) == 2
+    assert "at least two training patients" in capsys.readouterr().err

@@ -1,0 +1,155 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+
+from ctan_monai.transforms import ReportPlausibilityd, body_edges, check_plausibility
+
+LABELS = {"brainstem": 1, "spinal_cord": 2}
+RANGES = {
+    "organ_volume_cc": {"brainstem": {"min": 1.0, "max": 2.0}, "spinal_cord": {"min": 0.5, "max": 9.0}},
+    "body_volume_cc": {"min": 50.0, "max": 200.0},
+    "max_dose_gy": {"min": 60.0, "max": 80.0},
+    "mean_body_dose_gy": {"min": 5.0, "max": 30.0},
+}
+
+
+def case() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """10 x 10 x 10 voxels of 0.1 cc, all body; brainstem 1.5 cc, cord 0.8 cc; dose 70 Gy in 200 of 1,000 voxels."""
+    labels, dose = np.zeros((10, 10, 10), np.uint8), np.zeros((10, 10, 10), np.float32)
+    labels[0, 0, :], labels[0, 1, :5], labels[5, 5, :8] = 1, 1, 2
+    dose[:2] = 70
+    return labels, dose, np.ones((10, 10, 10), bool)
+
+
+def check(labels: np.ndarray | None, dose: np.ndarray | None, body: np.ndarray | None) -> dict:
+    return check_plausibility(labels, dose, (5.0, 5.0, 4.0), RANGES, LABELS, body)
+
+
+def test_a_plausible_case_has_figures_and_no_warning() -> None:
+    report = check(*case())
+    assert report["plausible"]
+    assert report["warnings"] == []
+    assert report["segmentation"] == {
+        "brainstem": {"volume_cc": {"value": 1.5, "training_min": 1.0, "training_max": 2.0}},
+        "spinal_cord": {"volume_cc": {"value": 0.8, "training_min": 0.5, "training_max": 9.0}},
+    }
+    assert report["dose"]["max_gy"]["value"] == 70
+    assert report["dose"]["mean_body_gy"]["value"] == 14
+    assert report["body"]["volume_cc"]["value"] == 100
+    json.dumps(report)
+
+
+def test_each_implausible_figure_has_a_sentence() -> None:
+    labels, dose, body = case()
+    labels[labels == 2] = 0
+    labels[1] = 1
+    body[:, :6] = False
+    dose[dose > 0] = 90.5
+    report = check(labels, dose, body)
+    assert not report["plausible"]
+    assert [w.split(":")[0] for w in report["warnings"]] == [
+        "The body's volume is 40.0 cc, outside the range of the training patients, 50.0 to 200.0 cc",
+        "The volume of the brainstem is 11.5 cc, outside the range of the training patients, 1.0 to 2.0 cc",
+        "The spinal cord was not found",
+        "The maximum dose is 90.5 Gy, outside the range of the training patients, 60.0 to 80.0 Gy",
+    ]
+    dose[:] = 70
+    assert "mean dose in the body is 70.0 Gy" in check(labels, dose, body)["warnings"][-1]
+
+
+def test_no_body() -> None:
+    labels, dose, body = case()
+    report = check(labels, dose, np.zeros_like(body))
+    assert "No body was found" in report["warnings"][0]
+    assert "mean_body_gy" not in report["dose"]
+
+
+def test_what_is_not_predicted_or_has_no_range_is_not_checked() -> None:
+    labels, dose, _ = case()
+    assert "dose" not in check(labels, None, None)
+    assert "segmentation" not in check(None, dose, None)
+    report = check_plausibility(labels, dose * 100, (5, 5, 4), {}, LABELS)
+    assert report["plausible"]
+    assert report["dose"] == {"max_gy": {"value": 7000.0}}
+
+
+@pytest.mark.parametrize(
+    ("axes", "index", "side"),
+    [
+        # axis codes L, P, S: the last x index is the patient's left
+        (np.diag([-5.0, -5, 4, 1]), (slice(-1, None),), "left"),
+        (np.diag([-5.0, -5, 4, 1]), (slice(None), slice(0, 1)), "front"),
+        # R, A, S
+        (np.diag([5.0, 5, 4, 1]), (slice(-1, None),), "right"),
+        (np.diag([5.0, 5, 4, 1]), (slice(None), slice(0, 1)), "back"),
+        # S, L, P: x of the patient is the second axis
+        (
+            np.array([[0, -5.0, 0, 0], [0, 0, -5.0, 0], [4.0, 0, 0, 0], [0, 0, 0, 1]]),
+            (slice(None), slice(0, 1)),
+            "right",
+        ),
+    ],
+)
+def test_edges_are_the_patients_sides(axes: np.ndarray, index: tuple[slice, ...], side: str) -> None:
+    body = np.zeros((10, 10, 10), bool)
+    body[4:6, 4:6, :] = True
+    assert body_edges(body, np.diag([-5.0, -5, 4, 1])) == []  # head and feet do not count
+    body[:] = False
+    body[3:7, 3:7, 3:7] = True
+    body[index] = True
+    body_inside = np.zeros_like(body)
+    body_inside[1:-1, 1:-1, 1:-1] = True
+    other = [slice(1, -1)] * 3
+    other[next(i for i, s in enumerate(index) if s != slice(None))] = slice(None)
+    kept = np.zeros_like(body)
+    kept[tuple(other)] = body[tuple(other)]
+    assert body_edges(kept, axes) == [side]
+
+
+def test_little_contact_is_no_edge() -> None:
+    body = np.zeros((10, 10, 10), bool)
+    body[0, 4, 4:7] = True  # 3 x 20 mm^2
+    assert body_edges(body, np.diag([-5.0, -5, 4, 1])) == []
+
+
+def item() -> dict:
+    labels, dose, body = case()
+    affine = torch.diag(torch.tensor([-5.0, -5.0, 4.0, 1.0])).double()
+    meta = {"filename_or_obj": "/data/patient 7.nii.gz", "body_cut_mm": 0.0}
+    return {
+        "image": MetaTensor(torch.zeros(1, 2, 2, 2), affine=affine, meta=meta),
+        "pred": MetaTensor(torch.from_numpy(labels)[None], affine=affine),
+        "dose": MetaTensor(torch.from_numpy(dose)[None], affine=affine),
+        "body": MetaTensor(torch.from_numpy(body)[None], affine=affine),
+    }
+
+
+def test_report_of_an_item_reads_the_ranges_of_a_datalist(tmp_path: Path) -> None:
+    (tmp_path / "datalist.json").write_text(json.dumps({"statistics": RANGES}))
+    report = ReportPlausibilityd(tmp_path / "datalist.json", LABELS)(item())["report"]
+    assert report["case_id"] == "patient 7"
+    assert report["spacing_mm"] == [5, 5, 4]
+    assert report["shape"] == [10, 10, 10]
+    assert report["body"]["cut_off_at"] == ["back", "front", "left", "right"]
+    assert report["warnings"] == [
+        "The image cuts the body off (back, front, left, right): near there the dose is less certain."
+    ]
+    assert not report["plausible"]
+    (tmp_path / "ranges.json").write_text(json.dumps(RANGES))
+    assert ReportPlausibilityd(str(tmp_path / "ranges.json"), LABELS)(item())["report"] == report
+
+
+def test_ranges_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"ranges.json: no JSON file with the training ranges"):
+        ReportPlausibilityd(tmp_path / "ranges.json", LABELS)
+    (tmp_path / "ranges.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"ranges.json: no JSON file with the training ranges"):
+        ReportPlausibilityd(tmp_path / "ranges.json", LABELS)

@@ -1,0 +1,57 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+
+from ctan_monai.transforms import SaveImagesd
+
+AFFINE = np.array([[0, -2.0, 0, 30.25], [0, 0, -3.0, 40], [5.0, 0, 0, -100], [0, 0, 0, 1]])
+NAMES = {"pred": "segmentation", "dose": "dose"}
+
+
+def item() -> dict:
+    meta = {"filename_or_obj": "/data/p1/CT", "original_affine": torch.from_numpy(AFFINE)}
+    return {
+        "case_id": "p1",
+        "image": MetaTensor(torch.zeros(1, 2, 2, 2), meta=meta),
+        "pred": MetaTensor(torch.arange(24, dtype=torch.uint8).reshape(1, 2, 3, 4)),
+        "dose": MetaTensor(torch.arange(24.0).reshape(1, 2, 3, 4) / 7),
+        "report": {"plausible": True},
+    }
+
+
+def test_files_hold_the_arrays_on_the_original_grid(tmp_path: Path) -> None:
+    data = item()
+    SaveImagesd(NAMES, tmp_path / "new" / "folder")(data)
+    folder = tmp_path / "new" / "folder"
+    assert sorted(p.name for p in folder.iterdir()) == ["p1_dose.nii.gz", "p1_report.json", "p1_segmentation.nii.gz"]
+    for key, name, dtype in (("pred", "segmentation", np.uint8), ("dose", "dose", np.float32)):
+        image = nib.load(folder / f"p1_{name}.nii.gz")
+        assert image.get_data_dtype() == dtype
+        np.testing.assert_array_equal(np.asarray(image.dataobj), data[key][0])
+        np.testing.assert_allclose(image.get_sform(), AFFINE)
+        np.testing.assert_allclose(image.get_qform(), AFFINE, atol=1e-5)
+        assert image.header.get_xyzt_units()[0] == "mm"
+    report = json.loads((folder / "p1_report.json").read_text())
+    assert report == {"plausible": True, "files": {"segmentation": "p1_segmentation.nii.gz", "dose": "p1_dose.nii.gz"}}
+
+
+def test_missing_prediction_and_name_from_the_input(tmp_path: Path) -> None:
+    data = item()
+    del data["dose"], data["case_id"], data["report"]
+    SaveImagesd(NAMES, tmp_path)(data)
+    assert [p.name for p in tmp_path.iterdir()] == ["CT_segmentation.nii.gz"]
+
+
+def test_output_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"p1_segmentation.nii.gz: cannot be written .* another --output_dir"):
+        SaveImagesd(NAMES, tmp_path / "file")(item())
