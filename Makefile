@@ -3,8 +3,6 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
-# MONAI prints its notices of optional packages on import; the README's commands stay readable without them.
-export PYTHONWARNINGS ?= ignore
 
 PHANTOM := data/openkbp_phantom_release
 PREPARED := data/openkbp_phantom
@@ -24,6 +22,8 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all]'
 	touch $@
 
+# MONAI's notices (optional packages, "a config is code") would hide the progress bars
+quickstart: export PYTHONWARNINGS = ignore
 quickstart: install ## Phantom data -> train CTAN (CPU, minutes) -> evaluate -> inference -> HTML report
 	$(RUN) tools/make_phantom.py openkbp --output $(PHANTOM) --patients 10 --seed 0
 	$(RUN) tools/prepare_data.py openkbp --source $(PHANTOM) --output $(PREPARED)
@@ -31,8 +31,10 @@ quickstart: install ## Phantom data -> train CTAN (CPU, minutes) -> evaluate -> 
 	$(RUN) -m monai.bundle run training --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/smoke.json']"
 	$(RUN) -m monai.bundle run evaluating \
 	  --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/smoke.json','$(CONFIGS)/evaluate.json']"
-	$(RUN) -m monai.bundle run inferring \
-	  --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/inference_smoke.json']"
+	$(RUN) -m monai.bundle run inferring --config_file $(CONFIGS)/inference.json \
+	  --backbone resnet18 --stem conv7x7 --checkpoint $(SMOKE)/model.pt \
+	  --training_ranges $(PREPARED)/datalist.json --output_dir $(SMOKE)/inference \
+	  --dataset_dir "$$(ls -d $(PREPARED)/test/*/ | head -n 1)ct.nii"
 	@echo "Report:     $(SMOKE)/evaluation/report.html"
 	@echo "Prediction: $(SMOKE)/inference"
 

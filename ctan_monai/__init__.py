@@ -9,7 +9,19 @@ from types import ModuleType
 
 __version__ = "0.1.0"
 
-_ROOMS = ("bundle", "data", "dicom", "engines", "handlers", "losses", "metrics", "networks", "phantoms", "reports", "transforms")
+_ROOMS = (
+    "bundle",
+    "data",
+    "dicom",
+    "engines",
+    "handlers",
+    "losses",
+    "metrics",
+    "networks",
+    "phantoms",
+    "reports",
+    "transforms",
+)
 
 
 def __getattr__(name: str) -> ModuleType:

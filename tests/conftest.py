@@ -15,12 +15,7 @@ from support import REPOSITORY, run_tool
 # about our code, so they are imported here first.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import monai.bundle
-    import monai.engines
-    import monai.handlers
-    import monai.networks.nets
-    import torch.utils.tensorboard  # noqa: F401
-
+    import torch.utils.tensorboard
 
 
 @pytest.fixture(scope="session", autouse=True)

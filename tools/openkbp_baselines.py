@@ -28,7 +28,7 @@ import nibabel as nib
 import numpy as np
 
 from ctan_monai.data import DataError, read_datalist
-from ctan_monai.data.files import check_output_folder
+from ctan_monai.files import prepare_output_dir
 from ctan_monai.data.openkbp_baselines import MeanDose, OrganAtlas
 from ctan_monai.data.prepared import load_datalist
 from ctan_monai.handlers.radiotherapy_evaluation import load_reference
@@ -94,7 +94,7 @@ def run(dataset_dir: Path, output: Path, section: str) -> dict[str, Any]:
     cases = read_datalist(dataset_dir, section, TASKS)
     names = load_datalist(dataset_dir)["labels"]
     labels = {organ: int(value) for value, organ in names.items() if int(value) > 0}
-    check_output_folder(output, 10_000_000)
+    prepare_output_dir(output, 10, "--output")
     try:
         dose, atlas = fit(training, labels)
     except ValueError as error:
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         headlines = run(options.dataset_dir, options.output, options.section)
-    except DataError as error:
+    except (DataError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(json.dumps(headlines))

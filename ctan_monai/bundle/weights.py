@@ -39,10 +39,10 @@ def load_weights(network: nn.Module, path: str | Path) -> nn.Module:
     if missing or unexpected or shapes:
         examples = (missing + unexpected + shapes)[0]
         raise ValueError(
-            f"'{path}' does not fit the network of this config ({type(network).__name__}): {len(missing)} tensors are "
-            f"missing, {len(unexpected)} are not expected and {len(shapes)} have another shape (such as '{examples}'). It "
-            "was trained with another method, task set, backbone or stem: give the same method_*.json and overrides as in "
-            "its training."
+            f"'{path}' does not fit the network of this config ({type(network).__name__}): {len(missing)} tensors "
+            f"are missing, {len(unexpected)} are not expected and {len(shapes)} have another shape (such as "
+            f"'{examples}'). It was trained with another method, task set, backbone or stem: give the same "
+            "method_*.json and overrides as in its training."
         )
     network.load_state_dict(state)
     return network

@@ -51,8 +51,8 @@ def bundle_root(name: str) -> str:
         if metadata.is_file() and json.loads(metadata.read_text()).get("bundle_name") == name:
             return str(candidate)
     raise FileNotFoundError(
-        f"the bundle '{name}' is neither in the working directory nor in 'bundles/{name}': run from the repository root "
-        "or from inside the bundle, or give its folder with --bundle_root."
+        f"the bundle '{name}' is neither in the working directory nor in 'bundles/{name}': run from the repository "
+        "root or from inside the bundle, or give its folder with --bundle_root."
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ctan_monai.data.errors import DataError
-from ctan_monai.data.files import write_bytes_atomic
+from ctan_monai.files import write_atomic
 from ctan_monai.data.sparse_csv import read_sparse_csv, read_sparse_mask, write_sparse_csv
 
 __all__ = [
@@ -108,7 +108,7 @@ def write_patient(folder: Path | str, patient: OpenKBPPatient) -> None:
     write_dose_csv(folder / "dose.csv", patient.dose)
     for name, mask in {"possible_dose_mask": patient.possible_dose_mask, **patient.structures}.items():
         write_sparse_csv(folder / f"{name}.csv", np.flatnonzero(mask))
-    write_bytes_atomic(
+    write_atomic(
         folder / "voxel_dimensions.csv", "".join(f"{size:.18e}\n" for size in patient.spacing).encode("ascii")
     )
 

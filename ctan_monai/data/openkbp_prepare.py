@@ -15,7 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ctan_monai.data.errors import DataError
-from ctan_monai.data.files import check_output_folder, write_json_atomic
+from ctan_monai.files import prepare_output_dir, write_json_atomic
 from ctan_monai.data.openkbp import SEGMENTATION_ORGANS, SPLIT_FOLDERS
 from ctan_monai.data.openkbp_case import prepare_case
 from ctan_monai.data.openkbp_release import find_patients, find_release, missing_files
@@ -78,7 +78,7 @@ def prepare_openkbp(source: Path | str, output: Path | str, workers: int = 1, st
     if not jobs or (strict and skipped):
         raise DataError(f"{release}: {_list_reasons(skipped)}")
     missing = sum(not (output / section / folder.name).is_dir() for section, folder in jobs)
-    check_output_folder(output, missing * _BYTES_PER_CASE)
+    prepare_output_dir(output, missing * _BYTES_PER_CASE / 1e6, "--output")
     for section in SPLIT_FOLDERS:
         (output / section).mkdir(exist_ok=True)
 
@@ -156,7 +156,7 @@ def _make_datalist(
         "numTest": len(done["test"]),
         **{section: [record["entry"] for record in done[section]] for section in SPLIT_FOLDERS},
         "provenance": {
-            "source": str(release.resolve()),
+            "source": release.name,
             "split": "the challenge's own folders",
             "prepared": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "skipped": [{"section": s, "case_id": folder.name, "reason": reason} for s, folder, reason in skipped],

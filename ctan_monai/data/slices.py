@@ -25,8 +25,8 @@ def expand_slices(cases: Sequence[Mapping[str, Any]], slices_key: str = "body_sl
     for case in cases:
         if slices_key not in case:
             raise ValueError(
-                f"case '{case.get('case_id', '?')}' of the data list has no '{slices_key}': prepare the data again with "
-                "tools/prepare_data.py."
+                f"case '{case.get('case_id', '?')}' of the data list has no '{slices_key}': prepare the data again "
+                "with tools/prepare_data.py."
             )
         shared = {k: v for k, v in case.items() if k != slices_key}
         items += [{**shared, SLICE: int(index)} for index in case[slices_key]]

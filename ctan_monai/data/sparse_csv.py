@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ctan_monai.data.errors import DataError
-from ctan_monai.data.files import write_bytes_atomic
+from ctan_monai.files import write_atomic
 from ctan_monai.data.sparse_rows import parse_rows
 
 __all__ = ["read_sparse_csv", "read_sparse_mask", "write_sparse_csv"]
@@ -114,4 +114,4 @@ def write_sparse_csv(path: Path | str, indices: np.ndarray, values: np.ndarray |
         rows = [f"{index},\n" for index in numbers]
     else:
         rows = [f"{i},{v!r}\n" for i, v in zip(numbers, np.asarray(values, np.float64).tolist(), strict=True)]
-    write_bytes_atomic(path, "".join([",data\n", *rows]).encode("ascii"))
+    write_atomic(path, "".join([",data\n", *rows]).encode("ascii"))

@@ -30,9 +30,7 @@ class MultiTaskTrainer(SupervisedTrainer):
         self.bf16 = amp
 
     def _iteration(self, engine: SupervisedTrainer, batchdata: dict[str, Any]) -> dict[str, Any]:
-        inputs, targets = engine.prepare_batch(
-            batchdata, engine.state.device, engine.non_blocking, **engine.to_kwargs
-        )
+        inputs, targets = engine.prepare_batch(batchdata, engine.state.device, engine.non_blocking, **engine.to_kwargs)
         output: dict[str, Any] = {Keys.IMAGE: inputs, Keys.LABEL: targets}
         engine.state.output = output
 

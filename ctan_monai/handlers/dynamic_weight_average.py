@@ -39,7 +39,7 @@ class DynamicWeightAverage:
     The weights are 1 in the first two epochs. It reads the epoch means of the *unweighted training* losses that
     :py:class:`ctan_monai.handlers.TaskLossMeans` publishes, which must be attached before; these are reduced over the
     ranks, so that all ranks have the same weights. A task without labels in an epoch keeps its weight, and the others
-    share the rest. Its state is the last means, for the checkpoint: a run that is resumed goes on with the same weights.
+    share the rest. Its state, for the checkpoint, is the last means: a run that is resumed has the same weights.
 
     Args:
         loss: the loss whose weights are set.
@@ -86,7 +86,9 @@ class DynamicWeightAverage:
         """Go on from a state of :py:meth:`state_dict`; a state of other tasks is a ValueError."""
         tasks = set(self.loss.tasks)
         if any(set(h) != tasks for h in state["history"]):
-            raise ValueError(f"the weighting state is of tasks {[sorted(h) for h in state['history']]}, not {sorted(tasks)}.")
+            raise ValueError(
+                f"the weighting state is of tasks {[sorted(h) for h in state['history']]}, not {sorted(tasks)}."
+            )
         self._history = [dict(h) for h in state["history"]]
         self.loss.weights.copy_(torch.tensor(state["weights"]))
 
@@ -107,4 +109,6 @@ class EqualWeights:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Refuses the state of another weighting."""
         if state:
-            raise ValueError("the checkpoint is of a run with another weighting: use the same weighting_*.json to resume.")
+            raise ValueError(
+                "the checkpoint is of a run with another weighting: use the same weighting_*.json to resume."
+            )

@@ -12,13 +12,13 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
-from ctan_monai.bundle.files import write_atomic
+from ctan_monai.files import write_atomic
 
 
 class EpochLog:
     """A csv with one row an epoch: the engine's metrics, and for a trainer its learning rate and seconds.
 
-    The file is written anew and atomically after each epoch; a run that is resumed keeps the rows before its first epoch.
+    The file is written anew and atomically after each epoch; a resumed run keeps the rows before its first epoch.
 
     Args:
         path: the csv.

@@ -12,7 +12,7 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
-from ctan_monai.bundle.files import write_atomic
+from ctan_monai.files import write_atomic
 
 logger = logging.getLogger(__name__)
 
@@ -72,14 +72,16 @@ class TrainingCheckpoint:
         state = torch.load(self.path, map_location="cpu", weights_only=True)
         missing = set(self.objects) ^ set(state["objects"])
         if missing:
-            raise ValueError(f"'{self.path}' was written by a run with other parts ({sorted(missing)}): use its config.")
+            raise ValueError(
+                f"'{self.path}' was written by a run with other parts ({sorted(missing)}): use its config."
+            )
         for name, item in self.objects.items():
             try:
                 _unwrap(item).load_state_dict(state["objects"][name])
             except (RuntimeError, ValueError, KeyError) as error:
                 raise ValueError(
-                    f"'{self.path}' does not fit this config ({name}): resume with the method, network and weighting of "
-                    f"that run, or choose another --output_dir. {str(error).splitlines()[0]}"
+                    f"'{self.path}' does not fit this config ({name}): resume with the method, network and weighting "
+                    f"of that run, or choose another --output_dir. {str(error).splitlines()[0]}"
                 ) from error
         self.best_score, self.best_epoch = state["best_score"], state["best_epoch"]
         engine.state.epoch, engine.state.iteration = state["epoch"], state["iteration"]

@@ -21,9 +21,7 @@ class DoseMAELoss(nn.Module):
             raise ValueError(f"dose_scale must be a positive dose in Gy, got {dose_scale}.")
         self.dose_scale = dose_scale
 
-    def forward(
-        self, input: torch.Tensor, target: torch.Tensor, present: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def forward(self, input: torch.Tensor, target: torch.Tensor, present: torch.Tensor | None = None) -> torch.Tensor:
         """
         Args:
             input: predicted dose / dose_scale, (B, 1, *spatial).

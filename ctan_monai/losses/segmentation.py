@@ -51,9 +51,7 @@ class ComboLoss(DiceCELoss):
             lambda_ce=lambda_ce,
         )
 
-    def forward(
-        self, input: torch.Tensor, target: torch.Tensor, present: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def forward(self, input: torch.Tensor, target: torch.Tensor, present: torch.Tensor | None = None) -> torch.Tensor:
         """
         Args:
             input: logits (B, C, *spatial).
@@ -65,7 +63,8 @@ class ComboLoss(DiceCELoss):
             return super().forward(input, target)
         if present.shape != (input.shape[0], input.shape[1] - 1):
             raise ValueError(
-                f"present must have shape (B, C - 1) = {(input.shape[0], input.shape[1] - 1)}, got {tuple(present.shape)}."
+                f"present must have shape (B, C - 1) = {(input.shape[0], input.shape[1] - 1)}, "
+                f"got {tuple(present.shape)}."
             )
         logits = merge_absent_labels(input, present)
         labelled = (present != 0).any(dim=1).sum().clamp(min=1)

@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ctan_monai.data.errors import DataError
-from ctan_monai.data.files import check_output_folder
+from ctan_monai.files import prepare_output_dir
 from ctan_monai.data.openkbp import (
     HU_OFFSET,
     SHAPE,
@@ -81,7 +81,7 @@ def write_openkbp_phantom(output: Path | str, patients: int, seed: int = 0) -> P
             f"{release}: holds other patients already, such as {min(foreign).name}. "
             "Give a new --output, or remove that folder."
         )
-    check_output_folder(release, patients * _BYTES_PER_PATIENT)
+    prepare_output_dir(release, patients * _BYTES_PER_PATIENT / 1e6, "--output")
     for number, folder in tqdm(folders.items(), desc="Writing OpenKBP phantom", unit="patient"):
         try:
             write_patient(folder, make_openkbp_patient(number, seed))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ctan_monai.bundle.files import write_atomic
+from ctan_monai.files import write_atomic
 from ctan_monai.metrics import RadiotherapyReference
 from ctan_monai.reports import wording
 from ctan_monai.reports.baselines import read_baselines

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ctan_monai.bundle.files import write_atomic
+from ctan_monai.files import write_atomic
 
 __all__ = ["plain", "write_csv", "write_json", "write_per_patient_csv", "write_summary_csv"]
 

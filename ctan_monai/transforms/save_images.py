@@ -16,7 +16,7 @@ import numpy as np
 from monai.data import MetaTensor
 from monai.transforms import Transform
 
-from ctan_monai.bundle.files import write_atomic
+from ctan_monai.files import write_atomic
 from ctan_monai.data.nifti import is_nifti, nifti_stem
 
 __all__ = ["SaveImagesd", "case_id"]

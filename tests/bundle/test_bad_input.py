@@ -25,7 +25,9 @@ TASKS = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level"
 def start(output: Path, *files: str, **overrides: object) -> None:
     """Build the trainer of the bundle, as a run does before its first batch."""
     names = [str(CONFIGS / f"{f}.json") for f in ("train", "smoke", *files)]
-    workflow = create_workflow(config_file=names, workflow_type="train", logging_file=False, output_dir=str(output), **overrides)
+    workflow = create_workflow(
+        config_file=names, workflow_type="train", logging_file=False, output_dir=str(output), **overrides
+    )
     _ = workflow.trainer
 
 
@@ -102,7 +104,9 @@ def test_wrong_number_of_channels() -> None:
 def test_a_checkpoint_of_another_method_or_task_set(tmp_path: Path) -> None:
     network = HPS(2, 3, TASKS, "resnet18", "conv7x7")
     torch.save(network.state_dict(), tmp_path / "model.pt")
-    with pytest.raises(ValueError, match=r"model\.pt' does not fit the network of this config \(CTAN\).*method_\*\.json"):
+    with pytest.raises(
+        ValueError, match=r"model\.pt' does not fit the network of this config \(CTAN\).*method_\*\.json"
+    ):
         load_weights(CTAN(2, 3, TASKS, "resnet18", "conv7x7"), tmp_path / "model.pt")
     one = {"dose": TASKS["dose"]}
     with pytest.raises(ValueError, match="does not fit"):

@@ -35,14 +35,14 @@ def bundle_run(run_id: str, files: list[str], *arguments: str, inside: bool = Fa
 def trained(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CTAN trained for one epoch from the repository root."""
     output = tmp_path_factory.mktemp("ctan")
-    bundle_run(
-        "training", ["train", "smoke"], "--dataset_dir", str(phantom), "--output_dir", str(output), *QUICK
-    )
+    bundle_run("training", ["train", "smoke"], "--dataset_dir", str(phantom), "--output_dir", str(output), *QUICK)
     return output
 
 
 def test_training_writes_its_model_checkpoint_and_logs(trained: Path) -> None:
-    assert {"model.pt", "checkpoint.pt", "training_log.csv", "validation_log.csv"} <= {p.name for p in trained.iterdir()}
+    assert {"model.pt", "checkpoint.pt", "training_log.csv", "validation_log.csv"} <= {
+        p.name for p in trained.iterdir()
+    }
     assert any((trained / "tensorboard").iterdir())
     (row,) = EpochLog.read(trained / "training_log.csv")
     assert float(row["segmentation_loss"]) > 0
@@ -73,7 +73,11 @@ def test_inference_returns_the_patients_grid(trained: Path, phantom: Path, tmp_p
         "--dataset_dir", str(ct), "--output_dir", str(tmp_path), "--checkpoint", str(trained / "model.pt"),
         "--backbone", "resnet18", "--stem", "conv7x7",
     )  # fmt: skip
-    image, labels, dose = nib.load(ct), nib.load(tmp_path / "ct_segmentation.nii.gz"), nib.load(tmp_path / "ct_dose.nii.gz")
+    image, labels, dose = (
+        nib.load(ct),
+        nib.load(tmp_path / "ct_segmentation.nii.gz"),
+        nib.load(tmp_path / "ct_dose.nii.gz"),
+    )
     for result in (labels, dose):
         assert result.shape == image.shape
         np.testing.assert_allclose(result.affine, image.affine, atol=1e-4)
@@ -85,7 +89,15 @@ def test_inference_returns_the_patients_grid(trained: Path, phantom: Path, tmp_p
     assert report["warnings"]
 
 
-@pytest.mark.parametrize("method", ["stl_segmentation", "stl_dose", "hps", "mtan"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "stl_dose",
+        pytest.param("stl_segmentation", marks=pytest.mark.slow),
+        pytest.param("hps", marks=pytest.mark.slow),
+        pytest.param("mtan", marks=pytest.mark.slow),
+    ],
+)
 def test_other_methods_from_inside_the_bundle_by_the_default_run_id(method: str, phantom: Path, tmp_path: Path) -> None:
     paths = ["--dataset_dir", str(phantom), "--output_dir", str(tmp_path)]
     bundle_run("", ["train", f"method_{method}", "weighting_equal", "smoke"], *paths, *QUICK, inside=True)

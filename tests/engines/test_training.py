@@ -89,7 +89,9 @@ def test_resumed_training_equals_uninterrupted(tmp_path: Path, workers: int) -> 
     assert resumed.loss_function.weights.tolist() == whole.loss_function.weights.tolist() != [1.0, 1.0]
 
     def rows(part: str) -> list[dict[str, str]]:
-        return [{k: v for k, v in r.items() if k != "seconds"} for r in EpochLog.read(tmp_path / part / "training_log.csv")]
+        return [
+            {k: v for k, v in r.items() if k != "seconds"} for r in EpochLog.read(tmp_path / part / "training_log.csv")
+        ]
 
     assert rows("parts") == rows("whole")
     assert [r["epoch"] for r in rows("whole")] == ["1", "2", "3", "4"]
@@ -97,7 +99,9 @@ def test_resumed_training_equals_uninterrupted(tmp_path: Path, workers: int) -> 
 
 
 def test_each_epoch_has_its_own_order_and_noise(tmp_path: Path) -> None:
-    loader = EpochDataLoader(Dataset(items(), RandGaussianNoised("image", prob=1.0)), seed=1, batch_size=9, shuffle=True)
+    loader = EpochDataLoader(
+        Dataset(items(), RandGaussianNoised("image", prob=1.0)), seed=1, batch_size=9, shuffle=True
+    )
 
     def epoch(number: int) -> torch.Tensor:
         loader.set_epoch(number)
@@ -144,7 +148,7 @@ def test_the_best_epoch_is_kept_over_a_resume(tmp_path: Path) -> None:
     class Validation:
         """Stands for the evaluator: scores by epoch."""
 
-        class state:  # noqa: N801
+        class state:
             epoch, metrics, key_metric_name = 0, {"score": 0.0}, "score"
 
     training(tmp_path, 2)[0].run()

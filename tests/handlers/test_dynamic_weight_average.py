@@ -20,7 +20,9 @@ class Identity(nn.Module):
         return output.mean()
 
 
-def run(epochs: list[dict[str, list[tuple[float, int]]]], dwa_state: dict | None = None) -> tuple[list, MultiTaskLoss, DynamicWeightAverage]:
+def run(
+    epochs: list[dict[str, list[tuple[float, int]]]], dwa_state: dict | None = None
+) -> tuple[list, MultiTaskLoss, DynamicWeightAverage]:
     """Train on given (loss, samples) of each batch; returns the weights in force in each epoch."""
     tasks = list(epochs[0])
     loss = MultiTaskLoss({t: Identity() for t in tasks})
@@ -70,7 +72,7 @@ def test_weights_are_one_for_two_epochs_then_follow_the_losses() -> None:
 
 
 def test_means_are_weighted_by_labelled_samples() -> None:
-    """Task b has 1 and 3 labelled samples of losses 4 and 0: its mean is 1, not 2; a batch without label adds nothing."""
+    """Task b has 1 and 3 labelled samples of losses 4 and 0: its mean is 1, not 2."""
     first = {"a": [(1.0, 2), (1.0, 2), (1.0, 2)], "b": [(4.0, 1), (0.0, 3), (0.0, 0)]}
     second = {"a": [(1.0, 2)] * 3, "b": [(4.0, 4)] * 3}
     weights, *_ = run([first, second, second])

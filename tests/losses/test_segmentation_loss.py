@@ -23,7 +23,9 @@ def test_weights_are_the_papers() -> None:
 def test_all_present_equals_monai() -> None:
     torch.manual_seed(0)
     logits, target = torch.randn(3, 5, 8, 8), torch.randint(0, 5, (3, 1, 8, 8))
-    monai = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=True, lambda_dice=0.3, lambda_ce=0.7)
+    monai = DiceCELoss(
+        include_background=False, to_onehot_y=True, softmax=True, batch=True, lambda_dice=0.3, lambda_ce=0.7
+    )
     torch.testing.assert_close(ComboLoss()(logits, target, torch.ones(3, 4)), monai(logits, target))
 
 

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 def write_atomic(path: str | Path, content: str | bytes | Callable[[IO[bytes]], None]) -> None:
@@ -38,12 +40,24 @@ def write_atomic(path: str | Path, content: str | bytes | Callable[[IO[bytes]], 
         raise
 
 
-def prepare_output_dir(path: str | Path, needed_mb: float = 0.0) -> Path:
+def write_json_atomic(path: str | Path, content: Any) -> None:
+    """Write JSON, indented, so that it is there as a whole or not at all."""
+    write_atomic(path, json.dumps(content, indent=1) + "\n")
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file as hexadecimal text."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def prepare_output_dir(path: str | Path, needed_mb: float = 0.0, option: str = "--output_dir") -> Path:
     """Make an output folder and prove that it can be written to, before time is spent.
 
     Args:
         path: the folder.
         needed_mb: free space in MB that the run will need there.
+        option: of the command line, by which the user chooses another folder.
 
     Raises:
         OSError: the folder cannot be made or written, or the disk is too full; the message says which and what to do.
@@ -54,12 +68,13 @@ def prepare_output_dir(path: str | Path, needed_mb: float = 0.0) -> Path:
         (path / ".writable").unlink()
     except OSError as error:
         raise OSError(
-            f"cannot write to the output folder '{path}' ({error.strerror or error}): choose another one with --output_dir."
+            f"cannot write to the output folder '{path}' ({error.strerror or error}): choose another one "
+            f"with {option}."
         ) from error
     free = shutil.disk_usage(path).free / 1e6
     if free < needed_mb:
         raise OSError(
             f"the disk of the output folder '{path}' has {free:.0f} MB free, and about {needed_mb:.0f} MB are needed: "
-            "free some space or choose another folder with --output_dir."
+            f"free some space or choose another folder with {option}."
         )
     return path
