@@ -68,8 +68,7 @@ def prepare_output_dir(path: str | Path, needed_mb: float = 0.0, option: str = "
         (path / ".writable").unlink()
     except OSError as error:
         raise OSError(
-            f"cannot write to the output folder '{path}' ({error.strerror or error}): choose another one "
-            f"with {option}."
+            f"cannot write to the output folder '{path}' ({error.strerror or error}): choose another one with {option}."
         ) from error
     free = shutil.disk_usage(path).free / 1e6
     if free < needed_mb:

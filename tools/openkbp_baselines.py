@@ -28,9 +28,9 @@ import nibabel as nib
 import numpy as np
 
 from ctan_monai.data import DataError, read_datalist
-from ctan_monai.files import prepare_output_dir
 from ctan_monai.data.openkbp_baselines import MeanDose, OrganAtlas
 from ctan_monai.data.prepared import load_datalist
+from ctan_monai.files import prepare_output_dir
 from ctan_monai.handlers.radiotherapy_evaluation import load_reference
 from ctan_monai.metrics import radiotherapy_metrics, summarise
 from ctan_monai.reports import provenance

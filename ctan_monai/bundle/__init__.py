@@ -1,7 +1,8 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-from .distributed import distribute, rank_device, start_distributed, stop_distributed
 from ctan_monai.files import prepare_output_dir, write_atomic
+
+from .distributed import distribute, rank_device, start_distributed, stop_distributed
 from .select import select_tasks
 from .weights import load_weights
 from .workflow import bundle_root, check_overrides

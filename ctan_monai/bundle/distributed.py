@@ -42,5 +42,6 @@ def rank_device() -> torch.device:
 
 def distribute(network: nn.Module, device: torch.device, memory_format: torch.memory_format) -> DistributedDataParallel:
     """The network on its device, with gradients averaged over the processes."""
-    network = network.to(device, memory_format=memory_format)
+    network = network.to(device=device)
+    network = network.to(memory_format=memory_format)  # type: ignore[call-overload]
     return DistributedDataParallel(network, device_ids=[device] if device.type == "cuda" else None)

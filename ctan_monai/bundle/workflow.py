@@ -74,8 +74,10 @@ def check_overrides(root: str | Path, config: str = "train.json") -> None:
         return
     known = json.loads((Path(root) / "configs" / config).read_text())
     # What MONAI itself adds to a config for experiment tracking.
-    allowed = {"_meta_"}.union(*(settings["configs"] for settings in DEFAULT_EXP_MGMT_SETTINGS.values()))
-    unknown = [i for i in _unknown(workflow.parser.config, known) if i not in allowed]
+    tracking: list[Any] = list(DEFAULT_EXP_MGMT_SETTINGS.values())
+    allowed = {"_meta_", *(name for settings in tracking for name in settings["configs"])}
+    config_now: Any = workflow.parser.config
+    unknown = [i for i in _unknown(config_now, known) if i not in allowed]
     if unknown:
         ids = list(_ids(known))
         hints = []

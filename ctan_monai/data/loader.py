@@ -31,7 +31,7 @@ class EpochDataLoader(DataLoader):
         self, dataset: Dataset, seed: int, batch_size: int, shuffle: bool = False, num_workers: int = 0, **kwargs: Any
     ) -> None:
         size = len(dataset)  # type: ignore[arg-type]
-        sampler = None
+        sampler: DistributedSampler | None = None
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             sampler = DistributedSampler(dataset, shuffle=shuffle, seed=seed)
             size = sampler.num_samples

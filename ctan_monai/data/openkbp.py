@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from ctan_monai.data.errors import DataError
-from ctan_monai.files import write_atomic
 from ctan_monai.data.sparse_csv import read_sparse_csv, read_sparse_mask, write_sparse_csv
+from ctan_monai.files import write_atomic
 
 __all__ = [
     "HU_OFFSET",
@@ -108,9 +108,7 @@ def write_patient(folder: Path | str, patient: OpenKBPPatient) -> None:
     write_dose_csv(folder / "dose.csv", patient.dose)
     for name, mask in {"possible_dose_mask": patient.possible_dose_mask, **patient.structures}.items():
         write_sparse_csv(folder / f"{name}.csv", np.flatnonzero(mask))
-    write_atomic(
-        folder / "voxel_dimensions.csv", "".join(f"{size:.18e}\n" for size in patient.spacing).encode("ascii")
-    )
+    write_atomic(folder / "voxel_dimensions.csv", "".join(f"{size:.18e}\n" for size in patient.spacing).encode("ascii"))
 
 
 def read_dose_csv(path: Path | str) -> np.ndarray:

@@ -14,8 +14,8 @@ import nibabel as nib
 import numpy as np
 
 from ctan_monai.data.errors import DataError
-from ctan_monai.files import file_sha256, write_json_atomic
 from ctan_monai.data.openkbp import HU_OFFSET, SEGMENTATION_ORGANS, STRUCTURES, lps_affine, read_patient, to_lps
+from ctan_monai.files import file_sha256, write_json_atomic
 from ctan_monai.transforms.body import body_mask
 
 __all__ = ["RECORD_NAME", "prepare_case"]

@@ -15,12 +15,12 @@ from typing import Any
 from tqdm import tqdm
 
 from ctan_monai.data.errors import DataError
-from ctan_monai.files import prepare_output_dir, write_json_atomic
 from ctan_monai.data.openkbp import SEGMENTATION_ORGANS, SPLIT_FOLDERS
 from ctan_monai.data.openkbp_case import prepare_case
 from ctan_monai.data.openkbp_release import find_patients, find_release, missing_files
 from ctan_monai.data.openkbp_statistics import case_statistics
 from ctan_monai.data.prepared import DATALIST_NAME
+from ctan_monai.files import prepare_output_dir, write_json_atomic
 
 __all__ = ["add_arguments", "prepare_openkbp", "run"]
 

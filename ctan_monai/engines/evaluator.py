@@ -13,7 +13,8 @@ class MultiTaskEvaluator(SupervisedEvaluator):
     """MONAI's supervised evaluator whose ``amp=True`` is bfloat16 autocast on its own device.
 
     The prediction is the network's dict, task name to tensor; MONAI's ``FlattenSubKeysd(keys="pred", prefix="pred")``
-    as the first post-processing step makes it "pred_<task>". Arguments: see :py:class:`monai.engines.SupervisedEvaluator`.
+    as the first post-processing step makes it "pred_<task>". Arguments: see
+    :py:class:`monai.engines.SupervisedEvaluator`.
     """
 
     def __init__(self, **kwargs: Any) -> None:

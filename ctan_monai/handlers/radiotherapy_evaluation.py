@@ -86,7 +86,8 @@ class RadiotherapyEvaluation:
 
     def iteration_completed(self, engine: Engine) -> None:
         """Measure the patients of this batch."""
-        for item, output in zip(engine.state.batch, engine.state.output, strict=True):
+        state: Any = engine.state
+        for item, output in zip(state.batch, state.output, strict=True):
             case = self.cases[str(item["case_id"])]
             ct, reference = load_reference(case, self.labels)
             prediction = _prediction(output)

@@ -27,5 +27,6 @@ class SavePredictions:
 
     def __call__(self, engine: Engine) -> None:
         """Write the patients of this batch."""
-        for item, output in zip(engine.state.batch, engine.state.output, strict=True):
+        state: Any = engine.state
+        for item, output in zip(state.batch, state.output, strict=True):
             self.transform({**item, **output})

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from typing import Any
+
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
@@ -37,7 +39,8 @@ class TaskLossMeans:
 
     def iteration_completed(self, engine: Engine) -> None:
         """Add one batch to the sums."""
-        losses, counts = engine.state.output["task_losses"], engine.state.output["task_counts"]
+        output: Any = engine.state.output
+        losses, counts = output["task_losses"], output["task_counts"]
         count = torch.stack([counts[t] for t in self.loss.tasks]).double()
         rows = torch.stack([torch.stack([losses[t] for t in self.loss.tasks]).double() * count, count])
         self._sums = rows if self._sums is None else self._sums + rows
@@ -46,7 +49,9 @@ class TaskLossMeans:
         """Reduce over ranks and publish."""
         if self._sums is None:
             raise RuntimeError("an epoch ended without a batch: the training set is empty.")
-        total, count = idist.all_reduce(self._sums).cpu()
+        reduced = idist.all_reduce(self._sums)
+        assert isinstance(reduced, torch.Tensor)
+        total, count = reduced.cpu()
         means = torch.where(count > 0, total / count, torch.full_like(total, torch.nan)).tolist()
         weights = self.loss.weights.tolist()
         for task, mean, weight in zip(self.loss.tasks, means, weights, strict=True):

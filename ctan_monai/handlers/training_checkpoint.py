@@ -92,7 +92,7 @@ class TrainingCheckpoint:
         better = self._is_best(engine)
         if idist.get_rank() != 0:
             return
-        state = {
+        state: dict[str, Any] = {
             "epoch": engine.state.epoch,
             "iteration": engine.state.iteration,
             "best_score": self.best_score,
@@ -108,9 +108,10 @@ class TrainingCheckpoint:
         if self.evaluator is None:
             self.best_epoch = engine.state.epoch
             return True
-        if self.evaluator.state.epoch != engine.state.epoch:
+        validation: Any = self.evaluator.state
+        if validation.epoch != engine.state.epoch:
             return False
-        score = float(self.evaluator.state.metrics[self.evaluator.state.key_metric_name])
+        score = float(validation.metrics[validation.key_metric_name])
         if not score > self.best_score:
             return False
         self.best_score, self.best_epoch = score, engine.state.epoch

@@ -16,8 +16,8 @@ import numpy as np
 from monai.data import MetaTensor
 from monai.transforms import Transform
 
-from ctan_monai.files import write_atomic
 from ctan_monai.data.nifti import is_nifti, nifti_stem
+from ctan_monai.files import write_atomic
 
 __all__ = ["SaveImagesd", "case_id"]
 
