@@ -12,6 +12,8 @@ from typing import Any
 from monai.bundle import ConfigWorkflow
 from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
+from ctan_monai.bundle.plain_errors import show_cause_last
+
 
 def running_workflow() -> ConfigWorkflow | None:
     """The MONAI workflow that is evaluating the expression this is called from, if any.
@@ -44,6 +46,7 @@ def bundle_root(name: str) -> str:
     candidates = [Path("."), Path("bundles") / name]
     workflow = running_workflow()
     if workflow is not None and getattr(workflow, "config_root_path", None) is not None:
+        show_cause_last()
         root = Path(workflow.config_root_path)
         candidates.insert(0, root.parent if root.name == "configs" else root)
     for candidate in candidates:

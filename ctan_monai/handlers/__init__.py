@@ -5,6 +5,7 @@ from .epoch_seed import EpochSeed
 from .log import EpochLog
 from .progress import Progress
 from .radiotherapy_evaluation import RadiotherapyEvaluation, load_reference
+from .run_record import RunRecord
 from .save_predictions import SavePredictions
 from .task_losses import TaskLossMeans
 from .training_checkpoint import EarlyStop, TrainingCheckpoint
@@ -17,6 +18,7 @@ __all__ = [
     "EqualWeights",
     "Progress",
     "RadiotherapyEvaluation",
+    "RunRecord",
     "SavePredictions",
     "TaskLossMeans",
     "TrainingCheckpoint",

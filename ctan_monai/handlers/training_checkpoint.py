@@ -39,6 +39,8 @@ class TrainingCheckpoint:
     ) -> None:
         if "network" not in objects:
             raise ValueError(f"objects must have a 'network', got {sorted(objects)}.")
+        if not isinstance(resume, bool):  # on the command line, "false" is a text, and a text is true
+            raise ValueError(f"resume must be True or False (with a capital letter), got {resume!r}.")
         self.directory = Path(directory)
         self.objects = dict(objects)
         self.evaluator = evaluator
@@ -67,7 +69,7 @@ class TrainingCheckpoint:
             return
         if not self.resume:
             raise FileExistsError(
-                f"'{self.path}' holds a run already: give --resume true to go on with it, or another --output_dir."
+                f"'{self.path}' holds a run already: give --resume True to go on with it, or another --output_dir."
             )
         state = torch.load(self.path, map_location="cpu", weights_only=True)
         missing = set(self.objects) ^ set(state["objects"])

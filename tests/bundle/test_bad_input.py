@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from monai.bundle import create_workflow
+from support import run_tool
 
 from ctan_monai.bundle import load_weights, prepare_output_dir, select_tasks, write_atomic
 from ctan_monai.networks import CTAN, HPS
@@ -44,6 +45,17 @@ def test_a_mistyped_override(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError) as error:
         start(tmp_path, learnig_rate=0.1)
     assert "'learnig_rate' (did you mean 'learning_rate'?)" in message(error)
+
+
+def test_the_command_line_ends_with_the_cause(tmp_path: Path) -> None:
+    result = run_tool(
+        "-m", "monai.bundle", "run", "training", "--config_file", "bundles/openkbp/configs/train.json",
+        "--dataset_dir", str(tmp_path / "none"), "--output_dir", str(tmp_path), "--pretrained", "False",
+    )  # fmt: skip
+    assert result.returncode != 0
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"error: {tmp_path / 'none'}: no such dataset folder")
+    assert "tools/prepare_data.py" in last
 
 
 def test_a_mistyped_override_inside_a_dictionary(tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ def test_evaluation_writes_json_csv_and_a_report(trained: Path, phantom: Path) -
     page = (trained / "evaluation" / "report.html").read_text()
     assert "data:image/png;base64," in page
     assert not re.search(r"(src|href)=.https?://", page)
+    training = evaluation["provenance"]["training"]
+    assert (training["config"]["weighting"], training["max_epochs"], training["seed"]) == ("DynamicWeightAverage", 1, 0)
     settings = evaluation["provenance"]["config"]
     assert (settings["method"], settings["backbone"], settings["section"]) == ("CTAN", "resnet18", "test")
 

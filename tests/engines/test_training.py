@@ -121,7 +121,7 @@ def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
     training(tmp_path, 1)[0].run()
     before = (tmp_path / "checkpoint.pt").read_bytes()
     trainer = training(tmp_path, 2)[0]
-    with pytest.raises(FileExistsError, match="--resume true"):
+    with pytest.raises(FileExistsError, match="--resume True"):
         trainer.run()
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
@@ -181,6 +181,11 @@ def test_bf16_autocast_and_float32_loss(tmp_path: Path) -> None:
     with bf16_autocast("cpu", enabled=False):
         assert network(torch.rand(1, 1, 4, 4))["a"].dtype == torch.float32
     assert network.types[-1] == torch.float32
+
+
+def test_resume_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="True or False"):
+        TrainingCheckpoint(tmp_path, {"network": TwoHeads()}, resume="false")  # type: ignore[arg-type]
 
 
 def test_unsupported_arguments_are_named() -> None:

@@ -1,0 +1,38 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+from ignite.engine import Engine, Events
+
+from ctan_monai.files import write_json_atomic
+from ctan_monai.reports import provenance
+
+
+class RunRecord:
+    """Writes with what a training was started, for the report of its evaluation.
+
+    Args:
+        path: the JSON file.
+        settings: the config's values worth stating.
+        seed: the run's seed.
+    """
+
+    def __init__(self, path: str | Path, settings: Mapping[str, Any], seed: int) -> None:
+        self.path = Path(path)
+        self.settings = dict(settings)
+        self.seed = seed
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer, after the checkpoint, which refuses to overwrite another run."""
+        engine.add_event_handler(Events.STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Write the file."""
+        if idist.get_rank() == 0:
+            record = provenance(self.settings, self.seed)
+            write_json_atomic(self.path, {**record, "max_epochs": engine.state.max_epochs})
