@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import importlib
 import os
 import tarfile
 import warnings
@@ -15,7 +16,8 @@ from support import REPOSITORY, run_tool
 # about our code, so they are imported here first.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import torch.utils.tensorboard
+    for name in ("ignite.handlers", "monai.bundle", "monai.engines", "monai.handlers", "torch.utils.tensorboard"):
+        importlib.import_module(name)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -98,7 +98,8 @@ def test_method_overrides_change_the_method_only(bundle: str) -> None:
 def test_named_handlers_and_metrics_resolve(bundle: str) -> None:
     config = configs(bundle)["train.json"]
     for part in ("train", "validate"):
-        for handler in config[part]["handlers"]:
+        for item in config[part]["handlers"]:
+            handler = item if isinstance(item, str) else item["handler"]
             assert handler.startswith("@"), f"{part}: {handler}"
             assert handler[1:] in ConfigParser(config), handler
     assert set(config["validate"]["task_metrics"]) == set(config["available_tasks"])

@@ -3,6 +3,7 @@
 from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weights
 from .epoch_seed import EpochSeed
 from .log import EpochLog
+from .named import named
 from .progress import Progress
 from .radiotherapy_evaluation import RadiotherapyEvaluation, load_reference
 from .run_record import RunRecord
@@ -24,4 +25,5 @@ __all__ = [
     "TrainingCheckpoint",
     "dwa_weights",
     "load_reference",
+    "named",
 ]

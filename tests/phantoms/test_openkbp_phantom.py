@@ -120,4 +120,4 @@ def test_command(tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture
     assert "expected a whole number of at least 3" in capsys.readouterr().err
     (tmp_path / "file").touch()
     assert tool.main(["openkbp", "--output", str(tmp_path / "file"), "--patients", "3"]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert "cannot write to the output folder" in capsys.readouterr().err
