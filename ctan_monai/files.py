@@ -64,8 +64,9 @@ def prepare_output_dir(path: str | Path, needed_mb: float = 0.0, option: str = "
     """
     path = Path(path)
     try:
-        write_atomic(path / ".writable", b"")
-        (path / ".writable").unlink()
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):  # without a name: several ranks may try at once
+            pass
     except OSError as error:
         raise OSError(
             f"cannot write to the output folder '{path}' ({error.strerror or error}): choose another one with {option}."
