@@ -8,6 +8,7 @@ from .inside_body import KeepInsideBodyd
 from .load_ct import LoadImageCTd
 from .load_slice import LoadAxialSliced
 from .mask_body import MaskBodyd
+from .mirror_sides import RandMirrorSidesd
 from .plausibility import body_edges, check_plausibility
 from .report import ReportPlausibilityd
 from .save_images import SaveImagesd
@@ -21,6 +22,7 @@ __all__ = [
     "LoadAxialSliced",
     "LoadImageCTd",
     "MaskBodyd",
+    "RandMirrorSidesd",
     "ReportPlausibilityd",
     "SaveImagesd",
     "StackWindowsd",
