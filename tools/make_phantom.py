@@ -9,10 +9,9 @@ Then: python tools/prepare_data.py openkbp --source data/phantom --output data/o
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from ctan_monai.data.errors import DataError
+from ctan_monai.command_line import run_for_dataset
 from ctan_monai.phantoms import openkbp
 
 # name -> (help, module with add_arguments(parser) and run(arguments))
@@ -22,19 +21,7 @@ DATASETS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    subparsers = parser.add_subparsers(dest="dataset", required=True, metavar="dataset")
-    for name, (text, module) in DATASETS.items():
-        subparser = subparsers.add_parser(name, help=text, description=text)
-        module.add_arguments(subparser)
-        subparser.set_defaults(run=module.run)
-    arguments = parser.parse_args(argv)
-    try:
-        arguments.run(arguments)
-    except (DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_for_dataset(__doc__, DATASETS, argv)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,11 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from ctan_monai.data.errors import DataError
+from ctan_monai.data.jobs import list_reasons, prepare_cases
 from ctan_monai.data.openkbp import SEGMENTATION_ORGANS, SPLIT_FOLDERS
 from ctan_monai.data.openkbp_case import prepare_case
 from ctan_monai.data.openkbp_release import find_patients, find_release, missing_files
@@ -76,67 +72,26 @@ def prepare_openkbp(source: Path | str, output: Path | str, workers: int = 1, st
     unusable = {folder for _, folder, _ in skipped}
     jobs = [(section, folder) for section, folder in cases if folder not in unusable]
     if not jobs or (strict and skipped):
-        raise DataError(f"{release}: {_list_reasons(skipped)}")
+        raise DataError(f"{release}: {list_reasons([reason for *_, reason in skipped])}")
     missing = sum(not (output / section / folder.name).is_dir() for section, folder in jobs)
     prepare_output_dir(output, missing * _BYTES_PER_CASE / 1e6, "--output")
     for section in SPLIT_FOLDERS:
         (output / section).mkdir(exist_ok=True)
 
     records: dict[Path, dict[str, Any]] = {}
-    for section, folder, result in tqdm(
-        _prepare_all(jobs, output, workers), total=len(jobs), desc="Preparing OpenKBP", unit="patient"
-    ):
+    arguments = {(section, folder): (folder, output / section / folder.name) for section, folder in jobs}
+    for (section, folder), result in prepare_cases(arguments, prepare_case, workers, "Preparing OpenKBP", "patient"):
         if isinstance(result, str):
             skipped.append((section, folder, result))
         else:
             records[folder] = result
     if not records or (strict and skipped):
-        raise DataError(f"{release}: {_list_reasons(skipped)}")
+        raise DataError(f"{release}: {list_reasons([reason for *_, reason in skipped])}")
 
     done = {section: [records[f] for s, f in jobs if s == section and f in records] for section in SPLIT_FOLDERS}
     datalist = _make_datalist(release, done, skipped)
     write_json_atomic(output / DATALIST_NAME, datalist)
     return datalist
-
-
-def _list_reasons(skipped: list[tuple[str, Path, str]]) -> str:
-    shown = "".join(f"\n  {reason}" for _, _, reason in skipped[:5])
-    more = f"\n  and {len(skipped) - 5} more" if len(skipped) > 5 else ""
-    return f"{len(skipped)} patients cannot be used:{shown}{more}"
-
-
-def _prepare_all(
-    jobs: list[tuple[str, Path]], output: Path, workers: int
-) -> Iterator[tuple[str, Path, dict[str, Any] | str]]:
-    """Yields ``(section, folder, record or reason to skip)`` as patients get done."""
-    if workers <= 1:
-        for section, folder in jobs:
-            yield section, folder, _try_case(folder, output / section / folder.name)
-        return
-    with ProcessPoolExecutor(min(workers, os.cpu_count() or 1)) as pool:
-        futures = {
-            pool.submit(_try_case, folder, output / section / folder.name): (section, folder)
-            for section, folder in jobs
-        }
-        try:
-            for future in as_completed(futures):
-                yield *futures[future], future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _try_case(source: Path, output: Path) -> dict[str, Any] | str:
-    """The prepared patient's record, or why it cannot be used."""
-    try:
-        return prepare_case(source, output)
-    except DataError as error:
-        return str(error)
-    except OSError as error:
-        raise DataError(
-            f"{output}: cannot be written ({error.strerror or error}). Free some space or give another --output, then "
-            "run the same command: it goes on where it stopped."
-        ) from error
 
 
 def _make_datalist(

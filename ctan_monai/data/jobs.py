@@ -1,0 +1,78 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Preparing many cases: in one or several processes, with progress, and with reasons for those that are left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from ctan_monai.data.errors import DataError
+
+__all__ = ["list_reasons", "prepare_cases"]
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def prepare_cases(
+    jobs: Mapping[Key, Sequence[Any]], prepare: Callable[..., Any], workers: int, description: str, unit: str
+) -> Iterator[tuple[Key, Any | str]]:
+    """Calls ``prepare(*arguments)`` for each job, and shows the progress.
+
+    Args:
+        jobs: name of a case to the arguments of ``prepare``; the last one is the path that it writes.
+        prepare: a function of a module (so that another process can import it).
+        workers: processes; at most as many as there are cores.
+        description: of the progress bar.
+        unit: what a job is, for the progress bar.
+
+    Yields:
+        the name and what ``prepare`` returned, or the text of its DataError, as cases get done.
+
+    Raises:
+        DataError: the output cannot be written.
+    """
+    done = tqdm(_results(jobs, prepare, workers), total=len(jobs), desc=description, unit=unit)
+    yield from done
+
+
+def _results(
+    jobs: Mapping[Key, Sequence[Any]], prepare: Callable[..., Any], workers: int
+) -> Iterator[tuple[Key, Any | str]]:
+    if workers <= 1:
+        for key, arguments in jobs.items():
+            yield key, _try(prepare, arguments)
+        return
+    with ProcessPoolExecutor(min(workers, os.cpu_count() or 1)) as pool:
+        futures = {pool.submit(_try, prepare, arguments): key for key, arguments in jobs.items()}
+        try:
+            for future in as_completed(futures):
+                yield futures.pop(future), future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _try(prepare: Callable[..., Any], arguments: Sequence[Any]) -> Any | str:
+    """The prepared case's record, or why it cannot be used."""
+    try:
+        return prepare(*arguments)
+    except DataError as error:
+        return str(error)
+    except OSError as error:
+        raise DataError(
+            f"{Path(arguments[-1])}: cannot be written ({error.strerror or error}). Free some space or give another "
+            "--output, then run the same command: it goes on where it stopped."
+        ) from error
+
+
+def list_reasons(reasons: Sequence[str], what: str = "patients") -> str:
+    """One text of why cases cannot be used: the first five and a count of the rest."""
+    shown = "".join(f"\n  {reason}" for reason in reasons[:5])
+    more = f"\n  and {len(reasons) - 5} more" if len(reasons) > 5 else ""
+    return f"{len(reasons)} {what} cannot be used:{shown}{more}"
