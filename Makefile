@@ -48,7 +48,7 @@ lint: install ## Style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 benchmark: install ## Speed of loading, training and inference on this machine
-	$(RUN) tools/benchmark.py --output docs/results/benchmark.json
+	$(RUN) tools/benchmark.py openkbp --output docs/results/benchmark_openkbp.json
 
 clean: ## Remove what the quickstart made (data, runs), not the environment
 	rm -rf $(PHANTOM) $(PREPARED) $(SMOKE)
