@@ -10,6 +10,7 @@ from .load_slice import LoadAxialSliced
 from .mask_body import MaskBodyd
 from .mirror_sides import RandMirrorSidesd
 from .plausibility import body_edges, check_plausibility
+from .remove_fragments import RemoveFragmentsd
 from .report import ReportPlausibilityd
 from .save_images import SaveImagesd
 from .windows import StackWindowsd
@@ -23,6 +24,7 @@ __all__ = [
     "LoadImageCTd",
     "MaskBodyd",
     "RandMirrorSidesd",
+    "RemoveFragmentsd",
     "ReportPlausibilityd",
     "SaveImagesd",
     "StackWindowsd",

@@ -1,0 +1,167 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ctan_monai.comparison.plan import Run
+from ctan_monai.data.errors import DataError
+from ctan_monai.files import prepare_output_dir, write_json_atomic
+
+RESULT = "evaluation/evaluation.json"
+_SETTINGS = "run.json"
+_POLL_SECONDS = 2.0
+
+
+class Runner:
+    """Trains and evaluates the runs of a comparison, each by the bundle's own commands in a process of its own.
+
+    A run whose evaluation is there is finished and is not started again; one with a checkpoint goes on from it. A
+    run's folder says with which settings it was begun, and other settings are refused: a table of runs that differ in
+    more than the method would be worth nothing.
+
+    Args:
+        configs: the bundle's ``configs`` folder.
+        output: folder of the comparison; a run has its own folder in it.
+        overrides: further config files for all runs, such as ``cpu.json``.
+        values: ids and values that all runs get, such as ``{"max_epochs": 8}``.
+        say: prints a line of progress.
+    """
+
+    def __init__(
+        self,
+        configs: Path,
+        output: Path,
+        overrides: Sequence[Path] = (),
+        values: Mapping[str, Any] | None = None,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.configs = configs
+        self.output = output
+        self.overrides = list(overrides)
+        self.values = dict(values or {})
+        self.say = say
+
+    def folder(self, run: Run) -> Path:
+        """Where a run writes."""
+        return self.output / run.name
+
+    def finished(self, run: Run) -> bool:
+        """Whether a run's result is there, from the same settings.
+
+        Raises:
+            DataError: it was begun with other settings.
+        """
+        path = self.folder(run) / _SETTINGS
+        if path.is_file():
+            begun = json.loads(path.read_text())
+            if begun != self.settings(run):
+                differs = sorted(k for k in {*begun, *self.settings(run)} if begun.get(k) != self.settings(run).get(k))
+                raise DataError(
+                    f"{path}: the run was begun with other settings ({', '.join(differs)}): give the same ones, or "
+                    "another --output."
+                )
+        return (self.folder(run) / RESULT).is_file()
+
+    def settings(self, run: Run) -> dict[str, Any]:
+        """All that decides a run's result, except the code and the machine."""
+        return {
+            "method": run.override,
+            "weighting": run.weighting,
+            "seed": run.seed,
+            "config_files": [path.name for path in self.overrides],
+            **{key: value for key, value in self.values.items() if key not in ("dataset_dir", "num_workers")},
+        }
+
+    def run(self, runs: Sequence[Run]) -> None:
+        """Run all that is not finished, in order.
+
+        Raises:
+            DataError: a run failed; the message names its log.
+        """
+        todo = [run for run in runs if not self.finished(run)]
+        for run in runs:
+            if run not in todo:
+                self.say(f"{run.name}: finished before")
+        prepare_output_dir(self.output, 500.0 * len(todo), "--output")
+        seconds: list[float] = []
+        for number, run in enumerate(todo, 1):
+            start = time.perf_counter()
+            left = (
+                f", about {_duration(sum(seconds) / len(seconds) * (len(todo) - number + 1))} left" if seconds else ""
+            )
+            self.say(f"{run.name}: run {number} of {len(todo)}{left}")
+            self._train_and_evaluate(run)
+            seconds.append(time.perf_counter() - start)
+
+    def _train_and_evaluate(self, run: Run) -> None:
+        folder = self.folder(run)
+        write_json_atomic(folder / _SETTINGS, self.settings(run))
+        resume = (folder / "checkpoint.pt").is_file()
+        self._call(run, "training", [], {"resume": resume})
+        # An evaluation that was interrupted left no result, but perhaps part of a page.
+        unfinished = folder / "evaluation"
+        if unfinished.is_dir():
+            shutil.rmtree(unfinished)
+        self._call(run, "evaluating", [self.configs / "evaluate.json"], {})
+
+    def _call(self, run: Run, run_id: str, more: Sequence[Path], values: Mapping[str, Any]) -> None:
+        files = [self.configs / "train.json", *self.overrides]
+        files += [self.configs / f"{run.override}.json", self.configs / f"weighting_{run.weighting}.json", *more]
+        command = [sys.executable, "-m", "monai.bundle", "run", run_id]
+        command += ["--config_file", str([str(path.resolve()) for path in files])]
+        given = {**self.values, "seed": run.seed, "output_dir": str(self.folder(run).resolve()), **values}
+        for key, value in given.items():
+            command += [f"--{key}", str(value)]
+        folder = self.folder(run)
+        log = folder / f"{run_id}.log"
+        with open(log, "ab") as stream:
+            process = subprocess.Popen(
+                command, stdout=stream, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONWARNINGS": "ignore"}
+            )
+            try:
+                self._watch(process, folder, run_id)
+            except BaseException:  # Ctrl-C: the run goes on from its checkpoint next time
+                process.terminate()
+                process.wait()
+                raise
+        if process.returncode:
+            last = log.read_text(errors="replace").strip().splitlines()[-1:]
+            raise DataError(
+                f"{log}: {run_id} failed with exit code {process.returncode}: {' '.join(last)} Mend the cause and give "
+                "the same command again: finished runs are kept, broken ones go on from their checkpoint."
+            )
+
+    def _watch(self, process: subprocess.Popen[bytes], folder: Path, run_id: str) -> None:
+        """Say each finished epoch until the process ends."""
+        from ctan_monai.handlers import EpochLog  # here: it imports Ignite, which a plan need not wait for
+
+        seen = len(EpochLog.read(folder / "training_log.csv"))
+        while process.poll() is None:
+            time.sleep(_POLL_SECONDS)
+            rows = EpochLog.read(folder / "training_log.csv") if run_id == "training" else []
+            for row in rows[seen:]:
+                total = _max_epochs(folder)
+                each = float(row["seconds"])
+                left = f", {_duration(each * (total - int(row['epoch'])))} left" if total else ""
+                losses = ", ".join(f"{k} {float(v):.4f}" for k, v in row.items() if k.endswith("_loss"))
+                self.say(f"  {folder.name} epoch {row['epoch']}/{total or '?'}: {losses}{left}")
+            seen = max(seen, len(rows))
+
+
+def _max_epochs(folder: Path) -> int:
+    path = folder / "training.json"
+    return int(json.loads(path.read_text())["max_epochs"]) if path.is_file() else 0
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{max(minutes, 1)} min"

@@ -1,0 +1,134 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""The table of a comparison: the paper's Table 2, with its uncertainty."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ctan_monai.comparison.paired import paired_difference
+from ctan_monai.metrics import mean_relative_performance, rank, relative_performance
+
+BASELINE = "stl"
+
+
+@dataclass(frozen=True)
+class TaskMetric:
+    """The metric by which a task is compared.
+
+    Attributes:
+        metric: its name in the evaluation's summary.
+        title: as the table prints it.
+        unit: "%", "Gy".
+        higher_is_better: the sign in equation 3.
+    """
+
+    metric: str
+    title: str
+    unit: str
+    higher_is_better: bool
+
+
+@dataclass
+class Result:
+    """A finished run, as the table needs it.
+
+    Attributes:
+        row: the row of the table it belongs to.
+        seed: its seed.
+        values: task to the metric's value over all test cases.
+        cases: task to {case: value}, where the metric is a mean over cases.
+        parameters: trainable numbers of its network.
+        training_seconds: of one epoch.
+        validation_seconds: of one pass over the validation cases.
+    """
+
+    row: str
+    seed: int
+    values: Mapping[str, float]
+    cases: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    parameters: int = 0
+    training_seconds: float = 0.0
+    validation_seconds: float = 0.0
+
+
+def comparison_table(results: Sequence[Result], metrics: Mapping[str, TaskMetric]) -> list[dict[str, Any]]:
+    """One row a method, STL first if it is there.
+
+    STL is one network a task: the parameters and times of its networks are added up.
+
+    Args:
+        results: finished runs; those of STL have one task each.
+        metrics: task to its metric, in the order of the table.
+
+    Returns:
+        rows with, for each task, ``mean``, ``std`` (over seeds; None with one seed), ``seeds``, ``values``,
+        ``difference`` (to STL by equation 3 on the means over seeds, in %) and ``paired`` (see
+        :py:func:`paired_difference`); and ``mean_difference``, ``rank``, ``parameters_million``,
+        ``training_seconds``, ``validation_seconds``. What cannot be had yet is None.
+    """
+    names = sorted({r.row for r in results}, key=lambda name: (name != BASELINE, _order(name)))
+    rows = [_row(name, [r for r in results if r.row == name], metrics) for name in names]
+    baseline = next((row for row in rows if row["method"] == BASELINE), None)
+    for row in rows:
+        _compare(row, baseline, metrics)
+        for task in metrics:
+            row["tasks"][task]["paired"] = (
+                None
+                if baseline is None or row is baseline
+                else paired_difference(_cases(results, row["method"], task), _cases(results, BASELINE, task))
+            )
+    complete = {r["method"]: r["mean_difference"] for r in rows if r["mean_difference"] is not None}
+    ranks = rank(complete)
+    for row in rows:
+        row["rank"] = ranks.get(row["method"])
+    return rows
+
+
+def _order(name: str) -> tuple[int, str]:
+    methods = ("stl", "hps", "mtan", "ctan")
+    method = name.split("_")[0]
+    return (methods.index(method) if method in methods else len(methods), name)
+
+
+def _row(name: str, results: Sequence[Result], metrics: Mapping[str, TaskMetric]) -> dict[str, Any]:
+    tasks = {}
+    for task in metrics:
+        values = {r.seed: r.values[task] for r in results if task in r.values}
+        tasks[task] = {
+            "mean": statistics.fmean(values.values()) if values else None,
+            "std": statistics.stdev(values.values()) if len(values) > 1 else None,
+            "seeds": sorted(values),
+            "values": [values[seed] for seed in sorted(values)],
+        }
+    seeds = sorted({r.seed for r in results})
+    by_seed = [[r for r in results if r.seed == seed] for seed in seeds]
+
+    def total(attribute: str) -> float:
+        return statistics.median(sum(getattr(r, attribute) for r in group) for group in by_seed)
+
+    return {
+        "method": name,
+        "tasks": tasks,
+        "parameters_million": total("parameters") / 1e6,
+        "training_seconds": total("training_seconds"),
+        "validation_seconds": total("validation_seconds"),
+    }
+
+
+def _compare(row: dict[str, Any], baseline: dict[str, Any] | None, metrics: Mapping[str, TaskMetric]) -> None:
+    own = {task: row["tasks"][task]["mean"] for task in metrics}
+    base = {task: baseline["tasks"][task]["mean"] if baseline else None for task in metrics}
+    signs = {task: metric.higher_is_better for task, metric in metrics.items()}
+    for task in metrics:
+        known = own[task] is not None and base[task] is not None and base[task] > 0
+        row["tasks"][task]["difference"] = relative_performance(own[task], base[task], signs[task]) if known else None
+    whole = all(row["tasks"][task]["difference"] is not None for task in metrics)
+    row["mean_difference"] = mean_relative_performance(own, base, signs) if whole else None
+
+
+def _cases(results: Sequence[Result], row: str, task: str) -> list[Mapping[str, float]]:
+    return [r.cases[task] for r in results if r.row == row and task in r.cases]
