@@ -12,7 +12,6 @@ example:
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import statistics
 import subprocess
@@ -24,10 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from monai.bundle import ConfigParser
-from monai.utils import set_determinism
 
-from ctan_monai.engines import bf16_autocast
+from ctan_monai.bundle import TrainingSetting
 from ctan_monai.files import write_json_atomic
 from ctan_monai.reports import provenance
 
@@ -48,46 +45,11 @@ def prepared_phantom(bundle: str, folder: Path, patients: int) -> Path:
     return prepared
 
 
-class Setting:
-    """A bundle's training config with a method and values, and the objects it describes.
-
-    Args:
-        bundle: its name.
-        method: name of the override, such as "hps" for ``method_hps.json``.
-        values: ids and values that a user would give on the command line.
-    """
-
-    def __init__(self, bundle: str, method: str, values: Mapping[str, Any]) -> None:
-        configs = REPOSITORY / "bundles" / bundle / "configs"
-        self.parser = ConfigParser()
-        self.parser.read_config([configs / "train.json", configs / f"method_{method}.json"])
-        self.parser.update({"stem": "conv7x7", "pretrained": False, **values})
-        set_determinism(0)
-        self.trainer = self["train::trainer"]
-        self.loader = self["train::dataloader"]
-
-    def __getitem__(self, key: str) -> Any:
-        return self.parser.get_parsed_content(key)
-
-    def step(self, batch: Mapping[str, Any]) -> None:
-        """One training step, as the bundle's trainer does it."""
-        self.trainer._iteration(self.trainer, batch)
-        synchronize(self["device"])
-
-    def infer(self, case: Mapping[str, Any]) -> None:
-        """One case of the validation set through the network, by the bundle's inferer."""
-        image, _ = self["prepare_batch"](case, self["device"])
-        network = self["network"].eval()
-        with torch.inference_mode(), bf16_autocast(self["device"], self["amp"]):
-            self["validate::inferer"](image, network)
-        synchronize(self["device"])
-        network.train()
-
-
-def synchronize(device: torch.device) -> None:
-    """Wait for the device, so that a clock measures its work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+def setting(bundle: str, method: str, values: Mapping[str, Any]) -> TrainingSetting:
+    """A bundle's training with a method, such as "hps" for ``method_hps.json``, and the benchmark's values."""
+    root = REPOSITORY / "bundles" / bundle
+    fixed = {"stem": "conv7x7", "pretrained": False}
+    return TrainingSetting(root, [root / "configs" / f"method_{method}.json"], {**fixed, **values})
 
 
 def median_ms(action: Callable[[], None], repeats: int) -> float:
@@ -101,27 +63,27 @@ def median_ms(action: Callable[[], None], repeats: int) -> float:
     return statistics.median(times)
 
 
-def samples_per_second(setting: Setting) -> float:
+def samples_per_second(trained: TrainingSetting) -> float:
     """Samples a second that the loader gives, over whole epochs, when nothing else is done."""
-    for _ in setting.loader:  # the first pass reads the files
+    for _ in trained.loader:  # the first pass reads the files
         pass
     start, count = time.perf_counter(), 0
     for epoch in range(1, 4):
-        setting.loader.set_epoch(epoch)
-        count += sum(batch["image"].shape[0] for batch in setting.loader)
+        trained.loader.set_epoch(epoch)
+        count += sum(batch["image"].shape[0] for batch in trained.loader)
     return count / (time.perf_counter() - start)
 
 
-def waiting_fraction(setting: Setting) -> float:
+def waiting_fraction(trained: TrainingSetting) -> float:
     """Part of a training epoch that is spent waiting for the loader."""
     waited, steps, epoch = 0.0, 0, 0
     start = mark = time.perf_counter()
     while steps < STEPS_OF_AN_EPOCH:
         epoch += 1
-        setting.loader.set_epoch(epoch)
-        for batch in setting.loader:
+        trained.loader.set_epoch(epoch)
+        for batch in trained.loader:
             waited += time.perf_counter() - mark
-            setting.step(batch)
+            trained.step(batch)
             steps += 1
             mark = time.perf_counter()
     return waited / (time.perf_counter() - start)
@@ -138,10 +100,10 @@ def measure_loading(bundle: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The loader alone, and how long HPS on a resnet18, the quickest network and so the hardest case, waits for it."""
     rows = {}
     for workers in (0, 1, 2):
-        setting = Setting(bundle, "hps", {**values, "backbone": "resnet18", "num_workers": workers})
+        trained = setting(bundle, "hps", {**values, "backbone": "resnet18", "num_workers": workers})
         rows[f"{workers} workers"] = {
-            "samples_per_second": round(samples_per_second(setting), 1),
-            "waiting_fraction": round(waiting_fraction(setting), 4),
+            "samples_per_second": round(samples_per_second(trained), 1),
+            "waiting_fraction": round(waiting_fraction(trained), 4),
         }
         print(f"loader, {workers} workers: {rows[f'{workers} workers']}", flush=True)
     return rows
@@ -156,21 +118,21 @@ def measure_methods(bundle: str, values: Mapping[str, Any], repeats: int) -> lis
     for backbone in ("resnet18", "resnet50"):
         hps = 0.0
         for method in methods:
-            setting = Setting(bundle, method, {**values, "backbone": backbone, "num_workers": 0})
-            batch = next(iter(setting.loader))
-            case = next(iter(setting["validate::dataloader"]))
-            time_ms = median_ms(lambda: setting.step(batch), repeats)  # noqa: B023
+            trained = setting(bundle, method, {**values, "backbone": backbone, "num_workers": 0})
+            batch = next(iter(trained.loader))
+            case = next(iter(trained["validate::dataloader"]))
+            time_ms = median_ms(lambda: trained.step(batch), repeats)  # noqa: B023
             hps = time_ms if method == "hps" else hps
             row = {
                 "backbone": backbone,
                 "stem": "conv7x7",
                 "method": method,
-                "parameters_million": round(sum(p.numel() for p in setting["network"].parameters()) / 1e6, 2),
+                "parameters_million": round(sum(p.numel() for p in trained["network"].parameters()) / 1e6, 2),
                 "step_ms": round(time_ms, 1),
                 "ms_per_sample": round(time_ms / batch["image"].shape[0], 1),
                 "ratio_to_hps": round(time_ms / hps, 2),
-                "inference_seconds_per_case": round(median_ms(lambda: setting.infer(case), 1) / 1000, 3),  # noqa: B023
-                "peak_memory_mb_so_far": round(peak_memory_mb(setting["device"])),
+                "inference_seconds_per_case": round(median_ms(lambda: trained.infer(case), 1) / 1000, 3),  # noqa: B023
+                "peak_memory_mb_so_far": round(peak_memory_mb(trained["device"])),
             }
             rows.append(row)
             print("  ".join(f"{k}={v}" for k, v in row.items()), flush=True)
@@ -187,8 +149,6 @@ def main() -> None:
     parser.add_argument("--no-amp", action="store_true", help="float32 in place of bfloat16 autocast")
     parser.add_argument("--loading-only", action="store_true", help="leave the methods out")
     arguments = parser.parse_args()
-    output = arguments.output.resolve()
-    os.chdir(REPOSITORY)  # where a config finds its bundle
     with tempfile.TemporaryDirectory() as folder:
         data = prepared_phantom(arguments.bundle, Path(folder), arguments.patients)
         values = {"dataset_dir": str(data), "output_dir": str(Path(folder) / "run"), "amp": not arguments.no_amp}
@@ -197,7 +157,7 @@ def main() -> None:
             result["methods"] = measure_methods(arguments.bundle, values, arguments.repeats)
     settings = {"threads": torch.get_num_threads(), "repeats": arguments.repeats, "amp": not arguments.no_amp}
     phantom = {"name": f"{arguments.bundle} phantom", "patients": arguments.patients}
-    write_json_atomic(output, {**result, "provenance": provenance(settings, seed=0, data=phantom)})
+    write_json_atomic(arguments.output, {**result, "provenance": provenance(settings, seed=0, data=phantom)})
     print(f"written to {arguments.output}")
 
 

@@ -4,10 +4,12 @@ from ctan_monai.files import prepare_output_dir, write_atomic
 
 from .distributed import distribute, rank_device, start_distributed, stop_distributed
 from .select import select_tasks
+from .training_setting import TrainingSetting
 from .weights import load_weights
 from .workflow import bundle_root, check_overrides
 
 __all__ = [
+    "TrainingSetting",
     "bundle_root",
     "check_overrides",
     "distribute",

@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ctan_monai.comparison.collect import collect_result
 from ctan_monai.comparison.plan import Run
+from ctan_monai.comparison.table import TaskMetric
 from ctan_monai.data.errors import DataError
 from ctan_monai.files import prepare_output_dir, write_json_atomic
 
-RESULT = "evaluation/evaluation.json"
 _SETTINGS = "run.json"
 _POLL_SECONDS = 2.0
 
@@ -24,13 +25,15 @@ _POLL_SECONDS = 2.0
 class Runner:
     """Trains and evaluates the runs of a comparison, each by the bundle's own commands in a process of its own.
 
-    A run whose evaluation is there is finished and is not started again; one with a checkpoint goes on from it. A
-    run's folder says with which settings it was begun, and other settings are refused: a table of runs that differ in
+    A run whose result file is there is finished and is not started again; one with a checkpoint goes on from it. Result
+    and folder say with which settings a run was begun, and other settings are refused: a table of runs that differ in
     more than the method would be worth nothing.
 
     Args:
         configs: the bundle's ``configs`` folder.
         output: folder of the comparison; a run has its own folder in it.
+        metrics: task to its metric.
+        results: folder of the small result files, ``<run>.json``.
         overrides: further config files for all runs, such as ``cpu.json``.
         values: ids and values that all runs get, such as ``{"max_epochs": 8}``.
         say: prints a line of progress.
@@ -40,12 +43,16 @@ class Runner:
         self,
         configs: Path,
         output: Path,
+        metrics: Mapping[str, TaskMetric],
+        results: Path,
         overrides: Sequence[Path] = (),
         values: Mapping[str, Any] | None = None,
         say: Callable[[str], None] = print,
     ) -> None:
         self.configs = configs
         self.output = output
+        self.metrics = dict(metrics)
+        self.results = results
         self.overrides = list(overrides)
         self.values = dict(values or {})
         self.say = say
@@ -54,22 +61,34 @@ class Runner:
         """Where a run writes."""
         return self.output / run.name
 
+    def result_path(self, run: Run) -> Path:
+        """The small file that holds all that the table needs of a run."""
+        return self.results / f"{run.name}.json"
+
     def finished(self, run: Run) -> bool:
         """Whether a run's result is there, from the same settings.
 
         Raises:
             DataError: it was begun with other settings.
         """
-        path = self.folder(run) / _SETTINGS
-        if path.is_file():
-            begun = json.loads(path.read_text())
-            if begun != self.settings(run):
-                differs = sorted(k for k in {*begun, *self.settings(run)} if begun.get(k) != self.settings(run).get(k))
-                raise DataError(
-                    f"{path}: the run was begun with other settings ({', '.join(differs)}): give the same ones, or "
-                    "another --output."
-                )
-        return (self.folder(run) / RESULT).is_file()
+        begun_path = self.folder(run) / _SETTINGS
+        done = self.result_path(run).is_file()
+        begun = {}
+        if done:
+            begun_path = self.result_path(run)
+            begun = json.loads(begun_path.read_text())["settings"]
+        elif begun_path.is_file():
+            begun = json.loads(begun_path.read_text())
+        now = self.settings(run)
+        if begun and begun != now:
+            differs = [
+                f"{k} {begun.get(k)} and now {now.get(k)}" for k in {**begun, **now} if begun.get(k) != now.get(k)
+            ]
+            raise DataError(
+                f"{begun_path}: the run was begun with other settings ({'; '.join(differs)}): give the same ones, or "
+                "another --output."
+            )
+        return done
 
     def settings(self, run: Run) -> dict[str, Any]:
         """All that decides a run's result, except the code and the machine."""
@@ -81,8 +100,12 @@ class Runner:
             **{key: value for key, value in self.values.items() if key not in ("dataset_dir", "num_workers")},
         }
 
-    def run(self, runs: Sequence[Run]) -> None:
+    def run(self, runs: Sequence[Run], after: Callable[[], object] = lambda: None) -> None:
         """Run all that is not finished, in order.
+
+        Args:
+            runs: of the comparison.
+            after: is called after each run.
 
         Raises:
             DataError: a run failed; the message names its log.
@@ -101,6 +124,7 @@ class Runner:
             self.say(f"{run.name}: run {number} of {len(todo)}{left}")
             self._train_and_evaluate(run)
             seconds.append(time.perf_counter() - start)
+            after()
 
     def _train_and_evaluate(self, run: Run) -> None:
         folder = self.folder(run)
@@ -112,6 +136,7 @@ class Runner:
         if unfinished.is_dir():
             shutil.rmtree(unfinished)
         self._call(run, "evaluating", [self.configs / "evaluate.json"], {})
+        write_json_atomic(self.result_path(run), collect_result(folder, run, self.settings(run), self.metrics))
 
     def _call(self, run: Run, run_id: str, more: Sequence[Path], values: Mapping[str, Any]) -> None:
         files = [self.configs / "train.json", *self.overrides]

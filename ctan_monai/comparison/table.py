@@ -24,12 +24,15 @@ class TaskMetric:
         title: as the table prints it.
         unit: "%", "Gy".
         higher_is_better: the sign in equation 3.
+        case_metric: the column of the evaluation's cases whose mean differences are compared in pairs; by default
+            ``metric``. A metric that is no mean over cases names another one, such as "correct" for balanced accuracy.
     """
 
     metric: str
     title: str
     unit: str
     higher_is_better: bool
+    case_metric: str = ""
 
 
 @dataclass
@@ -120,14 +123,18 @@ def _row(name: str, results: Sequence[Result], metrics: Mapping[str, TaskMetric]
 
 
 def _compare(row: dict[str, Any], baseline: dict[str, Any] | None, metrics: Mapping[str, TaskMetric]) -> None:
-    own = {task: row["tasks"][task]["mean"] for task in metrics}
-    base = {task: baseline["tasks"][task]["mean"] if baseline else None for task in metrics}
+    own, base = _means(row, metrics), _means(baseline, metrics)
     signs = {task: metric.higher_is_better for task, metric in metrics.items()}
     for task in metrics:
-        known = own[task] is not None and base[task] is not None and base[task] > 0
+        known = task in own and base.get(task, 0) > 0
         row["tasks"][task]["difference"] = relative_performance(own[task], base[task], signs[task]) if known else None
     whole = all(row["tasks"][task]["difference"] is not None for task in metrics)
     row["mean_difference"] = mean_relative_performance(own, base, signs) if whole else None
+
+
+def _means(row: dict[str, Any] | None, metrics: Mapping[str, TaskMetric]) -> dict[str, float]:
+    means = {task: row["tasks"][task]["mean"] for task in metrics} if row else {}
+    return {task: mean for task, mean in means.items() if mean is not None}
 
 
 def _cases(results: Sequence[Result], row: str, task: str) -> list[Mapping[str, float]]:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weights
 from .epoch_seed import EpochSeed
+from .gradient_conflict import GradientConflict
 from .log import EpochLog
 from .named import named
 from .progress import Progress
@@ -17,6 +18,7 @@ __all__ = [
     "EpochLog",
     "EpochSeed",
     "EqualWeights",
+    "GradientConflict",
     "Progress",
     "RadiotherapyEvaluation",
     "RunRecord",

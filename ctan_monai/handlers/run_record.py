@@ -35,4 +35,7 @@ class RunRecord:
         """Write the file."""
         if idist.get_rank() == 0:
             record = provenance(self.settings, self.seed)
-            write_json_atomic(self.path, {**record, "max_epochs": engine.state.max_epochs})
+            network: Any = getattr(engine, "network", None)
+            parameters = sum(p.numel() for p in network.parameters()) if network is not None else None
+            record = {**record, "max_epochs": engine.state.max_epochs, "parameters": parameters}
+            write_json_atomic(self.path, record)

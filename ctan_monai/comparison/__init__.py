@@ -1,0 +1,27 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from .collect import collect_result, read_result
+from .estimate import estimate_seconds
+from .paired import paired_difference
+from .paper import paper_rows
+from .plan import METHODS, Run, plan_runs
+from .render import markdown_table, table_rows
+from .runner import Runner
+from .table import Result, TaskMetric, comparison_table
+
+__all__ = [
+    "METHODS",
+    "Result",
+    "Run",
+    "Runner",
+    "TaskMetric",
+    "collect_result",
+    "comparison_table",
+    "estimate_seconds",
+    "markdown_table",
+    "paired_difference",
+    "paper_rows",
+    "plan_runs",
+    "read_result",
+    "table_rows",
+]

@@ -1,0 +1,76 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ctan_monai.comparison.plan import Run
+from ctan_monai.comparison.table import Result, TaskMetric
+from ctan_monai.data.errors import DataError
+from ctan_monai.handlers.log import EpochLog
+
+
+def collect_result(
+    folder: Path, run: Run, settings: Mapping[str, Any], metrics: Mapping[str, TaskMetric]
+) -> dict[str, Any]:
+    """All that the table needs of a finished run, out of its folder.
+
+    Args:
+        folder: with ``evaluation/evaluation.json``, ``training.json`` and the two logs.
+        run: what was run.
+        settings: with which it was run.
+        metrics: task to its metric.
+
+    Raises:
+        DataError: the evaluation lacks a task's metric.
+    """
+    path = folder / "evaluation" / "evaluation.json"
+    evaluation = json.loads(path.read_text())
+    training = json.loads((folder / "training.json").read_text())
+    values, cases = {}, {}
+    for task in run.tasks:
+        metric = metrics[task]
+        value = _summary_value(evaluation["summary"], metric.metric)
+        if value is None:
+            known = sorted({*evaluation["summary"], *evaluation["summary"].get("metrics", {})})
+            raise DataError(f"{path}: has no '{metric.metric}' for the task '{task}'; it has {', '.join(known)}.")
+        values[task] = value
+        column = metric.case_metric or metric.metric
+        rows = {case: row.get(column) for case, row in evaluation.get("patients", {}).items()}
+        cases[task] = {case: value for case, value in rows.items() if value is not None}
+    return {
+        "row": run.row,
+        "seed": run.seed,
+        "values": values,
+        "cases": cases,
+        "parameters": training["parameters"],
+        "training_seconds": _median_seconds(folder / "training_log.csv"),
+        "validation_seconds": _median_seconds(folder / "validation_log.csv"),
+        "epochs": len(EpochLog.read(folder / "training_log.csv")),
+        "settings": dict(settings),
+        "summary": evaluation["summary"],
+        "training": training,
+        "evaluation": evaluation["provenance"],
+    }
+
+
+def read_result(path: Path) -> Result:
+    """A run's result file, as the table needs it."""
+    content = json.loads(path.read_text())
+    names = ("row", "seed", "values", "cases", "parameters", "training_seconds", "validation_seconds")
+    return Result(**{name: content[name] for name in names})
+
+
+def _summary_value(summary: Mapping[str, Any], metric: str) -> float | None:
+    found = summary.get("metrics", {}).get(metric, summary.get(metric))
+    value = found.get("mean") if isinstance(found, Mapping) else found
+    return None if value is None else float(value)
+
+
+def _median_seconds(log: Path) -> float:
+    rows = EpochLog.read(log)
+    return statistics.median(float(row["seconds"]) for row in rows) if rows else 0.0

@@ -1,0 +1,81 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ctan_monai.comparison.paper import paper_rows
+from ctan_monai.comparison.table import TaskMetric
+
+
+def table_rows(
+    table: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskMetric], reference: str | None = None
+) -> list[dict[str, str]]:
+    """The comparison as text, one dictionary a row, the column's heading to the cell.
+
+    Args:
+        table: of :py:func:`ctan_monai.comparison.comparison_table`.
+        metrics: task to its metric.
+        reference: a data set of the paper's Table 2 whose numbers stand beside ours; None: leave them out.
+    """
+    paper = {(r["method"], r["task"]): r for r in paper_rows(reference)} if reference else {}
+    rows = []
+    for row in table:
+        cells = {"method": row["method"].upper() if "_" not in row["method"] else _title(row["method"])}
+        method = row["method"].split("_")[0]
+        for task, metric in metrics.items():
+            found = row["tasks"][task]
+            heading = f"{task}: {metric.title} ({metric.unit})"
+            cells[heading] = _value(found["mean"], found["std"])
+            cells[f"{task}: relative to STL (%)"] = _signed(found["difference"])
+            cells[f"{task}: difference to STL over cases [95 % interval]"] = _interval(found["paired"])
+            if paper:
+                cells[f"{task}: paper"] = _paper(paper.get((method, task)))
+        cells["mean relative (%)"] = _signed(row["mean_difference"])
+        if paper:
+            cells["paper: mean relative (%)"] = _signed(
+                next((r["mean_difference"] for k, r in paper.items() if k[0] == method), None)
+            )
+        cells["rank"] = "" if row["rank"] is None else str(row["rank"])
+        cells["seeds"] = str(max(len(row["tasks"][task]["seeds"]) for task in metrics))
+        cells["parameters (million)"] = f"{row['parameters_million']:.1f}"
+        cells["training (s an epoch)"] = f"{row['training_seconds']:.0f}"
+        cells["validation (s a pass)"] = f"{row['validation_seconds']:.0f}"
+        rows.append(cells)
+    return rows
+
+
+def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows of :py:func:`table_rows` as a Markdown table."""
+    if not rows:
+        return ""
+    columns = list(rows[0])
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(row[column] for column in columns) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _title(name: str) -> str:
+    method, _, weighting = name.partition("_")
+    return f"{method.upper()} ({weighting})"
+
+
+def _value(mean: float | None, std: float | None) -> str:
+    if mean is None:
+        return ""
+    return f"{mean:.2f}" if std is None else f"{mean:.2f} +- {std:.2f}"
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None else f"{value:+.2f}"
+
+
+def _interval(paired: Mapping[str, Any] | None) -> str:
+    return "" if paired is None else f"{paired['mean']:+.2f} [{paired['low']:+.2f}, {paired['high']:+.2f}]"
+
+
+def _paper(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    return f"{row['value']:.2f}" if row["difference"] is None else f"{row['value']:.2f} ({row['difference']:+.2f} %)"

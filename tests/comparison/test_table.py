@@ -1,0 +1,93 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+
+from ctan_monai.comparison import Result, TaskMetric, comparison_table, markdown_table, paired_difference, table_rows
+
+METRICS = {
+    "segmentation": TaskMetric("dice", "Dice", "%", True),
+    "dose": TaskMetric("mae", "MAE", "Gy", False),
+}
+
+
+def results() -> list[Result]:
+    dice = {"a": 50.0, "b": 60.0, "c": 70.0}
+    return [
+        Result("stl", 0, {"segmentation": 60.0}, {"segmentation": dice}, 1_000_000, 10.0, 1.0),
+        Result("stl", 0, {"dose": 0.5}, {"dose": {"a": 0.5, "b": 0.5, "c": 0.5}}, 2_000_000, 20.0, 2.0),
+        Result("stl", 1, {"segmentation": 62.0}, {"segmentation": dice}, 1_000_000, 10.0, 1.0),
+        Result("stl", 1, {"dose": 0.5}, {"dose": {"a": 0.5, "b": 0.5, "c": 0.5}}, 2_000_000, 20.0, 2.0),
+        Result(
+            "ctan_dwa", 0, {"segmentation": 66.0, "dose": 0.4}, {"segmentation": {k: v + 6 for k, v in dice.items()}}
+        ),
+        Result(
+            "ctan_dwa", 1, {"segmentation": 68.2, "dose": 0.4}, {"segmentation": {k: v + 8 for k, v in dice.items()}}
+        ),
+        Result("hps_dwa", 0, {"segmentation": 61.0, "dose": 0.6}),
+    ]
+
+
+def test_rows_by_hand() -> None:
+    stl, hps, ctan = comparison_table(results(), METRICS)
+    assert [stl["method"], hps["method"], ctan["method"]] == ["stl", "hps_dwa", "ctan_dwa"]
+    assert stl["tasks"]["segmentation"]["mean"] == 61.0
+    assert stl["tasks"]["segmentation"]["std"] == pytest.approx(2**0.5)
+    assert hps["tasks"]["segmentation"]["std"] is None, "one seed has no standard deviation"
+    assert ctan["tasks"]["segmentation"]["difference"] == pytest.approx(100 * (67.1 - 61) / 61)
+    assert ctan["tasks"]["dose"]["difference"] == pytest.approx(20.0)
+    assert hps["tasks"]["dose"]["difference"] == pytest.approx(-20.0)
+    assert ctan["mean_difference"] == pytest.approx((10.0 + 20.0) / 2)
+    assert (stl["rank"], hps["rank"], ctan["rank"]) == (2, 3, 1)
+    assert stl["mean_difference"] == 0
+    # two networks of 1 and 2 million numbers, 10 and 20 s
+    assert (stl["parameters_million"], stl["training_seconds"], stl["validation_seconds"]) == (3.0, 30.0, 3.0)
+
+
+def test_paired_differences_are_over_cases_after_the_mean_over_seeds() -> None:
+    (_, hps, ctan) = comparison_table(results(), METRICS)
+    paired = ctan["tasks"]["segmentation"]["paired"]
+    assert paired == {"mean": 7.0, "low": 7.0, "high": 7.0, "cases": 3, "higher": 3}
+    assert hps["tasks"]["segmentation"]["paired"] is None, "its result has no cases"
+
+
+def test_bootstrap_interval_holds_the_mean_and_shrinks_with_cases() -> None:
+    def interval(cases: int) -> dict:
+        base = {str(i): 0.0 for i in range(cases)}
+        own = {str(i): 1.0 + (-1) ** i for i in range(cases)}
+        found = paired_difference([own], [base])
+        assert found is not None
+        return found
+
+    few, many = interval(10), interval(1000)
+    assert few["mean"] == many["mean"] == 1.0
+    # the mean of n values of 0 and 2 has the standard error 1 / sqrt(n); 1.96 of it each side
+    assert many["high"] - many["low"] == pytest.approx(2 * 1.96 / 1000**0.5, rel=0.1)
+    assert few["low"] <= 0.6 and few["high"] >= 1.4
+    assert interval(10) == few, "seeded"
+
+
+def test_without_stl_there_is_no_comparison() -> None:
+    rows = comparison_table([r for r in results() if r.row != "stl"], METRICS)
+    assert [row["mean_difference"] for row in rows] == [None, None]
+    assert [row["rank"] for row in rows] == [None, None]
+
+
+def test_a_row_that_lacks_a_task_is_not_ranked() -> None:
+    rows = comparison_table([r for r in results() if r.row != "stl" or "dose" not in r.values], METRICS)
+    ctan = rows[-1]
+    assert ctan["tasks"]["segmentation"]["difference"] is not None
+    assert ctan["mean_difference"] is None
+    assert ctan["rank"] is None
+
+
+def test_markdown_with_the_paper_beside() -> None:
+    text = markdown_table(table_rows(comparison_table(results(), METRICS), METRICS, "openkbp"))
+    lines = text.splitlines()
+    assert len(lines) == 5
+    assert "| 61.00 +- 1.41 |" in lines[2]
+    assert "+7.00 [+7.00, +7.00]" in lines[4]
+    assert "71.59 (+0.42 %)" in lines[4]
+    assert "0.51 (+3.56 %)" in lines[4]
+    assert len({line.count("|") for line in lines}) == 1

@@ -1,0 +1,139 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Trains and evaluates methods on one data set, and writes the paper's Table 2 of them, with its uncertainty.
+
+Each run goes through the bundle's own commands. Interrupted, the same command goes on: finished runs are kept, a broken
+one goes on from its checkpoint. The table is written anew after each run.
+
+examples:
+  python tools/compare_methods.py --bundle openkbp --dataset_dir data/openkbp --output runs/openkbp --dry-run
+  python tools/compare_methods.py --bundle openkbp --dataset_dir data/openkbp --output runs/openkbp \\
+      --config_file bundles/openkbp/configs/cpu.json --seeds 0 1 2 --reference paper
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ctan_monai.comparison import (
+    METHODS,
+    Run,
+    Runner,
+    TaskMetric,
+    comparison_table,
+    estimate_seconds,
+    markdown_table,
+    plan_runs,
+    read_result,
+    table_rows,
+)
+from ctan_monai.data import read_datalist
+from ctan_monai.data.errors import DataError
+from ctan_monai.files import write_atomic, write_json_atomic
+from ctan_monai.reports import provenance, write_csv
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+BUNDLES = sorted(path.parent.name for path in REPOSITORY.glob("bundles/*/configs"))
+
+
+def write_table(runner: Runner, runs: Sequence[Run], reference: str | None) -> str:
+    """Write the table of the runs that are finished as json, csv and Markdown; returns the Markdown."""
+    results = [read_result(runner.result_path(run)) for run in runs if runner.finished(run)]
+    table = comparison_table(results, runner.metrics)
+    rows = table_rows(table, runner.metrics, reference)
+    missing = [run.name for run in runs if not runner.finished(run)]
+    content = {"rows": table, "missing_runs": missing, "provenance": provenance({**runner.values}, data={})}
+    write_json_atomic(runner.output / "table.json", content)
+    write_csv(runner.output / "table.csv", rows)
+    text = markdown_table(rows)
+    write_atomic(runner.output / "table.md", text)
+    return text
+
+
+def print_plan(runner: Runner, runs: Sequence[Run]) -> None:
+    """Each run, whether it is finished, and how long it would take, from a few steps of each network."""
+    total = 0.0
+    known: dict[str, float] = {}
+    for run in runs:
+        if runner.finished(run):
+            print(f"{run.name}: finished")
+            continue
+        if run.override not in known:
+            known[run.override] = estimate_seconds(runner, run)
+        total += known[run.override]
+        print(f"{run.name}: about {known[run.override] / 60:.0f} min")
+    print(
+        f"in all about {total / 3600:.1f} h on this machine, training and validation; the evaluations are not counted"
+    )
+
+
+def values_of(pairs: Sequence[str]) -> dict[str, Any]:
+    """``key=value`` pairs of the command line; numbers and lists as MONAI would read them."""
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise DataError(f"--set {pair}: expected key=value, such as max_epochs=8.")
+        try:
+            values[key] = json.loads(text)
+        except ValueError:
+            values[key] = {"True": True, "False": False}.get(text, text)
+    return values
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", required=True, choices=BUNDLES)
+    parser.add_argument("--dataset_dir", type=Path, required=True, help="prepared data (tools/prepare_data.py)")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the runs and the table")
+    parser.add_argument(
+        "--results", type=Path, metavar="DIR", help="folder of the small result files (default: OUTPUT/results)"
+    )
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
+    parser.add_argument("--weightings", nargs="+", default=["dwa"], help="of the bundle's weighting_*.json")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--config_file", nargs="+", type=Path, default=[], help="overrides for all runs")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="values for all runs")
+    parser.add_argument("--reference", choices=["paper"], help="put the paper's numbers beside ours")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of its time")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    options = parse(arguments)
+    configs = REPOSITORY / "bundles" / options.bundle / "configs"
+    train = json.loads((configs / "train.json").read_text())
+    metrics = {task: TaskMetric(**values) for task, values in train["comparison"].items()}
+    try:
+        for path in options.config_file:
+            if not path.is_file():
+                raise DataError(f"{path}: no such config file.")
+        runs = plan_runs(configs, options.methods, options.weightings, options.seeds)
+        for section in ("training", "validation", "test"):  # before a run of hours
+            read_datalist(options.dataset_dir, section, train["task_names"])
+        values = {**values_of(options.set), "dataset_dir": str(options.dataset_dir.resolve())}
+        results = options.results or options.output / "results"
+        runner = Runner(configs, options.output, metrics, results, options.config_file, values)
+        if options.dry_run:
+            print_plan(runner, runs)
+            return 0
+        reference = options.bundle if options.reference else None
+        runner.run(runs, after=lambda: write_table(runner, runs, reference))
+        text = write_table(runner, runs, reference)
+    except (DataError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(text)
+    print(f"written to {options.output / 'table.md'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
