@@ -26,7 +26,7 @@ def table_rows(
         method = row["method"].split("_")[0]
         for task, metric in metrics.items():
             found = row["tasks"][task]
-            heading = f"{task}: {metric.title} ({metric.unit})"
+            heading = f"{task}: {metric.title}"
             cells[heading] = _value(found["mean"], found["std"])
             cells[f"{task}: relative to STL (%)"] = _signed(found["difference"])
             cells[f"{task}: difference to STL over cases [95 % interval]"] = _interval(found["paired"])

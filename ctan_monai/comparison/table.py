@@ -21,8 +21,7 @@ class TaskMetric:
 
     Attributes:
         metric: its name in the evaluation's summary.
-        title: as the table prints it.
-        unit: "%", "Gy".
+        title: as the table prints it, with its unit, such as "Dice (%)".
         higher_is_better: the sign in equation 3.
         case_metric: the column of the evaluation's cases whose mean differences are compared in pairs; by default
             ``metric``. A metric that is no mean over cases names another one, such as "correct" for balanced accuracy.
@@ -30,7 +29,6 @@ class TaskMetric:
 
     metric: str
     title: str
-    unit: str
     higher_is_better: bool
     case_metric: str = ""
 

@@ -11,6 +11,7 @@ from .run_record import RunRecord
 from .save_predictions import SavePredictions
 from .task_losses import TaskLossMeans
 from .training_checkpoint import EarlyStop, TrainingCheckpoint
+from .uncertainty_weighting import UncertaintyWeighting
 
 __all__ = [
     "DynamicWeightAverage",
@@ -25,6 +26,7 @@ __all__ = [
     "SavePredictions",
     "TaskLossMeans",
     "TrainingCheckpoint",
+    "UncertaintyWeighting",
     "dwa_weights",
     "load_reference",
     "named",

@@ -7,8 +7,8 @@ import pytest
 from ctan_monai.comparison import Result, TaskMetric, comparison_table, markdown_table, paired_difference, table_rows
 
 METRICS = {
-    "segmentation": TaskMetric("dice", "Dice", "%", True),
-    "dose": TaskMetric("mae", "MAE", "Gy", False),
+    "segmentation": TaskMetric("dice", "Dice (%)", True),
+    "dose": TaskMetric("mae", "MAE (Gy)", False),
 }
 
 

@@ -1,0 +1,100 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""The comparison as a user runs it, on phantom data."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support import REPOSITORY, run_tool
+
+from ctan_monai.comparison import Run, Runner, TaskMetric
+from ctan_monai.data.errors import DataError
+from ctan_monai.handlers import EpochLog
+
+CONFIGS = REPOSITORY / "bundles" / "openkbp" / "configs"
+HPS = Run("hps", "method_hps", ("segmentation", "dose"), "dwa", 0)
+
+
+def command(phantom: Path, output: Path, *more: str) -> list[str]:
+    return [
+        "tools/compare_methods.py", "--bundle", "openkbp", "--dataset_dir", str(phantom), "--output", str(output),
+        "--config_file", str(CONFIGS / "smoke.json"), "--methods", "hps", "--reference", "paper",
+        "--set", "max_epochs=2", "batch_size=16", "num_workers=0", *more,
+    ]  # fmt: skip
+
+
+def interrupt_after_first_epoch(arguments: list[str], run: Path) -> None:
+    """Start the command, and press Ctrl-C when the first epoch is in its log."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONWARNINGS": "ignore"}
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 500
+    while not (run / "checkpoint.pt").is_file():
+        assert process.poll() is None, "it ended before its first epoch"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(60)
+
+
+def test_an_interrupted_comparison_ends_with_the_same_table(phantom: Path, tmp_path: Path) -> None:
+    whole = run_tool(*command(phantom, tmp_path / "whole"))
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    assert "hps_dwa_seed0 epoch 2/2: " in whole.stdout
+    assert "| HPS (dwa) |" in whole.stdout
+
+    broken = tmp_path / "broken"
+    interrupt_after_first_epoch(command(phantom, broken), broken / "hps_dwa_seed0")
+    assert len(EpochLog.read(broken / "hps_dwa_seed0" / "training_log.csv")) == 1
+    assert not (broken / "results" / "hps_dwa_seed0.json").exists()
+    again = run_tool(*command(phantom, broken))
+    assert again.returncode == 0, again.stdout + again.stderr
+
+    def rows(folder: Path) -> list[dict]:
+        table = json.loads((folder / "table.json").read_text())["rows"]
+        for row in table:
+            del row["training_seconds"], row["validation_seconds"]
+        return table
+
+    assert rows(broken) == rows(tmp_path / "whole")
+    third = run_tool(*command(phantom, broken))
+    assert "hps_dwa_seed0: finished before" in third.stdout
+    other = run_tool(*command(phantom, broken, "learning_rate=0.5"))
+    assert other.returncode == 2
+    assert "begun with other settings (learning_rate None and now 0.5)" in other.stderr
+    plan = run_tool(*command(phantom, broken, "--dry-run", "--seeds", "0", "1"))
+    assert plan.returncode == 0, plan.stderr
+    assert "hps_dwa_seed0: finished\nhps_dwa_seed1: about " in plan.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset_dir", "nowhere"], "nowhere: no such dataset folder"),
+        (["--config_file", "nothing.json"], "nothing.json: no such config file"),
+        (["--set", "max_epochs"], "expected key=value"),
+    ],
+)
+def test_bad_arguments(phantom: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
+    result = run_tool(*command(phantom, tmp_path), *arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_run_that_fails_names_its_log(phantom: Path, tmp_path: Path) -> None:
+    metrics = {"segmentation": TaskMetric("dice", "Dice (%)", True), "dose": TaskMetric("mae", "MAE (Gy)", False)}
+    values = {"dataset_dir": str(phantom), "backbone": "resnet9"}
+    runner = Runner(CONFIGS, tmp_path, metrics, tmp_path / "results", [CONFIGS / "smoke.json"], values, lambda _: None)
+    with pytest.raises(DataError, match=r"training.log: training failed with exit code 1: .*resnet9"):
+        runner.run([HPS])
