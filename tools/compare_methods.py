@@ -25,6 +25,7 @@ from ctan_monai.comparison import (
     Run,
     Runner,
     TaskMetric,
+    comparison_page,
     comparison_table,
     estimate_seconds,
     markdown_table,
@@ -41,14 +42,18 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLES = sorted(path.parent.name for path in REPOSITORY.glob("bundles/*/configs"))
 
 
-def write_table(runner: Runner, runs: Sequence[Run], reference: str | None) -> str:
-    """Write the table of the runs that are finished as json, csv and Markdown; returns the Markdown."""
-    results = [read_result(runner.result_path(run)) for run in runs if runner.finished(run)]
+def write_table(runner: Runner, runs: Sequence[Run], title: str, reference: str | None) -> str:
+    """Write the table of the runs that are finished as json, csv, Markdown and HTML; returns the Markdown."""
+    paths = [runner.result_path(run) for run in runs if runner.finished(run)]
+    results = [read_result(path) for path in paths]
     table = comparison_table(results, runner.metrics)
     rows = table_rows(table, runner.metrics, reference)
     missing = [run.name for run in runs if not runner.finished(run)]
-    content = {"rows": table, "missing_runs": missing, "provenance": provenance({**runner.values}, data={})}
-    write_json_atomic(runner.output / "table.json", content)
+    source = provenance(runner.values)
+    write_json_atomic(runner.output / "table.json", {"rows": table, "missing_runs": missing, "provenance": source})
+    contents = [json.loads(path.read_text()) for path in paths]
+    page = comparison_page(title, table, rows, runner.metrics, contents, missing, source)
+    write_atomic(runner.output / "report.html", page)
     write_csv(runner.output / "table.csv", rows)
     text = markdown_table(rows)
     write_atomic(runner.output / "table.md", text)
@@ -125,13 +130,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print_plan(runner, runs)
             return 0
         reference = options.bundle if options.reference else None
-        runner.run(runs, after=lambda: write_table(runner, runs, reference))
-        text = write_table(runner, runs, reference)
+        runner.run(runs, after=lambda: write_table(runner, runs, options.bundle, reference))
+        text = write_table(runner, runs, options.bundle, reference)
     except (DataError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(text)
-    print(f"written to {options.output / 'table.md'}")
+    print(f"written to {options.output / 'table.md'} (also csv and json) and {options.output / 'report.html'}")
     return 0
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from .collect import collect_result, read_result
 from .estimate import estimate_seconds
+from .page import comparison_page
 from .paired import paired_difference
 from .paper import paper_rows
 from .plan import METHODS, Run, plan_runs
@@ -16,6 +17,7 @@ __all__ = [
     "Runner",
     "TaskMetric",
     "collect_result",
+    "comparison_page",
     "comparison_table",
     "estimate_seconds",
     "markdown_table",

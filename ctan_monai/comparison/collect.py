@@ -11,7 +11,7 @@ from typing import Any
 from ctan_monai.comparison.plan import Run
 from ctan_monai.comparison.table import Result, TaskMetric
 from ctan_monai.data.errors import DataError
-from ctan_monai.handlers.log import EpochLog
+from ctan_monai.reports.training import read_log
 
 
 def collect_result(
@@ -50,7 +50,9 @@ def collect_result(
         "parameters": training["parameters"],
         "training_seconds": _median_seconds(folder / "training_log.csv"),
         "validation_seconds": _median_seconds(folder / "validation_log.csv"),
-        "epochs": len(EpochLog.read(folder / "training_log.csv")),
+        "line": run.row if len(run.tasks) > 1 else f"{run.row} {run.tasks[0]}",
+        "training_log": read_log(folder / "training_log.csv"),
+        "validation_log": read_log(folder / "validation_log.csv"),
         "settings": dict(settings),
         "summary": evaluation["summary"],
         "training": training,
@@ -72,5 +74,5 @@ def _summary_value(summary: Mapping[str, Any], metric: str) -> float | None:
 
 
 def _median_seconds(log: Path) -> float:
-    rows = EpochLog.read(log)
-    return statistics.median(float(row["seconds"]) for row in rows) if rows else 0.0
+    seconds = read_log(log).get("seconds")
+    return statistics.median(seconds) if seconds else 0.0

@@ -73,7 +73,7 @@ class GradientConflict:
         self, outputs: Mapping[str, torch.Tensor], targets: Mapping[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
         """Each task's gradient as one vector; a task without labels in the batch, whose gradient is 0, is left out."""
-        network = getattr(self.network, "module", self.network)  # DistributedDataParallel
+        network: Any = getattr(self.network, "module", self.network)  # DistributedDataParallel
         shared = [p for p in network.trunk.parameters() if p.requires_grad]
         gradients = {}
         for task, loss in self.loss.losses.items():

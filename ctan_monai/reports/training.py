@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from ctan_monai.reports.charts import Chart, draw_chart, epoch_axis, legend
 from ctan_monai.reports.names import display_name
 
-__all__ = ["read_log", "training_charts"]
+__all__ = ["line_chart", "read_log", "training_charts"]
 
 _COLOURS = {
     False: ("#0072b2", "#c25e00", "#00795a", "#b0357f", "#7a4a14", "#666666"),
@@ -76,14 +76,14 @@ def training_charts(training_dir: Path | str) -> list[Chart]:
     charts = []
     if losses:
         # losses of different tasks differ by an order of magnitude
-        charts.append(_chart("Training loss", "Loss (unweighted)", log["epoch"], losses, logarithmic=True))
+        charts.append(line_chart("Training loss", "Loss (unweighted)", log["epoch"], losses, logarithmic=True))
     if len(weights) > 1:
-        charts.append(_chart("Task weights", "Weight", log["epoch"], weights))
+        charts.append(line_chart("Task weights", "Weight", log["epoch"], weights))
     if metrics:
-        charts.append(_chart("Validation", "Metric", validation["epoch"], metrics))
+        charts.append(line_chart("Validation", "Metric", validation["epoch"], metrics))
     if len(set(log.get("learning_rate", []))) > 1:
         rates = {"Learning rate": log["learning_rate"]}
-        charts.append(_chart("Learning rate", "Learning rate", log["epoch"], rates))
+        charts.append(line_chart("Learning rate", "Learning rate", log["epoch"], rates))
     return charts
 
 
@@ -91,9 +91,22 @@ def _task(column: str) -> str:
     return display_name(column.rpartition("_")[0])
 
 
-def _chart(
+def line_chart(
     title: str, y_label: str, epochs: Sequence[float], lines: Mapping[str, Sequence[float]], logarithmic: bool = False
 ) -> Chart:
+    """One line a name over the epochs.
+
+    Args:
+        title: heading.
+        y_label: quantity and unit.
+        epochs: along x.
+        lines: values by name, as many as epochs; NaN where there is none.
+        logarithmic: scale of y, if all values are positive.
+
+    Returns:
+        The chart.
+    """
+
     def draw(axes: Axes, dark: bool) -> None:
         for position, (name, values) in enumerate(lines.items()):
             # a single epoch is a dot, for a line needs two

@@ -1,0 +1,119 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""The comparison as one HTML page without external resources."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from ctan_monai.comparison.table import TaskMetric
+from ctan_monai.reports.cells import Cell, Table
+from ctan_monai.reports.charts import Chart, draw_chart
+from ctan_monai.reports.html import flatten, render_html
+from ctan_monai.reports.training import line_chart
+
+__all__ = ["comparison_page"]
+
+_WIDE = ("parameters (million)", "training (s an epoch)", "validation (s a pass)", "seeds")
+
+
+def comparison_page(
+    title: str,
+    table: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, str]],
+    metrics: Mapping[str, TaskMetric],
+    results: Sequence[Mapping[str, Any]],
+    missing: Sequence[str],
+    provenance: Mapping[str, Any],
+) -> str:
+    """The page.
+
+    Args:
+        title: name of the data set.
+        table: of :py:func:`comparison_table`.
+        rows: the same as text, of :py:func:`table_rows`.
+        metrics: task to its metric.
+        results: contents of the finished runs' result files, for their curves.
+        missing: names of the runs that are not finished.
+        provenance: of the table.
+    """
+    return render_html(
+        "comparison.html.j2",
+        title=title,
+        tables=_tables(rows),
+        seeds=max((len({r["seed"] for r in results if r["row"] == row["method"]}) for row in table), default=0),
+        missing=list(missing),
+        differences=[chart for task, metric in metrics.items() if (chart := _differences(table, task, metric))],
+        training=_training(results),
+        provenance=flatten(dict(provenance)),
+    )
+
+
+def _tables(rows: Sequence[Mapping[str, str]]) -> list[Table]:
+    """Quality first, cost in a table of its own: one table of all columns is too wide to read."""
+    if not rows:
+        return []
+    quality = [name for name in rows[0] if name not in _WIDE]
+    cost = ["method", *(name for name in rows[0] if name in _WIDE)]
+    return [
+        Table(caption, names, [[Cell(row[name] or "–") for name in names] for row in rows])
+        for caption, names in (("Test cases", quality), ("Cost", cost))
+    ]
+
+
+def _differences(table: Sequence[Mapping[str, Any]], task: str, metric: TaskMetric) -> Chart | None:
+    found = [(row["method"], row["tasks"][task]["paired"]) for row in table if row["tasks"][task]["paired"]]
+    if not found:
+        return None
+
+    def draw(axes: Axes, dark: bool) -> None:
+        colour = "#56b4e9" if dark else "#0072b2"
+        for place, (_, paired) in enumerate(reversed(found)):
+            axes.plot([paired["low"], paired["high"]], [place, place], color=colour, linewidth=2.2)
+            axes.plot(paired["mean"], place, marker="o", color=colour)
+        axes.axvline(0.0, color=str(axes.xaxis.label.get_color()), linewidth=1)
+        axes.set_yticks(range(len(found)), [name for name, _ in reversed(found)])
+        axes.set_ylim(-0.6, len(found) - 0.4)
+
+    better = "right" if metric.higher_is_better else "left"
+    said = "; ".join(f"{name} {p['mean']:+.3g} [{p['low']:+.3g}, {p['high']:+.3g}]" for name, p in found)
+    name = metric.case_metric or metric.title
+    return draw_chart(
+        f"{task}: {name}",
+        f"Difference to STL in {name}, better to the {better}: {said}.",
+        f"Difference to STL in {name} (better to the {better})",
+        "",
+        draw,
+    )
+
+
+def _training(results: Sequence[Mapping[str, Any]]) -> list[Chart]:
+    """Validation metrics, and whatever the gradient handler logged, over the epochs."""
+    charts = []
+    for log, wanted in (("validation_log", lambda name: name not in ("epoch", "seconds")), ("training_log", _gradient)):
+        columns = dict.fromkeys(name for r in results for name in r[log] if wanted(name))
+        for column in columns:
+            lines = _mean_lines(results, log, column)
+            epochs = list(range(1, max(map(len, lines.values())) + 1))
+            title = f"{'Validation' if log == 'validation_log' else 'Training'}: {column.replace('_', ' ')}"
+            charts.append(line_chart(title, column.replace("_", " "), epochs, lines))
+    return charts
+
+
+def _gradient(name: str) -> bool:
+    return name.startswith("gradient_")
+
+
+def _mean_lines(results: Sequence[Mapping[str, Any]], log: str, column: str) -> dict[str, list[float]]:
+    runs: dict[str, list[Sequence[float]]] = {}
+    for result in results:
+        if column in result[log]:
+            runs.setdefault(result["line"], []).append(result[log][column])
+    epochs = max(len(values) for group in runs.values() for values in group)
+    nan = float("nan")
+    lines = {name: [statistics.fmean(v) for v in zip(*group, strict=False)] for name, group in runs.items()}
+    return {name: values + [nan] * (epochs - len(values)) for name, values in lines.items()}

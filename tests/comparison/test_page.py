@@ -1,0 +1,46 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import re
+
+from test_table import METRICS, results
+
+from ctan_monai.comparison import comparison_page, comparison_table, table_rows
+
+
+def contents() -> list[dict]:
+    """Result files as far as the page reads them: three epochs, the second seed stopped after two."""
+    lines = {"stl": "stl segmentation", "ctan_dwa": "ctan_dwa", "hps_dwa": "hps_dwa"}
+    return [
+        {
+            "row": r.row,
+            "seed": r.seed,
+            "line": lines[r.row],
+            "validation_log": {"epoch": [1.0, 2.0, 3.0][: 3 - r.seed], "score": [0.1, 0.2, 0.4][: 3 - r.seed]},
+            "training_log": {
+                "epoch": [1.0, 2.0, 3.0],
+                "gradient_cosine_a_b": [0.3, -0.1, 0.1],
+                "loss": [3.0, 2.0, 1.0],
+            },
+        }
+        for r in results()
+    ]
+
+
+def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
+    table = comparison_table(results(), METRICS)
+    rows = table_rows(table, METRICS)
+    page = comparison_page("<Phantom>", table, rows, METRICS, contents(), ["hps_dwa_seed1"], {"commit": "abc"})
+    assert "&lt;Phantom&gt;: comparison of methods" in page
+    assert "1 runs are not finished (hps_dwa_seed1)" in page
+    assert "61.00 +- 1.41" in page
+    assert "+7.00 [+7.00, +7.00]" in page
+    assert "Difference to STL in Dice (%), better to the right: ctan_dwa +7 [+7, +7]." in page
+    assert "Validation: score" in page
+    assert "Training: gradient cosine a b" in page
+    assert "Training: loss" not in page, "losses of other epochs' weights are not comparable"
+    assert not re.search(r"(src|href)=.https?://", page)
+    # the shorter run ends the mean: epochs that both seeds have
+    assert "ctan_dwa from 0.1 to 0.2" in page
+    assert "One seed" not in page
