@@ -18,7 +18,7 @@ from ctan_monai.reports.training import line_chart
 
 __all__ = ["comparison_page"]
 
-_WIDE = ("parameters (million)", "training (s an epoch)", "validation (s a pass)", "seeds")
+_COST = ("parameters (million)", "training (s an epoch)", "validation (s a pass)", "seeds")
 
 
 def comparison_page(
@@ -44,7 +44,7 @@ def comparison_page(
     return render_html(
         "comparison.html.j2",
         title=title,
-        tables=_tables(rows),
+        tables=_tables(rows, list(metrics)),
         seeds=max((len({r["seed"] for r in results if r["row"] == row["method"]}) for row in table), default=0),
         missing=list(missing),
         differences=[chart for task, metric in metrics.items() if (chart := _differences(table, task, metric))],
@@ -53,15 +53,23 @@ def comparison_page(
     )
 
 
-def _tables(rows: Sequence[Mapping[str, str]]) -> list[Table]:
-    """Quality first, cost in a table of its own: one table of all columns is too wide to read."""
+def _tables(rows: Sequence[Mapping[str, str]], tasks: Sequence[str]) -> list[Table]:
+    """One table a task, one over the tasks, one of the cost: all columns in one would be too wide to read."""
     if not rows:
         return []
-    quality = [name for name in rows[0] if name not in _WIDE]
-    cost = ["method", *(name for name in rows[0] if name in _WIDE)]
+    names = [name for name in rows[0] if name != "method"]
+    groups = {task: [name for name in names if name.startswith(f"{task}: ")] for task in tasks}
+    groups["Cost"] = [name for name in names if name in _COST]
+    grouped = {name for group in groups.values() for name in group}
+    groups = {**groups, "All tasks": [name for name in names if name not in grouped]}
+    order = [*tasks, "All tasks", "Cost"]
     return [
-        Table(caption, names, [[Cell(row[name] or "–") for name in names] for row in rows])
-        for caption, names in (("Test cases", quality), ("Cost", cost))
+        Table(
+            f"{caption}, test cases" if caption in tasks else caption,
+            ["method", *(name.removeprefix(f"{caption}: ") for name in groups[caption])],
+            [[Cell(row[name] or "–") for name in ("method", *groups[caption])] for row in rows],
+        )
+        for caption in order
     ]
 
 

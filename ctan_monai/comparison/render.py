@@ -64,11 +64,11 @@ def _title(name: str) -> str:
 def _value(mean: float | None, std: float | None) -> str:
     if mean is None:
         return ""
-    return f"{mean:.2f}" if std is None else f"{mean:.2f} +- {std:.2f}"
+    return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
 
 
 def _signed(value: float | None) -> str:
-    return "" if value is None else f"{value:+.2f}"
+    return "" if value is None else f"{round(value, 2) + 0.0:+.2f}"  # + 0.0: no minus before zero
 
 
 def _interval(paired: Mapping[str, Any] | None) -> str:

@@ -34,7 +34,7 @@ def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
     page = comparison_page("<Phantom>", table, rows, METRICS, contents(), ["hps_dwa_seed1"], {"commit": "abc"})
     assert "&lt;Phantom&gt;: comparison of methods" in page
     assert "1 runs are not finished (hps_dwa_seed1)" in page
-    assert "61.00 +- 1.41" in page
+    assert "61.00 ± 1.41" in page
     assert "+7.00 [+7.00, +7.00]" in page
     assert "Difference to STL in Dice (%), better to the right: ctan_dwa +7 [+7, +7]." in page
     assert "Validation: score" in page

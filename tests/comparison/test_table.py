@@ -86,7 +86,7 @@ def test_markdown_with_the_paper_beside() -> None:
     text = markdown_table(table_rows(comparison_table(results(), METRICS), METRICS, "openkbp"))
     lines = text.splitlines()
     assert len(lines) == 5
-    assert "| 61.00 +- 1.41 |" in lines[2]
+    assert "| 61.00 ± 1.41 |" in lines[2]
     assert "+7.00 [+7.00, +7.00]" in lines[4]
     assert "71.59 (+0.42 %)" in lines[4]
     assert "0.51 (+3.56 %)" in lines[4]
