@@ -1,0 +1,128 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""What CTAN and MTAN attend to: the masks of the encoder and the cross-task attention of the bottleneck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import nn
+
+from ctan_monai.networks import CTAB, CTAN, MTAN
+from ctan_monai.networks.attention import CTAE
+from ctan_monai.reports.pictures import figure_png
+
+__all__ = ["AttentionMaps", "attention_maps", "attention_picture"]
+
+SATURATED = 0.05  # a mask value this near 0 or 1 passes hardly any gradient to its sigmoid
+
+
+@dataclass(frozen=True)
+class AttentionMaps:
+    """Attention of one image.
+
+    Attributes:
+        masks: task to its masks A^j_t, stage by stage, each (H_j, W_j): the mean over channels, 0 to 1.
+        saturated: task to the part of values of A^j_t within 0.05 of 0 or 1, stage by stage.
+        bottleneck: task to (H, W): how much each place adds to A-bar_t, sum over n of |S[m, n]| of equation 2, with
+            the largest as 1. Empty for MTAN.
+    """
+
+    masks: dict[str, list[np.ndarray]]
+    saturated: dict[str, list[float]]
+    bottleneck: dict[str, np.ndarray]
+
+
+def attention_maps(network: nn.Module, image: torch.Tensor) -> AttentionMaps:
+    """Run one image through a network and keep its attention.
+
+    Args:
+        network: CTAN or MTAN with 2 spatial dimensions; left in evaluation mode.
+        image: (1, C, H, W), on the network's device.
+
+    Raises:
+        ValueError: a network without attention, or not one image.
+    """
+    if not isinstance(network, CTAN | MTAN):
+        raise ValueError(f"{type(network).__name__} has no attention: give the checkpoint of a CTAN or an MTAN.")
+    if image.dim() != 4 or image.shape[0] != 1:
+        raise ValueError(f"expected one image (1, C, H, W), got shape {tuple(image.shape)}.")
+    kept: dict[tuple[str, int, int], torch.Tensor] = {}
+
+    def keep(*place: Any) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+            kept[place] = output.detach().float().cpu()  # type: ignore[index]
+
+        return hook
+
+    hooks = []
+    for j, stage in enumerate(network.attention):
+        assert isinstance(stage, CTAE)
+        hooks += [block.register_forward_hook(keep("mask", j, t)) for t, block in enumerate(stage.attention_blocks)]
+    bottleneck = getattr(network, "bottleneck", None)
+    if isinstance(bottleneck, CTAB):
+        hooks += [e.register_forward_hook(keep("embedding", 0, t)) for t, e in enumerate(bottleneck.embeddings)]
+    try:
+        with torch.inference_mode():
+            network.eval()(image)
+    finally:
+        for handle in hooks:
+            handle.remove()
+
+    masks: dict[str, list[np.ndarray]] = {}
+    saturated: dict[str, list[float]] = {}
+    contributions: dict[str, np.ndarray] = {}
+    for t, task in enumerate(network.task_names):
+        own = [kept["mask", j, t][0] for j in range(len(network.attention))]
+        masks[task] = [mask.mean(0).numpy() for mask in own]
+        saturated[task] = [((m < SATURATED) | (m > 1 - SATURATED)).float().mean().item() for m in own]
+        if ("embedding", 0, t) in kept:
+            contributions[task] = _contribution([kept["embedding", 0, k][0] for k in range(len(network.task_names))], t)
+    return AttentionMaps(masks, saturated, contributions)
+
+
+def _contribution(embedded: list[torch.Tensor], task: int) -> np.ndarray:
+    """Sum over n of |S[m, n]|, S = E_{t'}^T E_t, the mean over the other tasks; the largest is 1."""
+    own = embedded[task].flatten(1)
+    others = [e.flatten(1) for k, e in enumerate(embedded) if k != task] or [own]
+    total = torch.stack([(other.T @ own).abs().sum(1) for other in others]).mean(0)
+    return (total / total.max().clamp(min=1e-12)).reshape(embedded[task].shape[1:]).numpy()
+
+
+def attention_picture(image: np.ndarray, maps: AttentionMaps, transpose: bool = False) -> bytes:
+    """One row a task: the image, the four masks and the bottleneck's attention over it.
+
+    Args:
+        image: (H, W) in [0, 1], or (H, W, 3).
+        maps: of :py:func:`attention_maps`.
+        transpose: arrays are (x, y), as volumes have them, and are shown with x to the right.
+
+    Returns:
+        PNG.
+    """
+    turn: Callable[[np.ndarray], np.ndarray] = (lambda a: np.swapaxes(a, 0, 1)) if transpose else (lambda a: a)
+    shown = turn(image)
+    height, width = shown.shape[:2]
+    columns = 5 + bool(maps.bottleneck)
+    figure = Figure(figsize=(2.3 * columns, 2.5 * len(maps.masks) * height / width + 0.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(len(maps.masks), columns, squeeze=False)
+    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    for row, (task, masks) in zip(grid, maps.masks.items(), strict=True):
+        panels = [("", None), *((f"A of stage {j + 1}", m) for j, m in enumerate(masks))]
+        panels += [("bottleneck", maps.bottleneck[task])] if maps.bottleneck else []
+        for axes, (title, values) in zip(row, panels, strict=True):
+            axes.imshow(shown, cmap="gray", vmin=0, vmax=1)
+            if values is not None:
+                # each panel has its own scale, which its title states: the mean over channels lies near 0.5
+                axes.imshow(turn(values), cmap="viridis", alpha=0.6, extent=extent)
+                title = f"{title}\n{values.min():.2f} (dark) to {values.max():.2f}"
+            axes.set_title(title or task, fontsize=8)
+            axes.set_axis_off()
+    return figure_png(figure, dpi=120)
