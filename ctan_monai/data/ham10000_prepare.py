@@ -40,7 +40,7 @@ def parse_size(text: str) -> tuple[int, int]:
     size = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if min(size) < _SMALLEST:
         raise argparse.ArgumentTypeError(
-            f"is '{text}', expected one number or height and width, at least {_SMALLEST} pixels, such as 256 or [96,128]"
+            f"is '{text}', expected height and width of at least {_SMALLEST} pixels, such as 256 or [96,128]"
         )
     return size
 
@@ -136,7 +136,9 @@ def _jobs(release: Release) -> tuple[list[ImageJob], list[dict[str, str]]]:
     jobs: list[ImageJob] = []
     skipped = []
     for image_id, image in sorted(release.images.items()):
-        lacks = [what for what, found in (("mask", release.masks), ("metadata row", release.rows)) if image_id not in found]
+        lacks = [
+            what for what, found in (("mask", release.masks), ("metadata row", release.rows)) if image_id not in found
+        ]
         if lacks:
             reason = f"{image}: has no {' and no '.join(lacks)}. Get the missing file, or leave the image out."
             skipped.append({"case_id": image_id, "reason": reason})

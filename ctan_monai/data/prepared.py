@@ -3,8 +3,8 @@
 """Reading prepared data: a folder with one ``datalist.json`` in MONAI's decathlon form.
 
 Each of ``training``, ``validation`` and ``test`` lists cases as dictionaries. In a case, every text except ``case_id``
-is a path relative to the folder (also inside ``structures``, but not inside ``facts``); ``<task>`` holds a task's label, and the optional
-``<task>_present`` says which of its foreground labels were contoured.
+is a path relative to the folder (also inside ``structures``, not inside ``facts``); ``<task>`` holds a task's label, and
+the optional ``<task>_present`` says which of its foreground labels were contoured.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def read_datalist(dataset_dir: Path | str, section: str, tasks: Iterable[str] | 
         raise DataError(f"{path}: section '{section}' lists no case. Prepare a release that has {section} cases.")
     for task in tasks or ():
         if not any(_has_label(case, task) for case in cases):
-            keys = sorted({key for case in cases for key in case if f"{key}_present" in case or key in _WITHOUT_PRESENT})
+            keys = sorted(
+                {key for case in cases for key in case if f"{key}_present" in case or key in _WITHOUT_PRESENT}
+            )
             raise DataError(
                 f"{path}: no case of section '{section}' has labels for the task '{task}' of the config "
                 f"(labels there: {', '.join(keys) or 'none'}). Remove the task, or prepare data with its labels."

@@ -52,7 +52,11 @@ def diagnosis_metrics(reference: int, probabilities: Sequence[float], classes: S
     if len(values) != len(classes):
         raise ValueError(f"There are {len(values)} probabilities for {len(classes)} classes ({', '.join(classes)}).")
     predicted = int(np.argmax(values))
-    row: Row = {"diagnosis": classes[reference], "predicted": classes[predicted], "correct": int(predicted == reference)}
+    row: Row = {
+        "diagnosis": classes[reference],
+        "predicted": classes[predicted],
+        "correct": int(predicted == reference),
+    }
     return row | {f"p_{name}": value for name, value in zip(classes, values, strict=True)}
 
 
@@ -105,9 +109,7 @@ def diagnosis_summary(rows: Sequence[Mapping[str, Any]], classes: Sequence[str])
     predicted = [classes.index(row["predicted"]) for row in rows]
     confusion = confusion_matrix(true, predicted, labels=range(len(classes)))
     counts = confusion.sum(axis=1)
-    recall = {
-        name: 100 * float(confusion[i, i] / counts[i]) if counts[i] else None for i, name in enumerate(classes)
-    }
+    recall = {name: 100 * float(confusion[i, i] / counts[i]) if counts[i] else None for i, name in enumerate(classes)}
     auroc = {
         name: 100 * float(roc_auc_score([t == i for t in true], [row[f"p_{name}"] for row in rows]))
         if 0 < counts[i] < len(rows)

@@ -1,6 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""HAM10000 phantoms: synthetic dermoscopic images in the release's own files, whose lesion and diagnosis can be seen."""
+"""HAM10000 phantoms: synthetic dermoscopic images in the release's own files, with visible diagnoses."""
 
 from __future__ import annotations
 
