@@ -3,8 +3,8 @@
 """Reading prepared data: a folder with one ``datalist.json`` in MONAI's decathlon form.
 
 Each of ``training``, ``validation`` and ``test`` lists cases as dictionaries. In a case, every text except ``case_id``
-is a path relative to the folder (also inside ``structures``, not inside ``facts``); ``<task>`` holds a task's label, and
-the optional ``<task>_present`` says which of its foreground labels were contoured.
+is a path relative to the folder (also inside ``structures``, not inside ``facts``); ``<task>`` holds a task's label,
+and the optional ``<task>_present`` says which of its foreground labels were contoured.
 """
 
 from __future__ import annotations
