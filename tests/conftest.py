@@ -55,12 +55,22 @@ def openkbp_source(test_data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Prepared phantom data of three patients, one a split, made by the tools."""
-    folder = tmp_path_factory.mktemp("phantom")
+    """Prepared OpenKBP phantom data of three patients, one a split, made by the tools."""
+    return _make_phantom(tmp_path_factory.mktemp("phantom"), "openkbp", 3)
+
+
+@pytest.fixture(scope="session")
+def ham10000_phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepared HAM10000 phantom data of 21 lesions, three a class; the release is beside it."""
+    return _make_phantom(tmp_path_factory.mktemp("phantom"), "ham10000", 21, "--size", "[96,128]")
+
+
+def _make_phantom(folder: Path, dataset: str, patients: int, *preparing: str) -> Path:
+    """A phantom in ``release`` and its prepared data in ``prepared``, which is returned."""
     release, prepared = str(folder / "release"), str(folder / "prepared")
     for command in (
-        ["tools/make_phantom.py", "openkbp", "--output", release, "--patients", "3", "--seed", "1"],
-        ["tools/prepare_data.py", "openkbp", "--source", release, "--output", prepared],
+        ["tools/make_phantom.py", dataset, "--output", release, "--patients", str(patients), "--seed", "1"],
+        ["tools/prepare_data.py", dataset, "--source", release, "--output", prepared, *preparing],
     ):
         result = run_tool(*command)
         assert result.returncode == 0, result.stdout + result.stderr

@@ -24,6 +24,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:NvImgCodecPydicomReader:UserWarning"),
 ]
 NO_CONFIG = ("metadata.json", "training_ranges.json")
+# by bundle: the fixture of its prepared phantom, the values that fit it, and what inference may be given (relative to
+# the folder above the prepared data)
+PHANTOMS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "openkbp": ("phantom", {}, "prepared/test/*/ct.nii"),
+    "ham10000": ("ham10000_phantom", {"size": [96, 128]}, "release/*/*.jpg"),
+}
 
 
 def configs(bundle: str) -> dict[str, dict[str, Any]]:
@@ -54,7 +60,9 @@ def test_files_of_a_bundle(bundle: str) -> None:
     names = set(configs(bundle))
     assert {"train.json", "evaluate.json", "inference.json", "multi_gpu_train.json", "smoke.json"} <= names
     assert {"method_hps.json", "method_mtan.json", "method_ctan.json"} <= names
-    assert {"weighting_dwa.json", "weighting_equal.json"} <= names
+    assert {"weighting_dwa.json", "weighting_equal.json", "cpu.json"} <= names
+    tasks = configs(bundle)["train.json"]["available_tasks"]
+    assert {f"method_stl_{task}.json" for task in tasks} <= names
 
 
 def test_expressions_are_short_plain_and_free_of_paths(bundle: str) -> None:
@@ -79,7 +87,8 @@ def test_every_override_id_exists_in_train(bundle: str) -> None:
 
 def test_train_and_inference_agree(bundle: str) -> None:
     train, inference = configs(bundle)["train.json"], configs(bundle)["inference.json"]
-    shared = ("backbone", "stem", "windows", "dose_scale", "label_names", "available_tasks", "task_names", "tasks")
+    shared = ["backbone", "stem", "windows", "dose_scale", "label_names", "available_tasks", "task_names", "tasks"]
+    shared += ["size", "channel_mean", "channel_std", "class_names"]
     for key in shared:
         assert train.get(key) == inference.get(key), key
     network = {k: v for k, v in train["network_def"].items() if k != "pretrained"}
@@ -139,11 +148,13 @@ def test_metadata_describes_the_network(bundle: str) -> None:
 
 @pytest.mark.parametrize("kind", ["train", "inference"])
 def test_monai_finds_all_required_properties(
-    bundle: str, kind: str, phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: str, kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MONAI builds each property, so there must be data, and weights for inference."""
     monkeypatch.chdir(REPOSITORY)
-    small = {"backbone": "resnet18", "stem": "conv7x7", "output_dir": str(tmp_path)}
+    fixture, fitting, example = PHANTOMS[bundle]
+    phantom = request.getfixturevalue(fixture)
+    small = {"backbone": "resnet18", "stem": "conv7x7", "output_dir": str(tmp_path), **fitting}
     if kind == "train":
         values = {"dataset_dir": str(phantom), "pretrained": False}
     else:
@@ -151,8 +162,8 @@ def test_monai_finds_all_required_properties(
         parser.read_config(f"bundles/{bundle}/configs/inference.json")
         parser.update({"backbone": "resnet18", "stem": "conv7x7"})
         torch.save(parser.get_parsed_content("network_def").state_dict(), tmp_path / "model.pt")
-        ct = next((phantom / "test").iterdir()) / "ct.nii"
-        values = {"dataset_dir": str(ct), "checkpoint": str(tmp_path / "model.pt")}
+        image = next(phantom.parent.glob(example))
+        values = {"dataset_dir": str(image), "checkpoint": str(tmp_path / "model.pt")}
     workflow = create_workflow(
         config_file=f"bundles/{bundle}/configs/{kind}.json", workflow_type=kind, logging_file=False, **small, **values
     )

@@ -12,10 +12,11 @@ from __future__ import annotations
 import sys
 
 from ctan_monai.command_line import run_for_dataset
-from ctan_monai.phantoms import openkbp
+from ctan_monai.phantoms import ham10000, openkbp
 
 # name -> (help, module with add_arguments(parser) and run(arguments))
 DATASETS = {
+    "ham10000": ("HAM10000: dermoscopic images, lesion masks and diagnoses (JPEG, PNG, csv)", ham10000),
     "openkbp": ("OpenKBP: head-and-neck CT, organs at risk and dose (sparse CSV files)", openkbp),
 }
 

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from .ct_reader import CTReader
 from .errors import DataError
+from .ham10000_datalist import read_images
+from .image_inputs import find_images
 from .inputs import InputError, find_inputs
 from .loader import EpochDataLoader
+from .photos import to_rgb
 from .prepared import read_datalist
 from .slices import expand_slices
 
@@ -13,6 +16,9 @@ __all__ = [
     "EpochDataLoader",
     "InputError",
     "expand_slices",
+    "find_images",
     "find_inputs",
     "read_datalist",
+    "read_images",
+    "to_rgb",
 ]

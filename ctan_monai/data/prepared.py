@@ -3,8 +3,8 @@
 """Reading prepared data: a folder with one ``datalist.json`` in MONAI's decathlon form.
 
 Each of ``training``, ``validation`` and ``test`` lists cases as dictionaries. In a case, every text except ``case_id``
-is a path relative to the folder (also inside ``structures``); ``<task>`` holds a task's label, and the optional
-``<task>_present`` says which of its foreground labels were contoured.
+is a path relative to the folder (also inside ``structures``, not inside ``facts``); ``<task>`` holds a task's label,
+and the optional ``<task>_present`` says which of its foreground labels were contoured.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ __all__ = ["DATALIST_NAME", "load_datalist", "read_datalist"]
 
 DATALIST_NAME = "datalist.json"
 _REMEDY = "Make prepared data with tools/prepare_data.py and give its --output as the dataset folder."
-_NOT_PATHS = ("case_id", "sha256")
+_NOT_PATHS = ("case_id", "sha256", "facts")
+_WITHOUT_PRESENT = ("dose", "diagnosis")  # labels that come without "<task>_present"
 
 
 def load_datalist(dataset_dir: Path | str) -> dict[str, Any]:
@@ -68,7 +69,9 @@ def read_datalist(dataset_dir: Path | str, section: str, tasks: Iterable[str] | 
         raise DataError(f"{path}: section '{section}' lists no case. Prepare a release that has {section} cases.")
     for task in tasks or ():
         if not any(_has_label(case, task) for case in cases):
-            keys = sorted({key for case in cases for key in case if f"{key}_present" in case or key == "dose"})
+            keys = sorted(
+                {key for case in cases for key in case if f"{key}_present" in case or key in _WITHOUT_PRESENT}
+            )
             raise DataError(
                 f"{path}: no case of section '{section}' has labels for the task '{task}' of the config "
                 f"(labels there: {', '.join(keys) or 'none'}). Remove the task, or prepare data with its labels."

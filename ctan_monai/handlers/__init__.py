@@ -3,11 +3,13 @@
 from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weights
 from .epoch_seed import EpochSeed
 from .gradient_conflict import GradientConflict
+from .lesion_evaluation import LesionEvaluation, load_lesion
 from .log import EpochLog
 from .named import named
 from .progress import Progress
 from .radiotherapy_evaluation import RadiotherapyEvaluation, load_reference
 from .run_record import RunRecord
+from .save_lesions import SaveLesions
 from .save_predictions import SavePredictions
 from .task_losses import TaskLossMeans
 from .training_checkpoint import EarlyStop, TrainingCheckpoint
@@ -20,14 +22,17 @@ __all__ = [
     "EpochSeed",
     "EqualWeights",
     "GradientConflict",
+    "LesionEvaluation",
     "Progress",
     "RadiotherapyEvaluation",
     "RunRecord",
+    "SaveLesions",
     "SavePredictions",
     "TaskLossMeans",
     "TrainingCheckpoint",
     "UncertaintyWeighting",
     "dwa_weights",
+    "load_lesion",
     "load_reference",
     "named",
 ]

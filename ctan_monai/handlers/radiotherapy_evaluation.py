@@ -77,7 +77,7 @@ class RadiotherapyEvaluation:
             label_names={value: organ for organ, value in labels.items()},
             provenance={
                 **provenance(settings, seed, {"name": title, "patients": len(self.cases)}),
-                "training": _training_record(training_dir),
+                "training": training_record(training_dir),
             },
             baselines=list(baselines),
             training_dir=training_dir,
@@ -104,7 +104,7 @@ class RadiotherapyEvaluation:
         self.report.write(summarise(self.rows))
 
 
-def _training_record(folder: str | Path | None) -> dict[str, Any] | None:
+def training_record(folder: str | Path | None) -> dict[str, Any] | None:
     """What :py:class:`ctan_monai.handlers.RunRecord` wrote; None where the weights came without it."""
     path = None if folder is None else Path(folder) / "training.json"
     return json.loads(path.read_text()) if path is not None and path.is_file() else None

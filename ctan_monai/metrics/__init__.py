@@ -1,7 +1,9 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
+from .balanced_accuracy import BalancedAccuracy, BalancedAccuracyHandler
 from .dose_error import VOXEL_SETS, dose_mae, dose_mae_sets
 from .dvh import dvh
+from .lesion import diagnosis_metrics, diagnosis_summary, lesion_mask_metrics, summarise_lesions
 from .mean_score import mean_score
 from .openkbp import DVH_METRICS, dose_score, dvh_metrics, dvh_score
 from .patient import RadiotherapyReference, radiotherapy_metrics, summarise
@@ -12,17 +14,22 @@ from .validation import DoseMAE, DoseMAEHandler, DoseScore, DoseScoreHandler
 __all__ = [
     "DVH_METRICS",
     "VOXEL_SETS",
+    "BalancedAccuracy",
+    "BalancedAccuracyHandler",
     "DoseMAE",
     "DoseMAEHandler",
     "DoseScore",
     "DoseScoreHandler",
     "RadiotherapyReference",
+    "diagnosis_metrics",
+    "diagnosis_summary",
     "dose_mae",
     "dose_mae_sets",
     "dose_score",
     "dvh",
     "dvh_metrics",
     "dvh_score",
+    "lesion_mask_metrics",
     "mean_relative_performance",
     "mean_score",
     "organ_dice",
@@ -32,4 +39,5 @@ __all__ = [
     "relative_performance",
     "segmentation_metrics",
     "summarise",
+    "summarise_lesions",
 ]

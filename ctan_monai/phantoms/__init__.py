@@ -1,5 +1,11 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
+from .ham10000 import make_ham10000_image, write_ham10000_phantom
 from .openkbp import make_openkbp_patient, write_openkbp_phantom
 
-__all__ = ["make_openkbp_patient", "write_openkbp_phantom"]
+__all__ = [
+    "make_ham10000_image",
+    "make_openkbp_patient",
+    "write_ham10000_phantom",
+    "write_openkbp_phantom",
+]

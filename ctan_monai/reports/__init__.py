@@ -1,12 +1,14 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
 from .baselines import read_baselines
+from .lesion import LesionReport, write_lesion_results
 from .provenance import provenance
 from .radiotherapy import RadiotherapyReport
 from .tables import write_csv, write_json
 from .training import read_log, training_charts
 
 __all__ = [
+    "LesionReport",
     "RadiotherapyReport",
     "provenance",
     "read_baselines",
@@ -14,4 +16,5 @@ __all__ = [
     "training_charts",
     "write_csv",
     "write_json",
+    "write_lesion_results",
 ]

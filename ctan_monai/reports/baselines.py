@@ -12,12 +12,13 @@ from typing import Any
 __all__ = ["read_baselines"]
 
 
-def read_baselines(paths: Sequence[Path | str]) -> list[dict[str, Any]]:
+def read_baselines(paths: Sequence[Path | str], cases: str = "patients") -> list[dict[str, Any]]:
     """Read result files.
 
     Args:
         paths: JSON files with a `summary` as :func:`ctan_monai.metrics.summarise` gives it, a name (`name` or `title`;
             else the file's own) and perhaps `patients`, rows by case id. The `evaluation.json` of another run is one.
+        cases: what is counted in the summary and listed in the file, `patients` or `images`.
 
     Returns:
         `name`, `summary` and `case_ids` (None if not known) of each.
@@ -32,17 +33,17 @@ def read_baselines(paths: Sequence[Path | str]) -> list[dict[str, Any]]:
         except (OSError, ValueError) as error:
             raise ValueError(f"{path}: cannot be read as the JSON results of a baseline ({error}).") from error
         summary = content.get("summary") if isinstance(content, dict) else None
-        if not isinstance(summary, dict) or not {"patients", "metrics"} <= set(summary):
+        if not isinstance(summary, dict) or not {cases, "metrics"} <= set(summary):
             raise ValueError(
-                f"{path}: holds no results, expected an object with 'summary' that has 'patients' and 'metrics'; "
+                f"{path}: holds no results, expected an object with 'summary' that has '{cases}' and 'metrics'; "
                 "give a file written by an evaluation or by the baselines' tool."
             )
-        patients = content.get("patients")
+        rows = content.get(cases)
         baselines.append(
             {
                 "name": str(content.get("name") or content.get("title") or path.stem),
                 "summary": summary,
-                "case_ids": set(patients) if isinstance(patients, dict) else None,
+                "case_ids": set(rows) if isinstance(rows, dict) else None,
             }
         )
     return baselines

@@ -5,7 +5,9 @@ from .body import body_mask
 from .body_crop import CropToBodyd
 from .dose import DoseToGrayd
 from .inside_body import KeepInsideBodyd
+from .letterbox import Letterboxd, content_box, letterbox, undo_letterbox
 from .load_ct import LoadImageCTd
+from .load_row import LoadRowd
 from .load_slice import LoadAxialSliced
 from .mask_body import MaskBodyd
 from .mirror_sides import RandMirrorSidesd
@@ -20,8 +22,10 @@ __all__ = [
     "CropToBodyd",
     "DoseToGrayd",
     "KeepInsideBodyd",
+    "Letterboxd",
     "LoadAxialSliced",
     "LoadImageCTd",
+    "LoadRowd",
     "MaskBodyd",
     "RandMirrorSidesd",
     "RemoveFragmentsd",
@@ -31,4 +35,7 @@ __all__ = [
     "body_edges",
     "body_mask",
     "check_plausibility",
+    "content_box",
+    "letterbox",
+    "undo_letterbox",
 ]

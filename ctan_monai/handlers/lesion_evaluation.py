@@ -1,0 +1,119 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+
+from ctan_monai.data.photos import read_mask
+from ctan_monai.handlers.radiotherapy_evaluation import training_record
+from ctan_monai.metrics import diagnosis_metrics, lesion_mask_metrics, summarise_lesions
+from ctan_monai.reports import LesionReport, provenance
+from ctan_monai.transforms import undo_letterbox
+
+
+def load_lesion(case: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Picture and reference mask of a prepared case, both on the original mask's grid.
+
+    Args:
+        case: item of a data list, see :py:func:`ctan_monai.data.read_images`.
+
+    Returns:
+        uint8 (H, W, 3), as sharp as the prepared image is; bool (H, W).
+    """
+    mask = read_mask(case["mask"])
+    row = np.array(np.load(case["image"], mmap_mode="r")[case["index"]])
+    pixels = undo_letterbox(torch.from_numpy(row.transpose(2, 0, 1)), case["box"], mask.shape)
+    return pixels.round().clamp(0, 255).to(torch.uint8).numpy().transpose(1, 2, 0), mask
+
+
+class LesionEvaluation:
+    """Measures an evaluator's predictions image by image, and writes json, csv and the HTML report.
+
+    It reads "probability" (of background and lesion, on the prepared grid) and "pred_diagnosis" (probabilities) of the
+    post-processed output. The lesion's probability is brought onto the grid of the original mask, and 0.5 or more is
+    lesion.
+
+    Args:
+        cases: the evaluated section of the data list.
+        output_dir: where the files are written.
+        title: name of the data set, for the report.
+        classes: names of the diagnoses, in the order of the network's channels.
+        training_dir: folder of the training's logs, for its curves.
+        baselines: result files of trivial baselines, for comparison.
+        seed: the run's seed, for the record.
+        settings: the config's values worth stating, for the record.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[Mapping[str, Any]],
+        output_dir: str | Path,
+        title: str,
+        classes: Sequence[str],
+        training_dir: str | Path | None = None,
+        baselines: Sequence[str | Path] = (),
+        seed: int | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.cases = {str(case["case_id"]): case for case in cases}
+        self.classes = list(classes)
+        self.rows: list[dict[str, Any]] = []
+        self.report = LesionReport(
+            output_dir=output_dir,
+            title=title,
+            classes=self.classes,
+            provenance={
+                **provenance(settings, seed, {"name": title, "images": len(self.cases)}),
+                "training": training_record(training_dir),
+            },
+            baselines=list(baselines),
+            training_dir=training_dir,
+        )
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to an evaluator."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.iteration_completed)
+        engine.add_event_handler(Events.COMPLETED, self.completed)
+
+    def iteration_completed(self, engine: Engine) -> None:
+        """Measure the images of this batch."""
+        state: Any = engine.state
+        for item, output in zip(state.batch, state.output, strict=True):
+            case = self.cases[str(item["case_id"])]
+            self.add(case, output.get("probability"), output.get("pred_diagnosis"))
+
+    def add(
+        self,
+        case: Mapping[str, Any],
+        probability: torch.Tensor | None,
+        diagnosis: torch.Tensor | Sequence[float] | None,
+    ) -> None:
+        """Measure one image.
+
+        Args:
+            case: item of the data list.
+            probability: (2, H, W) on the prepared grid; None without that task.
+            diagnosis: probabilities (C,); None without that task.
+        """
+        row: dict[str, Any] = {}
+        predicted: np.ndarray | None = None
+        if probability is not None:
+            reference = read_mask(case["mask"])
+            lesion = undo_letterbox(probability[1:], case["box"], reference.shape)
+            predicted = lesion[0].cpu().numpy() >= 0.5
+            row |= lesion_mask_metrics(reference, predicted)
+        if diagnosis is not None:
+            values = torch.as_tensor(diagnosis).double().reshape(-1).tolist()
+            row |= diagnosis_metrics(int(case["diagnosis"]), values, self.classes)
+        self.rows.append(row)
+        self.report.add_case(str(case["case_id"]), row, lambda: load_lesion(case), predicted)
+
+    def completed(self, engine: Engine | None = None) -> None:
+        """Write the results."""
+        self.report.write(summarise_lesions(self.rows, self.classes))

@@ -1,0 +1,71 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lesions import image_file
+from PIL import Image
+
+from ctan_monai.data import InputError, find_images, to_rgb
+
+
+def test_a_file_and_a_nested_folder(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a.JPG").write_bytes(image_file())
+    (tmp_path / "b" / "c.png").write_bytes(image_file(kind="PNG"))
+    for name in ("a_segmentation.png", ".hidden.jpg", "notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    assert find_images(tmp_path) == [
+        {"image": str(tmp_path / "a.JPG"), "case_id": "a"},
+        {"image": str(tmp_path / "b" / "c.png"), "case_id": "c"},
+    ]
+    assert find_images(tmp_path / "b" / "c.png") == [{"image": str(tmp_path / "b" / "c.png"), "case_id": "c"}]
+
+
+def test_equal_names_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    for name in ("a.jpg", "x/a.jpg", "x/b.jpg", "x/b.png"):
+        (tmp_path / name).write_bytes(image_file())
+    assert [item["case_id"] for item in find_images(tmp_path)] == ["a", "x_a", "x_b_jpg", "x_b_png"]
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none: no such file or folder\. Give a JPEG or PNG image"):
+        find_images(tmp_path / "none")
+    with pytest.raises(InputError, match=r"holds no image\. Expected \.jpg, \.jpeg, \.png files"):
+        find_images(tmp_path)
+
+
+def test_another_kind_of_file(tmp_path: Path) -> None:
+    (tmp_path / "ct.nii").write_bytes(b"")
+    with pytest.raises(InputError, match=r"ct\.nii: is neither JPEG nor PNG.*Convert it"):
+        find_images(tmp_path / "ct.nii")
+
+
+def test_all_files_that_are_no_images_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"hello")
+    (tmp_path / "b.jpg").write_bytes(b"")
+    (tmp_path / "c.jpg").write_bytes(image_file())
+    with pytest.raises(InputError) as error:
+        find_images(tmp_path)
+    lines = str(error.value).splitlines()
+    assert lines[0] == "2 of 3 images cannot be used:"
+    assert lines[1] == f"{tmp_path / 'a.jpg'}: is no JPEG or PNG image. Convert or remove it."
+    assert lines[2].startswith(f"{tmp_path / 'b.jpg'}: is no JPEG")
+
+
+def test_a_truncated_file(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(image_file(kind="PNG", size=(200, 200))[:-40])
+    with pytest.raises(InputError, match=r"a\.png: cannot be read \("):
+        find_images(tmp_path)
+
+
+def test_rgb_from_grey_transparency_and_turned_images() -> None:
+    assert to_rgb(Image.new("LA", (3, 2), (7, 255))).getpixel((0, 0)) == (7, 7, 7)
+    pixels = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    turned = Image.fromarray(np.stack([pixels] * 3, axis=-1))
+    turned.getexif()[0x0112] = 6  # the camera was held upright: turn clockwise by 90 degrees
+    np.testing.assert_array_equal(np.asarray(to_rgb(turned))[..., 0], np.rot90(pixels, -1))
