@@ -6,6 +6,7 @@ from .inputs import InputError, find_inputs
 from .loader import EpochDataLoader
 from .prepared import read_datalist
 from .slices import expand_slices
+from .stoic_cases import stoic_cases
 
 __all__ = [
     "CTReader",
@@ -15,4 +16,5 @@ __all__ = [
     "expand_slices",
     "find_inputs",
     "read_datalist",
+    "stoic_cases",
 ]

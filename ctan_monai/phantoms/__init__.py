@@ -1,5 +1,12 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
 from .openkbp import make_openkbp_patient, write_openkbp_phantom
+from .stoic import make_stoic_patients, make_stoic_volume, write_stoic_phantom
 
-__all__ = ["make_openkbp_patient", "write_openkbp_phantom"]
+__all__ = [
+    "make_openkbp_patient",
+    "make_stoic_patients",
+    "make_stoic_volume",
+    "write_openkbp_phantom",
+    "write_stoic_phantom",
+]

@@ -7,6 +7,9 @@ from .dose import DoseToGrayd
 from .inside_body import KeepInsideBodyd
 from .load_ct import LoadImageCTd
 from .load_slice import LoadAxialSliced
+from .lung_slices import LoadLungSlicesd, SelectLungSlicesd, slice_indices
+from .lung_volume import CropToLungsd, lung_volume
+from .lungs import find_lungs
 from .mask_body import MaskBodyd
 from .mirror_sides import RandMirrorSidesd
 from .plausibility import body_edges, check_plausibility
@@ -17,16 +20,22 @@ from .windows import StackWindowsd
 __all__ = [
     "AntiAliasedSpacingd",
     "CropToBodyd",
+    "CropToLungsd",
     "DoseToGrayd",
     "KeepInsideBodyd",
     "LoadAxialSliced",
     "LoadImageCTd",
+    "LoadLungSlicesd",
     "MaskBodyd",
     "RandMirrorSidesd",
     "ReportPlausibilityd",
     "SaveImagesd",
+    "SelectLungSlicesd",
     "StackWindowsd",
     "body_edges",
     "body_mask",
     "check_plausibility",
+    "find_lungs",
+    "lung_volume",
+    "slice_indices",
 ]

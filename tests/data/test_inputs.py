@@ -61,9 +61,9 @@ def test_nothing_there(tmp_path: Path) -> None:
         find_inputs(tmp_path / "absent")
     with pytest.raises(InputError, match="no CT volume was found"):
         find_inputs(tmp_path)
-    (tmp_path / "scan.mha").write_bytes(b"")
+    (tmp_path / "scan.nrrd").write_bytes(b"")
     with pytest.raises(InputError, match="not NIfTI"):
-        find_inputs(tmp_path / "scan.mha")
+        find_inputs(tmp_path / "scan.nrrd")
 
 
 def test_dicom_without_ct_is_named_by_modality(tmp_path: Path, test_data_dir: Path) -> None:
