@@ -1,5 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
+from .classification_evaluation import ClassificationEvaluation
 from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weights
 from .epoch_seed import EpochSeed
 from .log import EpochLog
@@ -12,6 +13,7 @@ from .task_losses import TaskLossMeans
 from .training_checkpoint import EarlyStop, TrainingCheckpoint
 
 __all__ = [
+    "ClassificationEvaluation",
     "DynamicWeightAverage",
     "EarlyStop",
     "EpochLog",

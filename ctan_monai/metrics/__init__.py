@@ -1,5 +1,7 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
+from .auroc import AUROC, AUROCHandler
+from .classification import auroc, calibration_points, classification_metrics, roc_points
 from .dose_error import VOXEL_SETS, dose_mae, dose_mae_sets
 from .dvh import dvh
 from .mean_score import mean_score
@@ -10,13 +12,18 @@ from .segmentation import organ_dice, organ_hd95, segmentation_metrics
 from .validation import DoseMAE, DoseMAEHandler, DoseScore, DoseScoreHandler
 
 __all__ = [
+    "AUROC",
     "DVH_METRICS",
     "VOXEL_SETS",
+    "AUROCHandler",
     "DoseMAE",
     "DoseMAEHandler",
     "DoseScore",
     "DoseScoreHandler",
     "RadiotherapyReference",
+    "auroc",
+    "calibration_points",
+    "classification_metrics",
     "dose_mae",
     "dose_mae_sets",
     "dose_score",
@@ -30,6 +37,7 @@ __all__ = [
     "radiotherapy_metrics",
     "rank",
     "relative_performance",
+    "roc_points",
     "segmentation_metrics",
     "summarise",
 ]

@@ -1,12 +1,14 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
 from .baselines import read_baselines
+from .classification import ClassificationReport
 from .provenance import provenance
 from .radiotherapy import RadiotherapyReport
 from .tables import write_csv, write_json
 from .training import read_log, training_charts
 
 __all__ = [
+    "ClassificationReport",
     "RadiotherapyReport",
     "provenance",
     "read_baselines",

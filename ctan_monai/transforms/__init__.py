@@ -15,6 +15,7 @@ from .mirror_sides import RandMirrorSidesd
 from .plausibility import body_edges, check_plausibility
 from .report import ReportPlausibilityd
 from .save_images import SaveImagesd
+from .save_probabilities import SaveProbabilitiesd
 from .windows import StackWindowsd
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "RandMirrorSidesd",
     "ReportPlausibilityd",
     "SaveImagesd",
+    "SaveProbabilitiesd",
     "SelectLungSlicesd",
     "StackWindowsd",
     "body_edges",

@@ -98,6 +98,7 @@ class CropToLungsd(MapTransform):
         window: HU (low, high).
         found_key: receives what the crop is about.
         warnings_key: receives the warnings, as one text.
+        source_key: receives the name of the input.
     """
 
     def __init__(
@@ -108,10 +109,11 @@ class CropToLungsd(MapTransform):
         window: Sequence[float],
         found_key: str = "found",
         warnings_key: str = "warnings",
+        source_key: str = "source",
     ) -> None:
         super().__init__(keys)
         self.size, self.spacing, self.window = tuple(size), tuple(spacing), tuple(window)
-        self.found_key, self.warnings_key = found_key, warnings_key
+        self.found_key, self.warnings_key, self.source_key = found_key, warnings_key, source_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Crop; the affine follows.
@@ -132,7 +134,7 @@ class CropToLungsd(MapTransform):
                 name,
             )
             d[key] = MetaTensor(torch.from_numpy(result.values)[None], affine=torch.from_numpy(result.affine))
-            d[key].meta["filename_or_obj"] = name
+            d[key].meta["filename_or_obj"] = d[self.source_key] = name
             d[self.found_key], d[self.warnings_key] = result.found, " ".join(result.warnings)
             if result.warnings:
                 logger.warning("%s: %s", name, d[self.warnings_key])
