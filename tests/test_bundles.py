@@ -17,6 +17,8 @@ from monai.bundle import ConfigParser, create_workflow
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLES = sorted(p.name for p in (REPOSITORY / "bundles").iterdir() if (p / "configs").is_dir())
+# bundle -> fixture of its prepared phantom, and an image in it that inference takes
+PHANTOMS = {"openkbp": ("phantom", "test/*/ct.nii"), "stoic": ("stoic_phantom", "volumes/*.nii")}
 COMPLETE = ("train.json", "inference.json")
 # MONAI says of every config, also of one's own, that it is code
 pytestmark = [
@@ -79,8 +81,11 @@ def test_every_override_id_exists_in_train(bundle: str) -> None:
 
 def test_train_and_inference_agree(bundle: str) -> None:
     train, inference = configs(bundle)["train.json"], configs(bundle)["inference.json"]
-    shared = ("backbone", "stem", "windows", "dose_scale", "label_names", "available_tasks", "task_names", "tasks")
-    for key in shared:
+    shared = (
+        "backbone", "stem", "windows", "dose_scale", "label_names", "available_tasks", "task_names", "tasks",
+        "image_size", "spacing", "slices", "window",
+    )  # fmt: skip
+    for key in (k for k in shared if k in train):
         assert train.get(key) == inference.get(key), key
     network = {k: v for k, v in train["network_def"].items() if k != "pretrained"}
     assert network == {k: v for k, v in inference["network_def"].items() if k != "pretrained"}
@@ -139,19 +144,23 @@ def test_metadata_describes_the_network(bundle: str) -> None:
 
 @pytest.mark.parametrize("kind", ["train", "inference"])
 def test_monai_finds_all_required_properties(
-    bundle: str, kind: str, phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: str, kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MONAI builds each property, so there must be data, and weights for inference."""
     monkeypatch.chdir(REPOSITORY)
+    fixture, pattern = PHANTOMS[bundle]
+    prepared: Path = request.getfixturevalue(fixture)
     small = {"backbone": "resnet18", "stem": "conv7x7", "output_dir": str(tmp_path)}
     if kind == "train":
-        values = {"dataset_dir": str(phantom), "pretrained": False}
+        smoke = configs(bundle)["smoke.json"]
+        geometry = {key: smoke[key] for key in ("image_size", "spacing") if key in smoke}  # of the phantom
+        values = {"dataset_dir": str(prepared), "pretrained": False, **geometry}
     else:
         parser = ConfigParser()
         parser.read_config(f"bundles/{bundle}/configs/inference.json")
         parser.update({"backbone": "resnet18", "stem": "conv7x7"})
         torch.save(parser.get_parsed_content("network_def").state_dict(), tmp_path / "model.pt")
-        ct = next((phantom / "test").iterdir()) / "ct.nii"
+        ct = next(prepared.glob(pattern))
         values = {"dataset_dir": str(ct), "checkpoint": str(tmp_path / "model.pt")}
     workflow = create_workflow(
         config_file=f"bundles/{bundle}/configs/{kind}.json", workflow_type=kind, logging_file=False, **small, **values

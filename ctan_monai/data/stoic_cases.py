@@ -47,7 +47,11 @@ def stoic_cases(
         raise ValueError(f"severity_of is {severity_of!r}: use one of {', '.join(SEVERITY_OF)}.")
     cases = read_datalist(dataset_dir, section, tasks)
     found = load_datalist(dataset_dir).get("provenance", {}).get("settings", {})
-    for name, option, value in (("size", "image_size", size), ("spacing", "spacing", spacing), ("window", "window", window)):
+    for name, option, value in (
+        ("size", "image_size", size),
+        ("spacing", "spacing", spacing),
+        ("window", "window", window),
+    ):
         if list(found.get(name, ())) != list(value):
             raise DataError(
                 f"{Path(dataset_dir) / DATALIST_NAME}: was prepared with {name} {found.get(name)}, but the config's "

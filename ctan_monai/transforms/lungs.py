@@ -14,7 +14,7 @@ from ctan_monai.transforms.body import body_mask
 __all__ = ["Lungs", "find_lungs"]
 
 AIR_HU = -320.0  # below: air or aerated lung (Hu et al., IEEE TMI 20(6), 2001, find thresholds near this one)
-PURE_AIR_HU = -970.0  # a region whose median is below holds no tissue: room air, bowel gas, padding; lungs have some
+PURE_AIR_HU = -950.0  # a region whose median is below holds no tissue: room air, bowel gas, padding; lungs have some
 SMALLEST_ML = 300.0  # of both lungs; consolidated lungs of adults still hold more air
 SECOND_SHARE = 0.2  # of the larger lung; below, a region is no second lung
 EDGE_SHARE = 0.05  # of the largest slice's lung area; slices with less are trachea or tips
@@ -40,7 +40,7 @@ def find_lungs(ct_hu: np.ndarray, voxel_ml: float) -> Lungs:
 
     1. Air is below -320 HU. In each slice, air that reaches the border of the slice is outside.
     2. Of what is left, the largest 3-D component and, if it is of the same order, the second are the lungs (one
-       component where the trachea joins them). Components of pure air, median below -970 HU, are bowel gas.
+       component where the trachea joins them). Components of pure air, median below -950 HU, are bowel gas.
     3. Where that leaves less than 300 ml, the field of view may cut the lungs: air at the border counts as well, unless
        it is pure air.
     4. Where that fails too, the body is taken, and if there is none, the whole volume.

@@ -99,10 +99,20 @@ def test_the_handler_reads_outputs_by_task() -> None:
     handler = AUROCHandler("severity", save_details=False)
     batches = [
         [
-            {"pred_severity": torch.tensor([s]), "label_severity": torch.tensor(y), "label_severity_present": torch.tensor(p)}
+            {
+                "pred_severity": torch.tensor([s]),
+                "label_severity": torch.tensor(y),
+                "label_severity_present": torch.tensor(p),
+            }
             for s, y, p in zip(SCORES, LABELS, [1, 1, 1, 1, 1], strict=True)
         ],
-        [{"pred_severity": torch.tensor([0.99]), "label_severity": torch.tensor(0), "label_severity_present": torch.tensor(0)}],
+        [
+            {
+                "pred_severity": torch.tensor([0.99]),
+                "label_severity": torch.tensor(0),
+                "label_severity_present": torch.tensor(0),
+            }
+        ],
     ]
     engine = Engine(lambda engine, batch: batch)
     handler.attach(engine, "auroc")

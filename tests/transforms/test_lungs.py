@@ -84,6 +84,15 @@ def test_without_lungs_the_body_is_taken() -> None:
     assert result.found == "body" and "No lungs were found" in result.warnings[0]
 
 
+def test_a_real_abdomen_has_no_lungs(test_data_dir: Path) -> None:
+    """Its bowel gas (medians of -963 and -973 HU at 3 mm) is more than its two lung bases (122 ml)."""
+    path = test_data_dir / "totalseg_ct_nifti" / "example_ct.nii.gz"
+    if not path.is_file():
+        pytest.skip(f"the real CT is absent: no '{path}' (set CTAN_TEST_DATA)")
+    result = lung_volume(sitk.ReadImage(str(path)), **SETTINGS, name="x")
+    assert result.found == "body"
+
+
 def test_values_grid_and_window() -> None:
     hu = chest()
     hu[20, 20, 14] = 1000
