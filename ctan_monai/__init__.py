@@ -15,6 +15,7 @@ _ROOMS = (
     "dicom",
     "engines",
     "handlers",
+    "inferers",
     "losses",
     "metrics",
     "networks",

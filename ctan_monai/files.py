@@ -51,6 +51,12 @@ def file_sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def read_training_record(folder: str | Path | None) -> dict[str, Any] | None:
+    """What :py:class:`ctan_monai.handlers.RunRecord` wrote; None where the weights came without it."""
+    path = None if folder is None else Path(folder) / "training.json"
+    return json.loads(path.read_text()) if path is not None and path.is_file() else None
+
+
 def prepare_output_dir(path: str | Path, needed_mb: float = 0.0, option: str = "--output_dir") -> Path:
     """Make an output folder and prove that it can be written to, before time is spent.
 

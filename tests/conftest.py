@@ -54,6 +54,47 @@ def openkbp_source(test_data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
+def real_chests(test_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two real chest CTs as the STOIC release has them: number to .mha with age and sex in the header."""
+    import SimpleITK as sitk
+
+    folder, files = tmp_path_factory.mktemp("chests"), {}
+    for number, name, sex in (("1", "chest_ct_pulmonary_crop", "M"), ("2", "chest_ct_aorta_crop", "F")):
+        source = test_data_dir / "totalseg_ct_nifti" / f"{name}.nii.gz"
+        if not source.is_file():
+            pytest.skip(f"the real chest CTs are absent: no '{source}' (set CTAN_TEST_DATA)")
+        image = sitk.Cast(sitk.ReadImage(str(source)), sitk.sitkInt16)
+        for key in image.GetMetaDataKeys():  # those of NIfTI
+            image.EraseMetaData(key)
+        image.SetMetaData("PatientAge", "065Y")
+        image.SetMetaData("PatientSex", sex)
+        files[number] = folder / f"{number}.mha"
+        sitk.WriteImage(image, str(files[number]), useCompression=True)
+    return files
+
+
+@pytest.fixture(scope="session")
+def stoic_phantom_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """STOIC phantom of ten patients in the release's layout, made by the tool."""
+    release = tmp_path_factory.mktemp("stoic_release")
+    result = run_tool("tools/make_phantom.py", "stoic", "--output", str(release), "--patients", "10", "--seed", "1")
+    assert result.returncode == 0, result.stdout + result.stderr
+    return release
+
+
+@pytest.fixture(scope="session")
+def stoic_phantom(stoic_phantom_release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, prepared by the tool with the values of the bundle's smoke.json."""
+    folder = tmp_path_factory.mktemp("stoic_prepared")
+    result = run_tool(
+        "tools/prepare_data.py", "stoic", "--source", str(stoic_phantom_release), "--output", str(folder),
+        "--size", "96", "--spacing", "3.6", "3.6", "5",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
 def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepared OpenKBP phantom data of three patients, one a split, made by the tools."""
     return _make_phantom(tmp_path_factory.mktemp("phantom"), "openkbp", 3)

@@ -29,6 +29,7 @@ NO_CONFIG = ("metadata.json", "training_ranges.json")
 PHANTOMS: dict[str, tuple[str, dict[str, Any], str]] = {
     "openkbp": ("phantom", {}, "prepared/test/*/ct.nii"),
     "ham10000": ("ham10000_phantom", {"size": [96, 128]}, "release/*/*.jpg"),
+    "stoic": ("stoic_phantom", {"image_size": [96, 96], "spacing": [3.6, 3.6, 5.0]}, "*/volumes/*.nii"),
 }
 
 
@@ -88,8 +89,8 @@ def test_every_override_id_exists_in_train(bundle: str) -> None:
 def test_train_and_inference_agree(bundle: str) -> None:
     train, inference = configs(bundle)["train.json"], configs(bundle)["inference.json"]
     shared = ["backbone", "stem", "windows", "dose_scale", "label_names", "available_tasks", "task_names", "tasks"]
-    shared += ["size", "channel_mean", "channel_std", "class_names"]
-    for key in shared:
+    shared += ["size", "channel_mean", "channel_std", "class_names", "image_size", "spacing", "slices", "window"]
+    for key in (k for k in shared if k in train):
         assert train.get(key) == inference.get(key), key
     network = {k: v for k, v in train["network_def"].items() if k != "pretrained"}
     assert network == {k: v for k, v in inference["network_def"].items() if k != "pretrained"}
@@ -153,16 +154,16 @@ def test_monai_finds_all_required_properties(
     """MONAI builds each property, so there must be data, and weights for inference."""
     monkeypatch.chdir(REPOSITORY)
     fixture, fitting, example = PHANTOMS[bundle]
-    phantom = request.getfixturevalue(fixture)
+    prepared: Path = request.getfixturevalue(fixture)
     small = {"backbone": "resnet18", "stem": "conv7x7", "output_dir": str(tmp_path), **fitting}
     if kind == "train":
-        values = {"dataset_dir": str(phantom), "pretrained": False}
+        values = {"dataset_dir": str(prepared), "pretrained": False}
     else:
         parser = ConfigParser()
         parser.read_config(f"bundles/{bundle}/configs/inference.json")
         parser.update({"backbone": "resnet18", "stem": "conv7x7"})
         torch.save(parser.get_parsed_content("network_def").state_dict(), tmp_path / "model.pt")
-        image = next(phantom.parent.glob(example))
+        image = next(prepared.parent.glob(example))
         values = {"dataset_dir": str(image), "checkpoint": str(tmp_path / "model.pt")}
     workflow = create_workflow(
         config_file=f"bundles/{bundle}/configs/{kind}.json", workflow_type=kind, logging_file=False, **small, **values

@@ -9,6 +9,7 @@ from .loader import EpochDataLoader
 from .photos import to_rgb
 from .prepared import read_datalist
 from .slices import expand_slices
+from .stoic_cases import stoic_cases
 
 __all__ = [
     "CTReader",
@@ -20,5 +21,6 @@ __all__ = [
     "find_inputs",
     "read_datalist",
     "read_images",
+    "stoic_cases",
     "to_rgb",
 ]

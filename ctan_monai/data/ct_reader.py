@@ -1,6 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""MONAI reader for one CT volume, from NIfTI or from a DICOM series."""
+"""MONAI reader for one CT volume, from NIfTI, MetaImage or a DICOM series."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from monai.config import PathLike
 from monai.data.image_reader import ImageReader, NibabelReader
 from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 
+from ctan_monai.data.metaimage import image_affine, is_metaimage, read_metaimage
 from ctan_monai.data.nifti import check_nifti, is_nifti
 from ctan_monai.dicom import InputError, read_ct_series
 
@@ -20,7 +21,7 @@ __all__ = ["CTReader"]
 
 
 class CTReader(ImageReader):
-    """Reads HU from a NIfTI file (MONAI's ``NibabelReader``) or from a folder with one DICOM CT series.
+    """Reads HU from a NIfTI file (MONAI's ``NibabelReader``), a MetaImage, or a folder with one DICOM CT series.
 
     MONAI's own DICOM readers take two series in a folder, or a missing slice, with at most a warning; here such input
     is an error. The meta data are those of ``NibabelReader``: ``affine`` and ``original_affine`` to RAS mm,
@@ -33,11 +34,11 @@ class CTReader(ImageReader):
         self._name = ""
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
-        """NIfTI by name; anything else is taken as DICOM."""
-        return all(is_nifti(str(n)) or Path(n).is_dir() for n in ensure_tuple(filename))
+        """NIfTI and MetaImage by name; anything else is taken as DICOM."""
+        return all(is_nifti(n) or is_metaimage(n) or Path(n).is_dir() for n in ensure_tuple(filename))
 
     def read(self, data: Sequence[PathLike] | PathLike, **kwargs: Any) -> Any:
-        """Opens a NIfTI file, a folder of DICOM slices, or the files of the slices.
+        """Opens a NIfTI file, a MetaImage, a folder of DICOM slices, or the files of the slices.
 
         Raises:
             InputError: the file or series cannot be used as one CT volume.
@@ -47,6 +48,11 @@ class CTReader(ImageReader):
         if len(paths) == 1 and is_nifti(paths[0]):
             check_nifti(paths[0])
             return self._nifti.read(str(paths[0]))
+        if len(paths) == 1 and is_metaimage(paths[0]):
+            import SimpleITK as sitk  # here, so that NIfTI input does without it
+
+            image = read_metaimage(paths[0])
+            return sitk.GetArrayFromImage(image).transpose(2, 1, 0), image_affine(image)
         return read_ct_series(paths[0] if len(paths) == 1 and paths[0].is_dir() else paths)
 
     def get_data(self, img: Any) -> tuple[np.ndarray, dict[str, Any]]:

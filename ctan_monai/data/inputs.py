@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from ctan_monai.data.metaimage import is_metaimage, metaimage_stem, read_metaimage
 from ctan_monai.data.nifti import check_nifti, is_nifti, nifti_stem
 from ctan_monai.dicom import InputError, ct_series, dicom_headers
 
@@ -22,8 +23,9 @@ def find_inputs(path: Path | str) -> list[dict[str, str]]:
     """Finds and checks the CT volumes at a path.
 
     Args:
-        path: a NIfTI file, a folder with a DICOM CT series, or a folder of such files and folders, nested at will.
-            Results of an earlier run (NIfTI files beside their ``<case>_report.json``) are left out.
+        path: a NIfTI (.nii, .nii.gz) or MetaImage (.mha, .mhd) file, a folder with a DICOM CT series, or a folder of
+            such files and folders, nested at will. Results of an earlier run (NIfTI files beside their
+            ``<case>_report.json``) are left out.
 
     Returns:
         one ``{"image": path, "case_id": name}`` for each volume, sorted by path. The name is the file's or folder's;
@@ -35,12 +37,14 @@ def find_inputs(path: Path | str) -> list[dict[str, str]]:
     root = Path(path)
     if not root.exists():
         raise InputError(
-            f"{root}: no such file or folder. Give a NIfTI file, a DICOM CT series folder, or a folder of these."
+            f"{root}: no such file or folder. Give a NIfTI or MetaImage file, a DICOM CT series folder, or a folder of "
+            "these."
         )
     if root.is_file():
-        if not is_nifti(root):
+        if not _is_volume(root):
             raise InputError(
-                f"{root}: a file that is not NIfTI (.nii, .nii.gz). For DICOM, give the folder that holds the series."
+                f"{root}: a file that is not NIfTI (.nii, .nii.gz) or MetaImage (.mha, .mhd). For DICOM, give the "
+                "folder that holds the series."
             )
         volumes, problems = [root], _problems(root)
     else:
@@ -64,11 +68,11 @@ def _search(root: Path) -> tuple[list[Path], list[str]]:
         subfolders[:] = sorted(s for s in subfolders if not s.startswith((".", "__")))
         files = [Path(folder, n) for n in sorted(names) if not n.startswith(".")]
         for file in files:
-            if is_nifti(file) and not _is_result(file):
+            if _is_volume(file) and not _is_result(file):
                 volumes.append(file)
                 problems += _problems(file)
         try:
-            headers = dicom_headers(f for f in files if not is_nifti(f))
+            headers = dicom_headers(f for f in files if not _is_volume(f))
         except InputError as error:
             volumes.append(Path(folder))
             problems.append(str(error))
@@ -82,17 +86,30 @@ def _search(root: Path) -> tuple[list[Path], list[str]]:
     if not volumes:
         found = f" There are DICOM files, but no CT: {'; '.join(without_ct)}." if without_ct else ""
         raise InputError(
-            f"{root}: no CT volume was found.{found} Expected NIfTI files or folders with a DICOM CT series."
+            f"{root}: no CT volume was found.{found} Expected NIfTI or MetaImage files, or folders with a DICOM CT "
+            "series."
         )
     for line in without_ct:
         logger.info("Left out, as it is no CT: %s", line)
     return volumes, problems
 
 
+def _is_volume(file: Path) -> bool:
+    return is_nifti(file) or is_metaimage(file)
+
+
+def _stem(volume: Path) -> str:
+    if volume.is_file():
+        return metaimage_stem(volume) if is_metaimage(volume) else nifti_stem(volume)
+    return volume.resolve().name
+
+
 def _problems(volume: Path) -> list[str]:
     try:
         if volume.is_dir():
             ct_series(volume)
+        elif is_metaimage(volume):
+            read_metaimage(volume)
         else:
             check_nifti(volume)
     except InputError as error:
@@ -101,8 +118,8 @@ def _problems(volume: Path) -> list[str]:
 
 
 def _is_result(file: Path) -> bool:
-    case = re.sub(r"_(segmentation|dose)$", "", nifti_stem(file))
-    return case != nifti_stem(file) and (file.parent / f"{case}_report.json").exists()
+    case = re.sub(r"_(segmentation|dose)$", "", _stem(file))
+    return case != _stem(file) and (file.parent / f"{case}_report.json").exists()
 
 
 def _case_ids(root: Path, volumes: list[Path]) -> list[str]:
@@ -111,7 +128,7 @@ def _case_ids(root: Path, volumes: list[Path]) -> list[str]:
     def plain(text: str) -> str:
         return re.sub(r"[^\w.-]+", "_", text).strip("_.") or "case"
 
-    stems = [nifti_stem(v) if v.is_file() else v.resolve().name for v in volumes]
+    stems = [_stem(v) for v in volumes]
     names = [plain(s) for s in stems]
     for i in [i for i, n in enumerate(names) if names.count(n) > 1]:
         folders = volumes[i].parent.relative_to(root).parts if volumes[i] != root else ()

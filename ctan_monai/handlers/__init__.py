@@ -1,5 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
+from .classification_evaluation import ClassificationEvaluation
 from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weights
 from .epoch_seed import EpochSeed
 from .gradient_conflict import GradientConflict
@@ -16,6 +17,7 @@ from .training_checkpoint import EarlyStop, TrainingCheckpoint
 from .uncertainty_weighting import UncertaintyWeighting
 
 __all__ = [
+    "ClassificationEvaluation",
     "DynamicWeightAverage",
     "EarlyStop",
     "EpochLog",

@@ -11,7 +11,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from ctan_monai.data.photos import read_mask
-from ctan_monai.handlers.radiotherapy_evaluation import training_record
+from ctan_monai.files import read_training_record
 from ctan_monai.metrics import diagnosis_metrics, lesion_mask_metrics, summarise_lesions
 from ctan_monai.reports import LesionReport, provenance
 from ctan_monai.transforms import undo_letterbox
@@ -70,7 +70,7 @@ class LesionEvaluation:
             classes=self.classes,
             provenance={
                 **provenance(settings, seed, {"name": title, "images": len(self.cases)}),
-                "training": training_record(training_dir),
+                "training": read_training_record(training_dir),
             },
             baselines=list(baselines),
             training_dir=training_dir,

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from ignite.engine import Engine, Events
 
+from ctan_monai.files import read_training_record
 from ctan_monai.metrics import RadiotherapyReference, radiotherapy_metrics, summarise
 from ctan_monai.reports import RadiotherapyReport, provenance
 from ctan_monai.transforms import body_mask
@@ -77,7 +77,7 @@ class RadiotherapyEvaluation:
             label_names={value: organ for organ, value in labels.items()},
             provenance={
                 **provenance(settings, seed, {"name": title, "patients": len(self.cases)}),
-                "training": training_record(training_dir),
+                "training": read_training_record(training_dir),
             },
             baselines=list(baselines),
             training_dir=training_dir,
@@ -102,12 +102,6 @@ class RadiotherapyEvaluation:
     def completed(self, engine: Engine) -> None:
         """Write the results."""
         self.report.write(summarise(self.rows))
-
-
-def training_record(folder: str | Path | None) -> dict[str, Any] | None:
-    """What :py:class:`ctan_monai.handlers.RunRecord` wrote; None where the weights came without it."""
-    path = None if folder is None else Path(folder) / "training.json"
-    return json.loads(path.read_text()) if path is not None and path.is_file() else None
 
 
 def _prediction(output: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:

@@ -1,6 +1,8 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
+from .auroc import AUROC, AUROCHandler
 from .balanced_accuracy import BalancedAccuracy, BalancedAccuracyHandler
+from .classification import auroc, calibration_points, classification_metrics, roc_points
 from .dose_error import VOXEL_SETS, dose_mae, dose_mae_sets
 from .dvh import dvh
 from .lesion import diagnosis_metrics, diagnosis_summary, lesion_mask_metrics, summarise_lesions
@@ -12,8 +14,10 @@ from .segmentation import organ_dice, organ_hd95, segmentation_metrics
 from .validation import DoseMAE, DoseMAEHandler, DoseScore, DoseScoreHandler
 
 __all__ = [
+    "AUROC",
     "DVH_METRICS",
     "VOXEL_SETS",
+    "AUROCHandler",
     "BalancedAccuracy",
     "BalancedAccuracyHandler",
     "DoseMAE",
@@ -21,6 +25,9 @@ __all__ = [
     "DoseScore",
     "DoseScoreHandler",
     "RadiotherapyReference",
+    "auroc",
+    "calibration_points",
+    "classification_metrics",
     "diagnosis_metrics",
     "diagnosis_summary",
     "dose_mae",
@@ -37,6 +44,7 @@ __all__ = [
     "radiotherapy_metrics",
     "rank",
     "relative_performance",
+    "roc_points",
     "segmentation_metrics",
     "summarise",
     "summarise_lesions",

@@ -1,6 +1,7 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
 from .baselines import read_baselines
+from .classification import ClassificationReport
 from .lesion import LesionReport, write_lesion_results
 from .provenance import provenance
 from .radiotherapy import RadiotherapyReport
@@ -8,6 +9,7 @@ from .tables import write_csv, write_json
 from .training import read_log, training_charts
 
 __all__ = [
+    "ClassificationReport",
     "LesionReport",
     "RadiotherapyReport",
     "provenance",

@@ -9,33 +9,44 @@ from .letterbox import Letterboxd, content_box, letterbox, undo_letterbox
 from .load_ct import LoadImageCTd
 from .load_row import LoadRowd
 from .load_slice import LoadAxialSliced
+from .lung_slices import LoadLungSlicesd, SelectLungSlicesd, slice_indices
+from .lung_volume import CropToLungsd, lung_volume
+from .lungs import find_lungs
 from .mask_body import MaskBodyd
 from .mirror_sides import RandMirrorSidesd
 from .plausibility import body_edges, check_plausibility
 from .remove_fragments import RemoveFragmentsd
 from .report import ReportPlausibilityd
 from .save_images import SaveImagesd
+from .save_probabilities import SaveProbabilitiesd
 from .windows import StackWindowsd
 
 __all__ = [
     "AntiAliasedSpacingd",
     "CropToBodyd",
+    "CropToLungsd",
     "DoseToGrayd",
     "KeepInsideBodyd",
     "Letterboxd",
     "LoadAxialSliced",
     "LoadImageCTd",
+    "LoadLungSlicesd",
     "LoadRowd",
     "MaskBodyd",
     "RandMirrorSidesd",
     "RemoveFragmentsd",
     "ReportPlausibilityd",
     "SaveImagesd",
+    "SaveProbabilitiesd",
+    "SelectLungSlicesd",
     "StackWindowsd",
     "body_edges",
     "body_mask",
     "check_plausibility",
     "content_box",
+    "find_lungs",
     "letterbox",
+    "lung_volume",
+    "slice_indices",
     "undo_letterbox",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from ctan_monai.data import CTReader, InputError, find_inputs
 from ctan_monai.dicom import write_ct_series
@@ -61,9 +62,24 @@ def test_nothing_there(tmp_path: Path) -> None:
         find_inputs(tmp_path / "absent")
     with pytest.raises(InputError, match="no CT volume was found"):
         find_inputs(tmp_path)
-    (tmp_path / "scan.mha").write_bytes(b"")
+    (tmp_path / "scan.nrrd").write_bytes(b"")
     with pytest.raises(InputError, match="not NIfTI"):
-        find_inputs(tmp_path / "scan.mha")
+        find_inputs(tmp_path / "scan.nrrd")
+
+
+def test_a_metaimage_and_a_damaged_one(tmp_path: Path) -> None:
+    image = sitk.GetImageFromArray(np.arange(120, dtype=np.int16).reshape(4, 5, 6))
+    image.SetSpacing((2.0, 3.0, 5.0))
+    image.SetOrigin((-30.0, -40.0, -100.0))
+    sitk.WriteImage(image, str(tmp_path / "scan 1.mha"), useCompression=True)
+    assert find_inputs(tmp_path) == [{"image": str(tmp_path / "scan 1.mha"), "case_id": "scan_1"}]
+    reader = CTReader()
+    array, meta = reader.get_data(reader.read(tmp_path / "scan 1.mha"))
+    np.testing.assert_array_equal(array, np.arange(120).reshape(4, 5, 6).transpose(2, 1, 0))
+    np.testing.assert_allclose(meta["affine"], AFFINE)
+    (tmp_path / "cut.mha").write_bytes((tmp_path / "scan 1.mha").read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"1 of 2 inputs cannot be used:\n.*cut.mha: cannot be read as a MetaImage"):
+        find_inputs(tmp_path)
 
 
 def test_dicom_without_ct_is_named_by_modality(tmp_path: Path, test_data_dir: Path) -> None:
@@ -160,7 +176,7 @@ def test_the_reader_gives_hu_and_monais_meta_data(dtype: type, tmp_path: Path) -
     assert list(meta["spatial_shape"]) == [6, 5, 4]
     assert np.isnan(meta["original_channel_dim"])
     assert reader.verify_suffix(path)
-    assert not reader.verify_suffix("scan.mha")
+    assert not reader.verify_suffix("scan.nrrd")
 
 
 def test_a_series_has_the_same_meta_data(tmp_path: Path) -> None:

@@ -154,3 +154,11 @@ def test_from_a_bundle_config():
     evaluator = _evaluator({"score": config.get_parsed_content("score")})
     evaluator.run()
     assert evaluator.state.metrics == pytest.approx({"score": 0.75})
+
+
+def test_an_undefined_task_is_left_out_where_that_is_asked_for():
+    nan = float("nan")
+    metrics = {"covid": _Constant(0.8), "severity": _Constant(nan)}
+    assert mean_score(metrics, skip_undefined=True).compute() == pytest.approx(0.8)
+    with pytest.raises(ValueError, match="Task 'severity' has no score: the validation cases are all of one class"):
+        mean_score({"severity": _Constant(nan)}, skip_undefined=True).compute()

@@ -1,0 +1,82 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ignite.engine import Engine, Events
+
+from ctan_monai.files import read_training_record
+from ctan_monai.reports import ClassificationReport, provenance
+
+
+class ClassificationEvaluation:
+    """Collects an evaluator's probabilities case by case, measures them, and writes json, csv and the HTML report.
+
+    It reads "pred_<task>", probabilities after sigmoid (one channel) or softmax, of the post-processed output; labels
+    are those of the data list.
+
+    Args:
+        cases: the evaluated section of the data list.
+        output_dir: where the files are written.
+        title: name of the data set, for the report.
+        classes: task to the names of its classes; a task that the network lacks is left out.
+        measures: name to what is measured: "task", "title" and, where only some cases count, "where", the key of a
+            case that must be 1.
+        case_keys: further keys of a case to put into its row, such as its age.
+        training_dir: folder of the training's logs, for its curves.
+        seed: the run's seed, for the record and the bootstrap.
+        settings: the config's values worth stating, for the record.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[Mapping[str, Any]],
+        output_dir: str | Path,
+        title: str,
+        classes: Mapping[str, Sequence[str]],
+        measures: Mapping[str, Mapping[str, str]],
+        case_keys: Sequence[str] = (),
+        training_dir: str | Path | None = None,
+        seed: int = 0,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.cases = {str(case["case_id"]): case for case in cases}
+        self.classes = {task: list(names) for task, names in classes.items()}
+        self.case_keys = list(case_keys)
+        self.report = ClassificationReport(
+            output_dir=output_dir,
+            title=title,
+            classes=self.classes,
+            measures=measures,
+            provenance={
+                **provenance(settings, seed, {"name": title, "patients": len(self.cases)}),
+                "training": read_training_record(training_dir),
+            },
+            training_dir=training_dir,
+            seed=seed,
+        )
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to an evaluator."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.iteration_completed)
+        engine.add_event_handler(Events.COMPLETED, self.completed)
+
+    def iteration_completed(self, engine: Engine) -> None:
+        """Take the cases of this batch."""
+        state: Any = engine.state
+        for item, output in zip(state.batch, state.output, strict=True):
+            case = self.cases[str(item["case_id"])]
+            probabilities = {
+                task: output[f"pred_{task}"].reshape(-1).float().cpu().tolist()
+                for task in self.classes
+                if f"pred_{task}" in output
+            }
+            row = {key: case.get(key) for key in (*self.classes, *self.case_keys)}
+            self.report.add_case(str(item["case_id"]), row, probabilities)
+
+    def completed(self, engine: Engine) -> None:
+        """Write the results."""
+        self.report.write()

@@ -1,0 +1,5 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from .slice_folding import SliceFoldingInferer
+
+__all__ = ["SliceFoldingInferer"]

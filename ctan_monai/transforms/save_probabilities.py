@@ -1,0 +1,81 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Probabilities of image-level tasks as files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.transforms import Transform
+
+from ctan_monai.files import write_atomic
+
+__all__ = ["SaveProbabilitiesd"]
+
+logger = logging.getLogger(__name__)
+CSV_NAME = "probabilities.csv"
+
+
+class SaveProbabilitiesd(Transform):
+    """Writes ``<case>_probabilities.json`` for each case and one ``probabilities.csv`` for all cases of the run.
+
+    The csv is written anew and atomically after each case, so that an interrupted run leaves what is done.
+
+    Args:
+        names: key of a prediction (one value, or one a class) to the name of its column; missing keys are left out.
+        output_dir: folder, made when needed.
+        extra: further keys of text to write, such as "source" and "warnings".
+    """
+
+    def __init__(
+        self,
+        names: Mapping[str, str],
+        output_dir: str | Path,
+        extra: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.names = dict(names)
+        self.output_dir = Path(output_dir)
+        self.extra = list(extra)
+        self._rows: dict[str, dict[str, Any]] = {}
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
+        """Write the files.
+
+        Raises:
+            OSError: a file cannot be written; the message names it.
+        """
+        case_id = str(data["case_id"])
+        probabilities: dict[str, Any] = {}
+        for key, name in self.names.items():
+            if key in data:
+                values = [round(v, 6) for v in data[key].reshape(-1).float().cpu().tolist()]
+                probabilities[name] = values[0] if len(values) == 1 else values
+        extra = {key: data[key] for key in self.extra if key in data}
+        record = {"case_id": case_id, "probabilities": probabilities, **extra}
+        self._write(self.output_dir / f"{case_id}_probabilities.json", json.dumps(record, indent=2) + "\n")
+        flat: dict[str, Any] = {}
+        for name, value in probabilities.items():
+            flat.update({f"{name}_{i}": v for i, v in enumerate(value)} if isinstance(value, list) else {name: value})
+        self._rows[case_id] = {"case_id": case_id, **flat, **extra}
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(self._rows[case_id]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self._rows.values())
+        self._write(self.output_dir / CSV_NAME, text.getvalue())
+        logger.info("%s: results are in %s", case_id, self.output_dir)
+        return data
+
+    def _write(self, path: Path, content: str) -> None:
+        try:
+            write_atomic(path, content)
+        except OSError as error:
+            raise OSError(
+                f"{path}: cannot be written ({error.strerror or error}). Free some space, or give another --output_dir."
+            ) from error
