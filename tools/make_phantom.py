@@ -12,11 +12,12 @@ from __future__ import annotations
 import sys
 
 from ctan_monai.command_line import run_for_dataset
-from ctan_monai.phantoms import openkbp
+from ctan_monai.phantoms import openkbp, prostate
 
 # name -> (help, module with add_arguments(parser) and run(arguments))
 DATASETS = {
     "openkbp": ("OpenKBP: head-and-neck CT, organs at risk and dose (sparse CSV files)", openkbp),
+    "prostate": ("Prostate: pelvic planning CT, structures and dose (DICOM CT, RTSTRUCT, RTDOSE)", prostate),
 }
 
 

@@ -3,8 +3,9 @@
 """Reading prepared data: a folder with one ``datalist.json`` in MONAI's decathlon form.
 
 Each of ``training``, ``validation`` and ``test`` lists cases as dictionaries. In a case, every text except ``case_id``
-is a path relative to the folder (also inside ``structures``); ``<task>`` holds a task's label, and the optional
-``<task>_present`` says which of its foreground labels were contoured.
+is a path relative to the folder (also inside dictionaries such as ``structures``); ``<task>`` holds a task's label, and
+the optional ``<task>_present`` says which of its foreground labels were contoured. Where the volumes are not on the
+patient's own grid, the optional ``original`` has the same keys on that grid, for evaluation.
 """
 
 from __future__ import annotations
@@ -96,9 +97,12 @@ def _resolve(folder: Path, key: str, value: Any) -> Any:
 
 
 def _paths(case: dict[str, Any]) -> list[str]:
-    paths = []
+    paths: list[str] = []
     for key, value in case.items():
-        if key not in _NOT_PATHS:
-            entries = value.values() if isinstance(value, dict) else [value]
-            paths += [entry for entry in entries if isinstance(entry, str)]
+        if key in _NOT_PATHS:
+            continue
+        if isinstance(value, dict):
+            paths += _paths(value)
+        elif isinstance(value, str):
+            paths.append(value)
     return paths
