@@ -4,7 +4,7 @@ from .ct_reader import CTReader
 from .errors import DataError
 from .inputs import InputError, find_inputs
 from .loader import EpochDataLoader
-from .prepared import read_datalist
+from .prepared import check_grid, read_datalist
 from .slices import expand_slices
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "DataError",
     "EpochDataLoader",
     "InputError",
+    "check_grid",
     "expand_slices",
     "find_inputs",
     "read_datalist",

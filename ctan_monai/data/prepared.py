@@ -11,13 +11,13 @@ patient's own grid, the optional ``original`` has the same keys on that grid, fo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ctan_monai.data.errors import DataError
 
-__all__ = ["DATALIST_NAME", "load_datalist", "read_datalist"]
+__all__ = ["DATALIST_NAME", "check_grid", "load_datalist", "read_datalist"]
 
 DATALIST_NAME = "datalist.json"
 _REMEDY = "Make prepared data with tools/prepare_data.py and give its --output as the dataset folder."
@@ -80,6 +80,26 @@ def read_datalist(dataset_dir: Path | str, section: str, tasks: Iterable[str] | 
             if not Path(file).is_file():
                 raise DataError(f"{file}: no such file, but {path} lists it. Run tools/prepare_data.py again.")
     return resolved
+
+
+def check_grid(dataset_dir: Path | str, spacing: Sequence[float], size: Sequence[int]) -> None:
+    """Checks that the data were prepared on the grid that a config is written for.
+
+    Args:
+        dataset_dir: folder of prepared data that name their ``network_grid``.
+        spacing: the config's, (x, y, z) in mm.
+        size: the config's, pixels along x and y.
+
+    Raises:
+        DataError: the folder cannot be read, or the grid is another one.
+    """
+    grid = load_datalist(dataset_dir).get("provenance", {}).get("network_grid")
+    wanted = {"spacing": [float(value) for value in spacing], "size": [int(value) for value in size]}
+    if grid != wanted:
+        raise DataError(
+            f"{Path(dataset_dir) / DATALIST_NAME}: was prepared on the grid {grid}, the config has {wanted}. Prepare the "
+            "data with that --spacing and --size, or set the config's spacing and roi_size."
+        )
 
 
 def _has_label(case: dict[str, Any], task: str) -> bool:
