@@ -97,8 +97,8 @@ def check_grid(dataset_dir: Path | str, spacing: Sequence[float], size: Sequence
     wanted = {"spacing": [float(value) for value in spacing], "size": [int(value) for value in size]}
     if grid != wanted:
         raise DataError(
-            f"{Path(dataset_dir) / DATALIST_NAME}: was prepared on the grid {grid}, the config has {wanted}. Prepare the "
-            "data with that --spacing and --size, or set the config's spacing and roi_size."
+            f"{Path(dataset_dir) / DATALIST_NAME}: was prepared on the grid {grid}, the config has {wanted}. Prepare "
+            "the data with that --spacing and --size, or set the config's spacing and roi_size."
         )
 
 
