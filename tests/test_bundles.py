@@ -15,6 +15,8 @@ import pytest
 import torch
 from monai.bundle import ConfigParser, create_workflow
 
+from ctan_monai.data import read_datalist
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLES = sorted(p.name for p in (REPOSITORY / "bundles").iterdir() if (p / "configs").is_dir())
 COMPLETE = ("train.json", "inference.json")
@@ -82,6 +84,8 @@ def test_train_and_inference_agree(bundle: str) -> None:
     shared = ("backbone", "stem", "windows", "dose_scale", "label_names", "available_tasks", "task_names", "tasks")
     for key in shared:
         assert train.get(key) == inference.get(key), key
+    for key in {"axcodes", "spacing", "roi_size"} & set(train):
+        assert train[key] == inference[key], key
     network = {k: v for k, v in train["network_def"].items() if k != "pretrained"}
     assert network == {k: v for k, v in inference["network_def"].items() if k != "pretrained"}
     assert inference["network_def"]["pretrained"] is False, "inference must not reach for the network"
@@ -139,9 +143,10 @@ def test_metadata_describes_the_network(bundle: str) -> None:
 
 @pytest.mark.parametrize("kind", ["train", "inference"])
 def test_monai_finds_all_required_properties(
-    bundle: str, kind: str, phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """MONAI builds each property, so there must be data, and weights for inference."""
+    phantom: Path = request.getfixturevalue("phantom" if bundle == "openkbp" else f"{bundle}_phantom")
     monkeypatch.chdir(REPOSITORY)
     small = {"backbone": "resnet18", "stem": "conv7x7", "output_dir": str(tmp_path)}
     if kind == "train":
@@ -151,8 +156,7 @@ def test_monai_finds_all_required_properties(
         parser.read_config(f"bundles/{bundle}/configs/inference.json")
         parser.update({"backbone": "resnet18", "stem": "conv7x7"})
         torch.save(parser.get_parsed_content("network_def").state_dict(), tmp_path / "model.pt")
-        ct = next((phantom / "test").iterdir()) / "ct.nii"
-        values = {"dataset_dir": str(ct), "checkpoint": str(tmp_path / "model.pt")}
+        values = {"dataset_dir": read_datalist(phantom, "test")[0]["image"], "checkpoint": str(tmp_path / "model.pt")}
     workflow = create_workflow(
         config_file=f"bundles/{bundle}/configs/{kind}.json", workflow_type=kind, logging_file=False, **small, **values
     )

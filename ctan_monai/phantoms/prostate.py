@@ -110,7 +110,7 @@ def write_prostate_patient(folder: Path, number: int, seed: int = 0) -> Pelvis:
     write_rtstruct((folder / "RS.dcm") if number % 2 else (series / "structures"), slices[0], outlines)
 
     dose_affine, dose_shape = _dose_grid(affine, pelvis.ct.shape, rng)
-    coarse = resample_dose(DoseGrid(dose, affine), dose_affine, dose_shape)
+    coarse = resample_dose(_longer(dose, affine), dose_affine, dose_shape)
     place = folder if number % 2 else series
     shares = (1.0,) if number % 4 else (0.3, 0.5, 0.2)  # of the beams
     plan = generate_uid(prefix=None)
@@ -127,15 +127,22 @@ def write_prostate_patient(folder: Path, number: int, seed: int = 0) -> Pelvis:
     return pelvis
 
 
+def _longer(dose: np.ndarray, affine: np.ndarray, slices: int = 4) -> DoseGrid:
+    """The dose with its end slices repeated, for the dose grid is longer than the scan."""
+    start = affine.copy()
+    start[:3, 3] -= slices * affine[:3, 2]
+    return DoseGrid(np.pad(dose, ((0, 0), (0, 0), (slices, slices)), mode="edge"), start)
+
+
 def _dose_grid(
     affine: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
 ) -> tuple[np.ndarray, tuple[int, int, int]]:
-    """A grid within the CT's, coarser and shifted by part of a voxel."""
+    """A grid coarser than the CT's and shifted by part of a voxel: within it in the plane, longer along z."""
     spacing = np.abs(np.diag(affine)[:3])
     extent = (np.asarray(shape) - 1) * spacing
-    start = rng.uniform(1, 3, 3).round(2)
-    count = ((extent - start) / _DOSE_SPACING).astype(int)
+    start = rng.uniform(1, 3, 3).round(2) * (1, 1, -1)
+    count = np.floor((extent - start) / _DOSE_SPACING).astype(int) + np.array((1, 1, 2))
     signs = np.sign(np.diag(affine)[:3])
     grid = np.diag([*(signs * _DOSE_SPACING), 1.0])
     grid[:3, 3] = affine[:3, 3] + signs * start
-    return grid, (int(count[0]) + 1, int(count[1]) + 1, int(count[2]) + 1)
+    return grid, (int(count[0]), int(count[1]), int(count[2]))

@@ -143,7 +143,7 @@ def test_split_by_patient_and_resume(source: Path, tmp_path: Path) -> None:
     datalist = prepare_prostate(source, tmp_path / "out", seed=1, **GRID)
     sections = {s: [c["case_id"] for c in datalist[s]] for s in ("training", "validation", "test")}
     assert [len(v) for v in sections.values()] == [2, 1, 1]
-    assert sorted(name for names in sections.values() for name in names) == ["patient_A", "patient_B", "patient_C", "patient_D"]
+    assert sorted(name for names in sections.values() for name in names) == [f"patient_{c}" for c in "ABCD"]
     again = prepare_prostate(source, tmp_path / "out", seed=1, **GRID)
     assert {s: [c["case_id"] for c in again[s]] for s in sections} == sections
     records = [json.loads(p.read_text()) for p in sorted((tmp_path / "out").glob("cases/*/case.json"))]
