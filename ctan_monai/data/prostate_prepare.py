@@ -8,6 +8,7 @@ import argparse
 import datetime
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,9 @@ def _make_datalist(
 ) -> dict[str, Any]:
     cases = list(records.values())
     notes = [f"{record['entry']['case_id']}: {note}" for record in cases for note in record["notes"]]
+    places = Counter(name for names in sections.values() for name in names)
+    if repeated := sum(count > 1 for count in places.values()):
+        notes.append(f"{repeated} patients are in more than one section: results say nothing about new patients")
     return {
         "name": "Prostate",
         "description": "Pelvic planning CT, organs at risk and CTV (labels 1-5) and the planned dose (Gy).",

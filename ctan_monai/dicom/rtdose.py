@@ -62,6 +62,8 @@ def read_dose(path: Path | str, frame_uid: str) -> DoseGrid:
         raise InputError(
             f"{path}: DoseUnits is {units}, expected GY. Export the absolute dose; a relative one has no Gy."
         )
+    if dataset.get("DoseType") == "ERROR":
+        raise InputError(f"{path}: DoseType is ERROR, the difference of two doses; expected a dose. Export the plan's.")
     scaling = dataset.get("DoseGridScaling")
     if scaling is None or not float(scaling) > 0:
         raise InputError(f"{path}: DoseGridScaling is {scaling}, expected Gy per stored value. Export the dose again.")

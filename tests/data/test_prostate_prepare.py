@@ -25,6 +25,7 @@ SPACING = (10.0, 10.0, 5.0)
 AFFINE = np.array([[-10.0, 0, 0, 70], [0, -10.0, 0, 60], [0, 0, 5.0, -30], [0, 0, 0, 1]])
 SHAPE = (14, 12, 6)
 GRID = {"spacing": SPACING, "size": (16, 16)}
+REPEATED = "1 patients are in more than one section: results say nothing about new patients"
 NAMES = {"Rectum": 1, "Bladder": 2, "Femur_L": 3, "Femur_R": 4, "CTV": 5}
 
 
@@ -87,7 +88,7 @@ def reason(source: Path, output: Path) -> str:
 def test_volumes_on_both_grids(patient: Path, tmp_path: Path) -> None:
     datalist = prepare_prostate(patient, tmp_path / "out", split="all", **GRID)
     (case,) = read_datalist(tmp_path / "out", "test", ["segmentation", "dose"])
-    assert datalist["provenance"]["notes"] == []
+    assert datalist["provenance"]["notes"] == [REPEATED]
     expected = np.zeros(SHAPE, np.uint8)
     for name, label in NAMES.items():  # the CTV comes last and keeps what it shares
         expected[masks()[name]] = label
@@ -190,6 +191,7 @@ def test_a_missing_roi_is_noted_and_the_patient_kept(tmp_path: Path) -> None:
     assert datalist["provenance"]["notes"] == [
         "A: no structure is the bladder by its name",
         "A: no structure is the right_femur by its name",
+        REPEATED,
     ]
     assert datalist["provenance"]["roi_names"]["A"] == {"rectum": "Rectum", "left_femur": "Femur_L", "ctv": "CTV"}
 

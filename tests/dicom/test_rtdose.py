@@ -91,6 +91,7 @@ def test_real_dose_equals_its_pixels_and_the_published_array(test_data_dir: Path
 
 BAD = {
     "units": (lambda d: setattr(d, "DoseUnits", "RELATIVE"), r"RD\.dcm: DoseUnits is RELATIVE, expected GY"),
+    "type": (lambda d: setattr(d, "DoseType", "ERROR"), "DoseType is ERROR, the difference of two doses"),
     "scaling": (lambda d: delattr(d, "DoseGridScaling"), r"DoseGridScaling is None, expected Gy per stored value"),
     "frame": (lambda d: setattr(d, "FrameOfReferenceUID", "1.2.3"), r"frame of reference 1\.2\.3, the CT in"),
     "offsets": (
