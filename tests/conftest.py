@@ -116,3 +116,17 @@ def _make_phantom(folder: Path, dataset: str, patients: int, *preparing: str) ->
         result = run_tool(*command)
         assert result.returncode == 0, result.stdout + result.stderr
     return folder / "prepared"
+
+
+@pytest.fixture(scope="session")
+def prostate_phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepared Prostate phantom of three patients, one a split, made by the tools."""
+    folder = tmp_path_factory.mktemp("prostate_phantom")
+    release, prepared = str(folder / "release"), str(folder / "prepared")
+    for command in (
+        ["tools/make_phantom.py", "prostate", "--output", release, "--patients", "3", "--seed", "1"],
+        ["tools/prepare_data.py", "prostate", "--source", release, "--output", prepared],
+    ):
+        result = run_tool(*command)
+        assert result.returncode == 0, result.stdout + result.stderr
+    return folder / "prepared"

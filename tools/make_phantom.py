@@ -12,12 +12,13 @@ from __future__ import annotations
 import sys
 
 from ctan_monai.command_line import run_for_dataset
-from ctan_monai.phantoms import ham10000, openkbp, stoic
+from ctan_monai.phantoms import ham10000, openkbp, prostate, stoic
 
 # name -> (help, module with add_arguments(parser) and run(arguments))
 DATASETS = {
     "ham10000": ("HAM10000: dermoscopic images, lesion masks and diagnoses (JPEG, PNG, csv)", ham10000),
     "openkbp": ("OpenKBP: head-and-neck CT, organs at risk and dose (sparse CSV files)", openkbp),
+    "prostate": ("Prostate: pelvic planning CT, structures and dose (DICOM CT, RTSTRUCT, RTDOSE)", prostate),
     "stoic": ("STOIC: chest CT, COVID-19 and its severity (.mha files and reference.csv)", stoic),
 }
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 import sys
 
 from ctan_monai.command_line import run_for_dataset
-from ctan_monai.data import ham10000_prepare, openkbp_prepare, stoic_prepare
+from ctan_monai.data import ham10000_prepare, openkbp_prepare, prostate_prepare, stoic_prepare
 
 # name -> (help, module with add_arguments(parser) and run(arguments))
 DATASETS = {
     "ham10000": ("HAM10000: dermoscopic images, lesion masks and diagnoses (zips or folders)", ham10000_prepare),
     "openkbp": ("OpenKBP: head-and-neck CT, organs at risk and dose (sparse CSV files)", openkbp_prepare),
+    "prostate": ("Prostate: pelvic planning CT, structures and dose (DICOM CT, RTSTRUCT, RTDOSE)", prostate_prepare),
     "stoic": ("STOIC: chest CT, COVID-19 and its severity (.mha files and reference.csv)", stoic_prepare),
 }
 

@@ -7,7 +7,7 @@ from .image_inputs import find_images
 from .inputs import InputError, find_inputs
 from .loader import EpochDataLoader
 from .photos import to_rgb
-from .prepared import read_datalist
+from .prepared import check_grid, read_datalist
 from .slices import expand_slices
 from .stoic_cases import stoic_cases
 
@@ -16,6 +16,7 @@ __all__ = [
     "DataError",
     "EpochDataLoader",
     "InputError",
+    "check_grid",
     "expand_slices",
     "find_images",
     "find_inputs",

@@ -4,23 +4,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 
+from ctan_monai.data.case_folder import source_checksums, write_case_folder, write_nifti
 from ctan_monai.data.errors import DataError
 from ctan_monai.data.openkbp import HU_OFFSET, SEGMENTATION_ORGANS, STRUCTURES, lps_affine, read_patient, to_lps
-from ctan_monai.files import file_sha256, write_json_atomic
+from ctan_monai.files import file_sha256
 from ctan_monai.transforms.body import body_mask
 
-__all__ = ["RECORD_NAME", "prepare_case"]
+__all__ = ["prepare_case"]
 
-RECORD_NAME = "case.json"  # in each prepared patient's folder: its datalist entry and what it was made from
 _FORMAT = 2  # of the prepared data; a patient of another format is prepared again
 _CSV_RANGE = (0, 4095)  # of HU + 1024
 
@@ -42,38 +38,9 @@ def prepare_case(source: Path, output: Path) -> dict[str, Any]:
     """
     names = ["ct", "dose", "possible_dose_mask", "voxel_dimensions", *STRUCTURES]
     files = [source / f"{name}.csv" for name in names if (source / f"{name}.csv").is_file()]
-    try:
-        checksums = {file.name: file_sha256(file) for file in files}
-    except OSError as error:
-        raise DataError(f"{error.filename}: cannot be read ({error.strerror}).") from error
-    done = _read_record(output, checksums)
-    if done is not None:
-        return {**done, "reused": True}
-    temporary, previous = (output.parent / f".{output.name}.{kind}" for kind in ("tmp", "old"))
-    shutil.rmtree(temporary, ignore_errors=True)
-    shutil.rmtree(previous, ignore_errors=True)
-    try:
-        record = {"format": _FORMAT, "source_sha256": checksums, **_write_case(source, temporary, output)}
-        write_json_atomic(temporary / RECORD_NAME, record)
-        if output.exists():  # a folder cannot be replaced in one step while it holds files
-            os.replace(output, previous)
-        os.replace(temporary, output)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(previous, ignore_errors=True)
-    return {**record, "reused": False}
-
-
-def _read_record(output: Path, checksums: dict[str, str]) -> dict[str, Any] | None:
-    """The record of a finished patient made from files with these checksums, else None."""
-    try:
-        record = json.loads((output / RECORD_NAME).read_text())
-        if record["format"] != _FORMAT or record["source_sha256"] != checksums:
-            return None
-        sizes_match = all((output / name).stat().st_size == size for name, size in record["sizes"].items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return record if sizes_match else None
+    checksums = source_checksums({file.name: file for file in files})
+    made_from = {"format": _FORMAT, "source_sha256": checksums}
+    return write_case_folder(output, made_from, lambda folder: _write_case(source, folder, output))
 
 
 def _write_case(source: Path, folder: Path, final: Path) -> dict[str, Any]:
@@ -105,7 +72,7 @@ def _write_case(source: Path, folder: Path, final: Path) -> dict[str, Any]:
     arrays = {"image": ct, "dose": dose, "segmentation": segmentation, "possible_dose_mask": feasible, **masks}
     (folder / "structures").mkdir(parents=True)
     for key, name in names.items():
-        _write_nifti(folder / name, arrays[key], affine)
+        write_nifti(folder / name, arrays[key], affine)
 
     paths = {key: f"{final.parent.name}/{final.name}/{name}" for key, name in names.items()}
     entry = {
@@ -132,9 +99,3 @@ def _write_case(source: Path, folder: Path, final: Path) -> dict[str, Any]:
     }
     sizes = {name: (folder / name).stat().st_size for name in names.values()}
     return {"entry": entry, "figures": figures, "notes": notes, "sizes": sizes}
-
-
-def _write_nifti(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
-    image = nib.Nifti1Image(array.astype(np.uint8) if array.dtype == bool else array, affine)
-    image.header.set_xyzt_units("mm")
-    nib.save(image, path)  # NIfTI is Fortran-ordered: an axial slice is contiguous in the file

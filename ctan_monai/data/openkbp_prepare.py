@@ -14,8 +14,8 @@ from ctan_monai.data.jobs import list_reasons, prepare_cases
 from ctan_monai.data.openkbp import SEGMENTATION_ORGANS, SPLIT_FOLDERS
 from ctan_monai.data.openkbp_case import prepare_case
 from ctan_monai.data.openkbp_release import find_patients, find_release, missing_files
-from ctan_monai.data.openkbp_statistics import case_statistics
 from ctan_monai.data.prepared import DATALIST_NAME
+from ctan_monai.data.radiotherapy_statistics import case_statistics
 from ctan_monai.files import prepare_output_dir, write_json_atomic
 
 __all__ = ["add_arguments", "prepare_openkbp", "run"]
@@ -118,5 +118,5 @@ def _make_datalist(
             "notes": [f"{record['entry']['case_id']}: {note}" for record in records for note in record["notes"]],
             "source_sha256": {record["entry"]["case_id"]: record["source_sha256"] for record in records},
         },
-        "statistics": case_statistics(done["training"]),
+        "statistics": case_statistics(done["training"], SEGMENTATION_ORGANS),
     }

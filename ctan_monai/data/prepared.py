@@ -3,20 +3,21 @@
 """Reading prepared data: a folder with one ``datalist.json`` in MONAI's decathlon form.
 
 Each of ``training``, ``validation`` and ``test`` lists cases as dictionaries. In a case, every text except ``case_id``
-is a path relative to the folder (also inside ``structures``, not inside ``facts``); ``<task>`` holds a task's label,
-and the optional ``<task>_present`` says which of its foreground labels were contoured.
+is a path relative to the folder (also inside dictionaries such as ``structures``, not inside ``facts``); ``<task>``
+holds a task's label, and the optional ``<task>_present`` says which of its foreground labels were contoured. Where the
+volumes are not on the patient's own grid, the optional ``original`` has the same keys on that grid, for evaluation.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ctan_monai.data.errors import DataError
 
-__all__ = ["DATALIST_NAME", "load_datalist", "read_datalist"]
+__all__ = ["DATALIST_NAME", "check_grid", "load_datalist", "read_datalist"]
 
 DATALIST_NAME = "datalist.json"
 _REMEDY = "Make prepared data with tools/prepare_data.py and give its --output as the dataset folder."
@@ -84,6 +85,26 @@ def read_datalist(dataset_dir: Path | str, section: str, tasks: Iterable[str] | 
     return resolved
 
 
+def check_grid(dataset_dir: Path | str, spacing: Sequence[float], size: Sequence[int]) -> None:
+    """Checks that the data were prepared on the grid that a config is written for.
+
+    Args:
+        dataset_dir: folder of prepared data that name their ``network_grid``.
+        spacing: the config's, (x, y, z) in mm.
+        size: the config's, pixels along x and y.
+
+    Raises:
+        DataError: the folder cannot be read, or the grid is another one.
+    """
+    grid = load_datalist(dataset_dir).get("provenance", {}).get("network_grid")
+    wanted = {"spacing": [float(value) for value in spacing], "size": [int(value) for value in size]}
+    if grid != wanted:
+        raise DataError(
+            f"{Path(dataset_dir) / DATALIST_NAME}: was prepared on the grid {grid}, the config has {wanted}. Prepare "
+            "the data with that --spacing and --size, or set the config's spacing and roi_size."
+        )
+
+
 def _has_label(case: dict[str, Any], task: str) -> bool:
     return case.get(task) is not None and any(_as_list(case.get(f"{task}_present", 1)))
 
@@ -99,9 +120,12 @@ def _resolve(folder: Path, key: str, value: Any) -> Any:
 
 
 def _paths(case: dict[str, Any]) -> list[str]:
-    paths = []
+    paths: list[str] = []
     for key, value in case.items():
-        if key not in _NOT_PATHS:
-            entries = value.values() if isinstance(value, dict) else [value]
-            paths += [entry for entry in entries if isinstance(entry, str)]
+        if key in _NOT_PATHS:
+            continue
+        if isinstance(value, dict):
+            paths += _paths(value)
+        elif isinstance(value, str):
+            paths.append(value)
     return paths

@@ -16,7 +16,15 @@ from ctan_monai.dicom.geometry import InputError
 __all__ = ["dicom_headers"]
 
 TAGS = [
-    *("Modality", "SOPClassUID", "ImageType", "PatientID", "SeriesInstanceUID", "SeriesDescription"),
+    *(
+        "Modality",
+        "SOPClassUID",
+        "ImageType",
+        "PatientID",
+        "StudyInstanceUID",
+        "SeriesInstanceUID",
+        "SeriesDescription",
+    ),
     *("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns"),
     *("BitsAllocated", "RescaleSlope", "RescaleIntercept", "NumberOfFrames"),
 ]

@@ -17,7 +17,7 @@ from ctan_monai.dicom.geometry import InputError
 from ctan_monai.dicom.headers import dicom_headers
 from ctan_monai.dicom.stack import stack_slices
 
-__all__ = ["CTSeries", "ct_series", "read_ct_series"]
+__all__ = ["CTSeries", "ct_series", "read_ct_series", "read_pixels"]
 
 SAME_IN_ALL_SLICES = {
     "PatientID": "patients",
@@ -37,12 +37,14 @@ class CTSeries:
         affine: (4, 4) index (column, row, slice) to RAS mm.
         shape: (columns, rows, slices).
         series_uid: SeriesInstanceUID.
+        frame_uid: FrameOfReferenceUID; empty where the slices have none.
     """
 
     files: tuple[Path, ...]
     affine: np.ndarray
     shape: tuple[int, int, int]
     series_uid: str
+    frame_uid: str
 
 
 def ct_series(source: Path | str | Iterable[Path | str]) -> CTSeries:
@@ -85,25 +87,38 @@ def ct_series(source: Path | str | Iterable[Path | str]) -> CTSeries:
             )
     ordered, affine = stack_slices(name, slices)
     shape = (int(first.Columns), int(first.Rows), len(ordered))
-    return CTSeries(tuple(ordered), affine, shape, str(first.SeriesInstanceUID))
+    frame = str(first.get("FrameOfReferenceUID") or "")
+    return CTSeries(tuple(ordered), affine, shape, str(first.SeriesInstanceUID), frame)
 
 
 def read_ct_series(source: Path | str | Iterable[Path | str]) -> tuple[np.ndarray, np.ndarray]:
-    """Reads one CT series.
+    """Checks and reads one CT series.
+
+    Returns:
+        HU float32 of shape (columns, rows, slices), and the (4, 4) affine to RAS mm.
+
+    Raises:
+        InputError: see :py:func:`ct_series` and :py:func:`read_pixels`.
+    """
+    series = ct_series(source)
+    return read_pixels(series), series.affine
+
+
+def read_pixels(series: CTSeries) -> np.ndarray:
+    """Reads the voxels of a checked series.
 
     Tags are read by pydicom, which the checks need. Pixels are read by SimpleITK (GDCM): it decodes every compressed
     transfer syntax without plug-ins and applies each slice's own rescale. Its geometry is not used: it sorts by the
     first slices alone and takes a missing slice with a mere warning.
 
     Returns:
-        HU float32 of shape (columns, rows, slices), and the (4, 4) affine to RAS mm.
+        HU float32 of shape (columns, rows, slices).
 
     Raises:
-        InputError: see :py:func:`ct_series`; or pixels that cannot be decoded.
+        InputError: pixels that cannot be decoded.
     """
     import SimpleITK as sitk  # here, so that NIfTI input does without it
 
-    series = ct_series(source)
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames([str(f) for f in series.files])
     reader.SetOutputPixelType(sitk.sitkFloat32)
@@ -115,7 +130,7 @@ def read_ct_series(source: Path | str | Iterable[Path | str]) -> tuple[np.ndarra
             f"{series.files[0].parent}: the pixels of the CT series cannot be read ({reason}). "
             "Export or copy the series again, if possible uncompressed."
         ) from error
-    return array.transpose(2, 1, 0), series.affine
+    return array.transpose(2, 1, 0)
 
 
 def _one_series(name: str, headers: Mapping[Path, Dataset]) -> dict[Path, Dataset]:

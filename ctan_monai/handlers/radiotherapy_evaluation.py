@@ -12,18 +12,23 @@ import torch
 from ignite.engine import Engine, Events
 
 from ctan_monai.files import read_training_record
-from ctan_monai.metrics import RadiotherapyReference, radiotherapy_metrics, summarise
+from ctan_monai.metrics import DVH_METRICS, RadiotherapyReference, radiotherapy_metrics, summarise
 from ctan_monai.reports import RadiotherapyReport, provenance
 from ctan_monai.transforms import body_mask
 
 
-def load_reference(case: Mapping[str, Any], labels: Mapping[str, int]) -> tuple[np.ndarray, RadiotherapyReference]:
+def load_reference(
+    case: Mapping[str, Any], labels: Mapping[str, int], dvh_metrics: Mapping[str, Sequence[str]] = DVH_METRICS
+) -> tuple[np.ndarray, RadiotherapyReference]:
     """The CT (HU) of a prepared case, and all that a prediction for it is measured against.
 
     Args:
-        case: item of a data list, see :py:func:`ctan_monai.data.read_datalist`.
+        case: item of a data list, see :py:func:`ctan_monai.data.read_datalist`; its "original" volumes where it has
+            them.
         labels: organ to label value.
+        dvh_metrics: by structure, which DVH metrics.
     """
+    case = {**case, **case.get("original", {})}
 
     def array(path: str) -> np.ndarray:
         return np.asanyarray(nib.load(path).dataobj)  # type: ignore[attr-defined]
@@ -38,13 +43,15 @@ def load_reference(case: Mapping[str, Any], labels: Mapping[str, int]) -> tuple[
         body=body_mask(ct),
         possible_dose_mask=array(mask) > 0 if mask else None,
         structures={name: array(path) > 0 for name, path in case.get("structures", {}).items()},
+        dvh_metrics=dvh_metrics,
     )
 
 
 class RadiotherapyEvaluation:
     """Measures an evaluator's predictions patient by patient, and writes json, csv and the HTML report.
 
-    It reads "pred_segmentation" (one-hot) and "pred_dose" (Gy) of the post-processed output, on the patient's own grid.
+    It reads "pred_segmentation" (one-hot, or a label map of one channel) and "pred_dose" (Gy) of the post-processed
+    output, on the patient's own grid.
 
     Args:
         cases: the evaluated section of the data list.
@@ -55,6 +62,7 @@ class RadiotherapyEvaluation:
         baselines: result files of trivial baselines, for comparison.
         seed: the run's seed, for the record.
         settings: the config's values worth stating, for the record.
+        dvh_metrics: by structure, which DVH metrics; OpenKBP's by default.
     """
 
     def __init__(
@@ -67,9 +75,11 @@ class RadiotherapyEvaluation:
         baselines: Sequence[str | Path] = (),
         seed: int | None = None,
         settings: Mapping[str, Any] | None = None,
+        dvh_metrics: Mapping[str, Sequence[str]] = DVH_METRICS,
     ) -> None:
         self.cases = {str(case["case_id"]): case for case in cases}
         self.labels = dict(labels)
+        self.dvh_metrics = dict(dvh_metrics)
         self.rows: list[dict[str, Any]] = []
         self.report = RadiotherapyReport(
             output_dir=output_dir,
@@ -93,7 +103,7 @@ class RadiotherapyEvaluation:
         state: Any = engine.state
         for item, output in zip(state.batch, state.output, strict=True):
             case = self.cases[str(item["case_id"])]
-            ct, reference = load_reference(case, self.labels)
+            ct, reference = load_reference(case, self.labels, self.dvh_metrics)
             prediction = _prediction(output)
             row = radiotherapy_metrics(reference, prediction)
             self.rows.append(row)
@@ -108,7 +118,9 @@ def _prediction(output: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
     """Arrays (X, Y, Z) of the tasks that the network has."""
     arrays = {}
     if "pred_segmentation" in output:
-        arrays["segmentation"] = output["pred_segmentation"].argmax(0).to(torch.uint8).cpu().numpy()
+        labels = output["pred_segmentation"]
+        labels = labels[0] if labels.shape[0] == 1 else labels.argmax(0)
+        arrays["segmentation"] = labels.to(torch.uint8).cpu().numpy()
     if "pred_dose" in output:
         arrays["dose"] = output["pred_dose"][0].float().cpu().numpy()
     return arrays

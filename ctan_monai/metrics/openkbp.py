@@ -53,7 +53,10 @@ def dose_score(reference: np.ndarray, prediction: np.ndarray, possible_dose_mask
 
 
 def dvh_metrics(
-    dose: np.ndarray, structures: Mapping[str, np.ndarray], spacing: Sequence[float]
+    dose: np.ndarray,
+    structures: Mapping[str, np.ndarray],
+    spacing: Sequence[float],
+    wanted: Mapping[str, Sequence[str]] = DVH_METRICS,
 ) -> dict[tuple[str, str], float]:
     """DVH metrics of one patient, in Gy.
 
@@ -63,15 +66,16 @@ def dvh_metrics(
 
     Args:
         dose: dose in Gy, any shape.
-        structures: masks by the challenge's names; other names and structures without a voxel are left out.
+        structures: masks by name; names that are not wanted and structures without a voxel are left out.
         spacing: voxel size in mm along each axis.
+        wanted: by structure the metrics, of `mean`, `D_0.1_cc`, `D_99`, `D_95` and `D_1`; the challenge's by default.
 
     Returns:
         `{(structure, metric): Gy}` for the structures present.
     """
     voxels_in_tenth_cc = max(1.0, float(np.round(100.0 / np.prod(np.asarray(spacing, dtype=np.float64)))))
     metrics: dict[tuple[str, str], float] = {}
-    for name, metric_names in DVH_METRICS.items():
+    for name, metric_names in wanted.items():
         if name not in structures:
             continue
         check_same_shape(dose, "dose", **{name: structures[name]})

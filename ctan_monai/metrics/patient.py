@@ -30,7 +30,8 @@ class RadiotherapyReference:
         labels: label value by organ, for instance `{"brainstem": 1}`.
         body: voxels inside the patient.
         possible_dose_mask: voxels that can receive dose.
-        structures: masks by OpenKBP's names, for DVH metrics; those the patient has.
+        structures: masks by name, for DVH metrics; those the patient has.
+        dvh_metrics: by structure, which DVH metrics; OpenKBP's by default.
     """
 
     spacing: Sequence[float]
@@ -40,6 +41,7 @@ class RadiotherapyReference:
     body: np.ndarray | None = None
     possible_dose_mask: np.ndarray | None = None
     structures: Mapping[str, np.ndarray] = field(default_factory=dict)
+    dvh_metrics: Mapping[str, Sequence[str]] = field(default_factory=lambda: DVH_METRICS)
 
 
 def radiotherapy_metrics(reference: RadiotherapyReference, prediction: Mapping[str, np.ndarray]) -> Row:
@@ -71,11 +73,12 @@ def _dose_metrics(reference: RadiotherapyReference, dose: np.ndarray, predicted:
     mask = reference.possible_dose_mask
     row: Row = {f"mae_{name}": value for name, value in dose_mae_sets(dose, predicted, reference.body, mask).items()}
     row["dose_score"] = None if mask is None else dose_score(dose, predicted, mask)
-    values = dvh_metrics(dose, reference.structures, reference.spacing)
-    predictions = dvh_metrics(predicted, reference.structures, reference.spacing)
+    wanted = reference.dvh_metrics
+    values = dvh_metrics(dose, reference.structures, reference.spacing, wanted)
+    predictions = dvh_metrics(predicted, reference.structures, reference.spacing, wanted)
     errors = {cell: abs(value - predictions[cell]) for cell, value in values.items()}
     row["dvh_error"] = float(np.mean(list(errors.values()))) if errors else None
-    for structure, metrics in DVH_METRICS.items():
+    for structure, metrics in wanted.items():
         for metric in metrics:
             cell = (structure, metric)
             row[f"dvh_reference_{structure}_{metric}"] = values.get(cell)
@@ -92,7 +95,8 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
 
     Returns:
         `patients`, their number; `dose_score` and `dvh_score` (Gy) as the challenge gives them: mean over patients, and
-        mean over all present (patient, structure, metric) cells (None without dose); `missed`, by organ the number of
+        mean over all present (patient, structure, metric) cells (None without dose, and without the challenge's
+        possible-dose masks); `missed`, by organ the number of
         patients whose organ was not found (None in HD95 and counted as 0 in Dice); `metrics`, by column `mean`, `std`
         (of the sample; None for a single value) and `n`, the number of patients that have the value.
 
@@ -104,6 +108,8 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     values = {name: [value for row in rows if (value := row.get(name)) is not None] for name in columns}
     cells = [value for name, column in values.items() if name.startswith("dvh_error_") for value in column]
+    if "dose_score" in values and not values["dose_score"]:
+        cells = []  # not the challenge's data: no score of the challenge; each patient's `dvh_error` remains
     organs = [name.removeprefix("dice_") for name in columns if name.startswith("dice_")]
     return {
         "patients": len(rows),

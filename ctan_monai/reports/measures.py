@@ -59,15 +59,24 @@ DOSE_MEASURES = (
         "Gy",
         "OpenKBP challenge: mean absolute difference of the dose-volume figures of organs and targets (table below).",
     ),
+    Measure(
+        "dvh_error",
+        "DVH error",
+        "Gy",
+        "Mean absolute difference of a patient's dose-volume figures (table below).",
+    ),
 )
 
 
 def score_entry(summary: Mapping[str, Any], key: str) -> dict[str, Any]:
     """`mean`, `std` and `n` of a metric in a summary, as far as there are any.
 
-    The DVH score is pooled over patients, so its spread is that of the patients' own DVH errors.
+    The DVH score is pooled over patients, so its spread is that of the patients' own DVH errors. Where there is one, it
+    stands for these.
     """
     metrics: Mapping[str, dict[str, Any]] = summary["metrics"]
+    if key == "dvh_error" and summary.get("dvh_score") is not None:
+        return {}
     if key != "dvh_score":
         return metrics.get(key, {})
     return {**metrics.get("dvh_error", {}), "mean": summary.get("dvh_score")}

@@ -21,14 +21,20 @@ _KNOWN = {
     "ptv56": ("#c4a8ff", "#6a3fc0"),
     "ptv63": ("#ff9c8f", "#cc3311"),
     "ptv70": ("#ffffff", "#000000"),
+    "rectum": ("#c8a06a", "#7a4a14"),
+    "bladder": ("#f0e442", "#8f8000"),
+    "leftfemur": ("#56b4e9", "#0072b2"),
+    "rightfemur": ("#2fd6a1", "#00795a"),
+    "ctv": ("#ff9c8f", "#cc3311"),
 }
-_SPARE = list(_KNOWN.values())
+_SPARE = list(dict.fromkeys(_KNOWN.values()))
 _SPELLING = {
     "spinalcord": "Spinal cord",
     "rightparotid": "Right parotid",
     "leftparotid": "Left parotid",
     "leftfemur": "Left femur",
     "rightfemur": "Right femur",
+    "ctv": "CTV",
 }
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ctan_monai.metrics import DVH_METRICS
 from ctan_monai.reports.cells import Cell, Table, mark_extreme, mean_std, number
 from ctan_monai.reports.measures import DOSE_MEASURES, dose_error, score_entry
 from ctan_monai.reports.names import display_name
@@ -63,6 +62,12 @@ def dvh_table(summary: Summary) -> Table | None:
     """Dose-volume figures of each structure; None if no patient has any."""
     metrics = summary["metrics"]
     names = {"D_0.1_cc": "D 0.1 cc", "mean": "mean", "D_99": "D99", "D_95": "D95", "D_1": "D1"}
+    figures = [
+        (column.removeprefix("dvh_error_").removesuffix(f"_{metric}"), metric)
+        for column in metrics
+        for metric in names
+        if column.startswith("dvh_error_") and column.endswith(f"_{metric}")
+    ]
     rows = [
         [
             Cell(f"{display_name(structure)} {names[metric]}"),
@@ -71,8 +76,7 @@ def dvh_table(summary: Summary) -> Table | None:
             Cell(mean_std(error, 1)),
             Cell(str(error["n"])),
         ]
-        for structure, structure_metrics in DVH_METRICS.items()
-        for metric in structure_metrics
+        for structure, metric in figures
         if (error := metrics.get(f"dvh_error_{structure}_{metric}", {})).get("n")
     ]
     columns = ["Figure", "Reference (Gy)", "Predicted (Gy)", "Absolute error (Gy)", "Patients"]
@@ -107,7 +111,7 @@ def patient_table(rows: Mapping[str, Mapping[str, Any]], organs: Sequence[str]) 
         organs: in the order of their columns.
     """
     columns = [("Mean Dice (%)", "dice", 1)] + [(f"{display_name(o)} Dice (%)", f"dice_{o}", 1) for o in organs]
-    columns += [(f"{m.title} (Gy)", m.key, 2) for m in DOSE_MEASURES if m.key != "dvh_score"]
+    columns += [(f"{m.title} (Gy)", m.key, 2) for m in DOSE_MEASURES if not m.key.startswith("dvh")]
     columns.append(("DVH error (Gy)", "dvh_error", 2))
     columns = [column for column in columns if any(row.get(column[1]) is not None for row in rows.values())]
     by_dice = any(row.get("dice") is not None for row in rows.values())

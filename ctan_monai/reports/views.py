@@ -38,7 +38,7 @@ class PlaneView:
         ct: uint8, soft tissue window.
         reference: `segmentation` (integer) and `dose` (float16, Gy), as far as there are any.
         prediction: likewise.
-        targets: bool masks of the targets by name, of the reference.
+        targets: bool masks of the targets by name, of the reference; without those that are labels themselves.
     """
 
     plane: str
@@ -115,7 +115,9 @@ def case_views(ct: np.ndarray, reference: RadiotherapyReference, prediction: Map
         The views.
     """
     organs = [] if reference.segmentation is None else [reference.segmentation == v for v in reference.labels.values()]
-    targets = {name: mask for name, mask in reference.structures.items() if is_target(name)}
+    targets = {
+        name: mask for name, mask in reference.structures.items() if is_target(name) and name not in reference.labels
+    }
     body = reference.body if reference.body is not None and reference.body.any() else ct > WINDOW[0]
     shown = body if reference.dose is None else np.clip(reference.dose, 0.0, None)
     indices = most_informative_slices(shown, [*organs, *targets.values()])

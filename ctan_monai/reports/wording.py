@@ -51,6 +51,8 @@ def summary_sentences(summary: Summary, organs: Sequence[str]) -> list[str]:
         ]
         if scores:
             sentences.append(f"The OpenKBP challenge's {' and its '.join(scores)} (lower is better).")
+        if (error := score_entry(summary, "dvh_error").get("mean")) is not None:
+            sentences.append(f"Dose-volume figures differ by {number(error, 2)} Gy on average.")
     return sentences
 
 
@@ -80,6 +82,7 @@ def key_figures(summary: Summary) -> list[tuple[str, str, str]]:
         ("mae_whole_volume", "Dose MAE, whole volume", "Gy", 2),
         ("dose_score", "Dose score", "Gy", 2),
         ("dvh_score", "DVH score", "Gy", 2),
+        ("dvh_error", "DVH error", "Gy", 2),
     ):
         if (value := score_entry(summary, key).get("mean")) is not None:
             figures.append((title, number(value, digits), unit))

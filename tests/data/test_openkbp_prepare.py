@@ -212,7 +212,7 @@ def test_disk_that_fills_up_on_the_way(source: Path, tmp_path: Path, monkeypatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(openkbp_case, "_write_nifti", full)
+        patch.setattr(openkbp_case, "write_nifti", full)
         with pytest.raises(DataError, match=r"pt_2: cannot be written \(No space left on device\).*goes on where it"):
             prepare_openkbp(source, tmp_path / "out")
     assert not list((tmp_path / "out").glob("*/*")) and not (tmp_path / "out" / "datalist.json").exists()

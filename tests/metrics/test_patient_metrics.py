@@ -151,3 +151,32 @@ def test_a_real_patient_takes_seconds_and_a_perfect_prediction_is_perfect(openkb
     assert all(row[f"dice_{organ}"] == 100.0 and row[f"hd95_{organ}"] == 0.0 for organ in labels)
     assert row["dose_score"] == row["dvh_error"] == row["mae_body"] == 0.0
     assert sum(value is not None for name, value in row.items() if name.startswith("dvh_error_")) == 18
+
+
+def test_another_data_sets_structures_and_no_challenge_score():
+    """Own DVH metrics; without a possible-dose mask there is no challenge score, but each patient's error."""
+    reference = _reference()
+    other = RadiotherapyReference(
+        spacing=reference.spacing,
+        dose=reference.dose,
+        structures={"ctv": reference.structures["Larynx"]},
+        dvh_metrics={"rectum": ["mean"], "ctv": ["D_95", "mean"]},
+    )
+    row = radiotherapy_metrics(other, _prediction())
+    assert {k: v for k, v in row.items() if k.startswith("dvh")} == pytest.approx(
+        {
+            "dvh_error": 8.0,
+            "dvh_reference_rectum_mean": None,
+            "dvh_predicted_rectum_mean": None,
+            "dvh_error_rectum_mean": None,
+            "dvh_reference_ctv_D_95": 60.0,
+            "dvh_predicted_ctv_D_95": 52.0,
+            "dvh_error_ctv_D_95": 8.0,
+            "dvh_reference_ctv_mean": 60.0,
+            "dvh_predicted_ctv_mean": 52.0,
+            "dvh_error_ctv_mean": 8.0,
+        }
+    )
+    summary = summarise([row])
+    assert summary["dvh_score"] is None
+    assert summary["metrics"]["dvh_error"]["mean"] == pytest.approx(8.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from ctan_monai.metrics import radiotherapy_metrics, summarise
 from ctan_monai.reports import RadiotherapyReport
 from ctan_monai.reports.choice import choose_cases
+from ctan_monai.reports.views import case_views
 
 PROVENANCE = {
     "commit": "abc",
@@ -233,3 +235,22 @@ def test_choose_cases() -> None:
     assert choose_cases({"a": 1.0, "b": 2.0}, 3, higher_is_better=True) == {"b": "best", "a": "worst"}
     assert choose_cases({}, 3, higher_is_better=True) == {}
     assert choose_cases(dice, 0, higher_is_better=True) == {}
+
+
+def test_another_data_set(tmp_path: Path, patient: Any, labels: dict[int, str]) -> None:
+    """A target that is a label itself, own DVH figures, no possible-dose mask: the challenge is not named."""
+    reference = patient.reference
+    target = reference.structures["PTV70"]
+    patient.reference = replace(
+        reference,
+        segmentation=np.where(target, 4, reference.segmentation),
+        labels={**reference.labels, "ctv": 4},
+        possible_dose_mask=None,
+        structures={"ctv": target, "PTV": target},
+        dvh_metrics={"ctv": ["D_95"]},
+    )
+    page, _ = make_report(tmp_path, patient, {**labels, 4: "ctv"})
+    assert "DVH error" in page.text and "CTV D95" in page.text
+    assert "OpenKBP" not in page.text and "Dose score" not in page.text
+    views = case_views(patient.ct, patient.reference, patient.prediction())
+    assert list(views.planes[0].targets) == ["PTV"], "the CTV is drawn once, as a label"

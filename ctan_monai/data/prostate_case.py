@@ -1,0 +1,226 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""One Prostate patient, from DICOM (CT, RTSTRUCT, RTDOSE) to a folder of prepared data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from monai.transforms import Compose, ResampleToMatchd
+
+from ctan_monai.data.case_folder import source_checksums, write_case_folder, write_nifti
+from ctan_monai.data.errors import DataError
+from ctan_monai.data.prostate_rois import PROSTATE_LABELS, match_rois
+from ctan_monai.dicom import (
+    InputError,
+    RTPatient,
+    ct_series,
+    plan_dose,
+    rasterise,
+    read_pixels,
+    read_structures,
+    resample_dose,
+)
+from ctan_monai.files import file_sha256
+from ctan_monai.transforms import AntiAliasedSpacingd, CropToBodyd, MaskBodyd
+
+__all__ = ["NETWORK_SIZE", "NETWORK_SPACING", "prepare_case"]
+
+#: The grid that the 2D network takes: 480 mm across, wide enough for nearly all hips.
+NETWORK_SPACING = (3.0, 3.0, 3.0)  # mm
+NETWORK_SIZE = (160, 160)  # pixels
+_FORMAT = 1  # of the prepared data; a patient of another format is prepared again
+_HU_RANGE = (-1024, 3071)
+_LPS = nib.orientations.axcodes2ornt(("L", "P", "S"))
+_NAMES = {"image": "ct", "dose": "dose", "segmentation": "segmentation"}
+
+
+def prepare_case(
+    patient: RTPatient,
+    roi_map: Mapping[str, Sequence[str]],
+    spacing: Sequence[float],
+    size: Sequence[int],
+    output: Path,
+) -> dict[str, Any]:
+    """Prepares one patient, or finds it prepared already from the same files and settings.
+
+    Args:
+        patient: the files.
+        roi_map: label to patterns of ROI names.
+        spacing: of the network's grid, (x, y, z) in mm.
+        size: of the network's grid, pixels along x and y.
+        output: the folder to write, ``<dataset>/cases/<case>``.
+
+    Returns:
+        the record that is also written as ``case.json``: ``entry`` (for ``datalist.json``), ``figures`` (for its
+        statistics), ``notes``, ``roi_names``, ``source_sha256``, ``reused``.
+
+    Raises:
+        DataError: the patient's files cannot be used.
+        OSError: the output cannot be written.
+    """
+    files = patient.files()
+    root = os.path.commonpath([path.parent for path in files])
+    checksums = source_checksums({str(path.relative_to(root)): path for path in files})
+    made_from = {
+        "format": _FORMAT,
+        "source_sha256": checksums,
+        "roi_map": {label: list(patterns) for label, patterns in roi_map.items()},
+        "network_grid": {"spacing": list(spacing), "size": list(size)},
+    }
+    try:
+        return write_case_folder(
+            output, made_from, lambda folder: _write_case(patient, roi_map, spacing, size, folder, output)
+        )
+    except InputError as error:
+        raise DataError(str(error)) from error
+
+
+def _write_case(
+    patient: RTPatient,
+    roi_map: Mapping[str, Sequence[str]],
+    spacing: Sequence[float],
+    size: Sequence[int],
+    folder: Path,
+    final: Path,
+) -> dict[str, Any]:
+    original, affine, masks, roi_names, notes = _read_patient(patient, roi_map)
+    network, body, cut_mm = _to_network_grid(original, affine, spacing, size)
+    if cut_mm > 0:
+        notes.append(f"the body is {cut_mm:.0f} mm wider than the network's field; the rest is not trained on")
+
+    prefix = f"{final.parent.name}/{final.name}"
+    paths: dict[str, Any] = {key: f"{prefix}/{name}.nii" for key, name in _NAMES.items()}
+    own: dict[str, Any] = {key: f"{prefix}/original/{name}.nii.gz" for key, name in _NAMES.items()}
+    structures = {label: f"{prefix}/original/{label}.nii.gz" for label in masks}
+    (folder / "original").mkdir()
+    files = {
+        **{paths[key]: (network[key][0], network["image"][1]) for key in _NAMES},
+        **{own[key]: (original[key], affine) for key in _NAMES},
+        **{structures[label]: (masks[label], affine) for label in masks},
+    }
+    for path, (array, grid) in files.items():
+        write_nifti(folder / Path(path).relative_to(prefix), array, grid)
+    entry = {
+        "case_id": final.name,
+        **paths,
+        "segmentation_present": [int(label in masks) for label in PROSTATE_LABELS],
+        "body_slices": np.flatnonzero(body.any(axis=(0, 1))).tolist(),
+        "spacing": np.linalg.norm(network["image"][1][:3, :3], axis=0).round(6).tolist(),
+        "original": {**own, "spacing": _spacing(affine), "structures": structures},
+        "sha256": {path: file_sha256(folder / Path(path).relative_to(prefix)) for path in files},
+    }
+    voxel_cc = float(np.prod(_spacing(affine))) / 1000
+    dose = network["dose"][0]
+    figures = {
+        "organ_volume_cc": {label: int(mask.sum()) * voxel_cc for label, mask in masks.items()},
+        "body_volume_cc": int(body.sum()) * float(np.prod(entry["spacing"])) / 1000,
+        "max_dose_gy": float(original["dose"].max()),
+        "mean_body_dose_gy": float(dose[body].mean(dtype=np.float64)),
+    }
+    sizes = {
+        str(Path(path).relative_to(prefix)): (folder / Path(path).relative_to(prefix)).stat().st_size for path in files
+    }
+    return {"entry": entry, "figures": figures, "notes": notes, "roi_names": roi_names, "sizes": sizes}
+
+
+def _read_patient(
+    patient: RTPatient, roi_map: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, np.ndarray], dict[str, str], list[str]]:
+    """Volumes on the CT's own grid, its axes turned to (left, posterior, superior), and that grid's affine."""
+    for kind, files in (("CT", patient.ct), ("structure set (RTSTRUCT)", patient.structures)):
+        if not files:
+            raise DataError(f"there is no {kind}. Export CT, structures and dose of each patient.")
+    if len(patient.structures) > 1:
+        listed = ", ".join(path.name for path in patient.structures)
+        raise DataError(f"there are {len(patient.structures)} structure sets ({listed}), expected one. Keep one.")
+    series = ct_series(patient.ct)
+    if nib.aff2axcodes(series.affine)[2] not in "SI":
+        raise DataError(
+            f"{series.files[0].parent}: the CT's slices are not axial ({'-'.join(nib.aff2axcodes(series.affine))}); "
+            "expected an axial planning CT. Give the axial series."
+        )
+    if not series.frame_uid:
+        raise DataError(
+            f"{series.files[0].parent}: the CT has no FrameOfReferenceUID, so nothing tells whether structures and "
+            "dose lie in its space. Export it again."
+        )
+    turn = nib.orientations.ornt_transform(nib.io_orientation(series.affine), _LPS)
+    affine = series.affine @ nib.orientations.inv_ornt_aff(turn, series.shape)
+    ct = nib.orientations.apply_orientation(read_pixels(series), turn)
+    grid, notes = plan_dose(patient.doses, series.frame_uid, patient.plans)
+    found = read_structures(patient.structures[0], series.frame_uid)
+    masks, roi_names = {}, {}
+    matches = match_rois([structure.name for structure in found], roi_map)
+    for label in PROSTATE_LABELS:
+        if label not in matches:
+            notes.append(f"no structure is the {label} by its name")
+            continue
+        structure = found[matches[label]]
+        mask, remarks = rasterise(structure, affine, ct.shape)
+        notes += remarks
+        if mask.any():
+            masks[label], roi_names[label] = mask, structure.name
+        else:
+            notes.append(f"'{structure.name}' ({label}) has no contour on the CT, taken as not contoured")
+    if not masks:
+        listed = ", ".join(f"'{structure.name}'" for structure in found)
+        raise DataError(
+            f"{patient.structures[0]}: none of its structures ({listed}) is one of {', '.join(PROSTATE_LABELS)}. Give "
+            "their names as patterns in a file with --roi-map."
+        )
+    segmentation = np.zeros(ct.shape, np.uint8)
+    for label, mask in masks.items():  # in the labels' order: the CTV, drawn last, keeps what it shares with an organ
+        segmentation[mask] = PROSTATE_LABELS.index(label) + 1
+    volumes = {
+        "image": np.clip(np.rint(ct), *_HU_RANGE).astype(np.int16),
+        "dose": resample_dose(grid, affine, ct.shape),
+        "segmentation": segmentation,
+    }
+    if not volumes["dose"].any():
+        raise DataError("the dose is 0 everywhere on the CT. Export the dose that was planned on this CT.")
+    return volumes, affine, masks, roi_names, notes
+
+
+def _to_network_grid(
+    volumes: Mapping[str, np.ndarray], affine: np.ndarray, spacing: Sequence[float], size: Sequence[int]
+) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], np.ndarray, float]:
+    """Array and affine of each volume, the body, and how many mm of its width were cut.
+
+    The CT goes the way that inference takes; labels are sampled at its voxels, the nearest label and the linear dose.
+    """
+    data: dict[Any, Any] = {
+        key: MetaTensor(torch.from_numpy(array[None].astype(np.float32)), affine=torch.from_numpy(affine))
+        for key, array in volumes.items()
+    }
+    data = Compose(
+        [
+            AntiAliasedSpacingd("image", spacing),
+            MaskBodyd("image"),
+            CropToBodyd(["image", "body"], size, [_HU_RANGE[0], 0]),
+            ResampleToMatchd(
+                ["segmentation", "dose"], key_dst="image", mode=["nearest", "bilinear"], padding_mode="zeros"
+            ),
+        ]
+    )(data)
+    body = data["body"][0].numpy().astype(bool)
+    if not body.any():
+        raise DataError("no voxel of the CT is above -300 HU, so no body. Export the CT again.")
+    types = {"image": np.int16, "dose": np.float32, "segmentation": np.uint8}
+    network = {
+        key: (np.rint(data[key][0].numpy()) if key != "dose" else data[key][0].numpy()).astype(kind)
+        for key, kind in types.items()
+    }
+    grid = data["image"].affine.numpy().astype(float)
+    return {key: (array, grid) for key, array in network.items()}, body, float(data["image"].meta["body_cut_mm"])
+
+
+def _spacing(affine: np.ndarray) -> list[float]:
+    return np.linalg.norm(affine[:3, :3], axis=0).round(6).tolist()

@@ -1,0 +1,230 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""From DICOM-RT exports of prostate plans to prepared data: NIfTI volumes and ``datalist.json``."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ctan_monai.data.errors import DataError
+from ctan_monai.data.jobs import list_reasons, prepare_cases
+from ctan_monai.data.prepared import DATALIST_NAME
+from ctan_monai.data.prostate_case import NETWORK_SIZE, NETWORK_SPACING, prepare_case
+from ctan_monai.data.prostate_rois import PROSTATE_LABELS, ROI_MAP, read_roi_map
+from ctan_monai.data.radiotherapy_statistics import case_statistics
+from ctan_monai.data.split import SECTIONS, stratified_split
+from ctan_monai.dicom import InputError, find_rt_patients
+from ctan_monai.files import prepare_output_dir, write_json_atomic
+
+__all__ = ["add_arguments", "prepare_prostate", "run"]
+
+_FRACTIONS = (0.7, 0.1, 0.2)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command line's arguments of this data set."""
+    parser.add_argument(
+        "--source",
+        type=Path,
+        required=True,
+        help="folder with the DICOM files of all patients, nested and named at will",
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder for the prepared data, such as data/prostate"
+    )
+    parser.add_argument(
+        "--split",
+        default="seeded",
+        help="'seeded': 70/10/20 %% of the patients by --seed (default); 'all': every patient in all three sections, "
+        "to see whether a network can learn a few by heart; or a JSON file with lists of PatientIDs as training, "
+        "validation and test",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the split (default: 0)")
+    parser.add_argument("--roi-map", type=Path, help="JSON file, label to regular expressions of ROI names")
+    parser.add_argument(
+        "--spacing", type=float, nargs=3, default=NETWORK_SPACING, metavar=("X", "Y", "Z"),
+        help="mm of the network's grid (default: 3 3 3)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--size", type=int, default=NETWORK_SIZE[0], help="pixels across the network's grid (default: 160)"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="patients prepared at a time (default: 1)")
+    parser.add_argument("--strict", action="store_true", help="fail if any patient has to be skipped")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Runs the command line of this data set and prints what was prepared and what was skipped."""
+    datalist = prepare_prostate(
+        arguments.source,
+        arguments.output,
+        arguments.workers,
+        arguments.strict,
+        split=arguments.split,
+        seed=arguments.seed,
+        roi_map=read_roi_map(arguments.roi_map) if arguments.roi_map else ROI_MAP,
+        spacing=arguments.spacing,
+        size=(arguments.size, arguments.size),
+    )
+    provenance = datalist["provenance"]
+    counts = ", ".join(f"{len(datalist[section])} {section}" for section in SECTIONS)
+    print(f"Prepared {counts} patients in {arguments.output / DATALIST_NAME}; skipped {len(provenance['skipped'])}.")
+    for case in provenance["skipped"]:
+        print(f"  skipped {case['case_id']}: {case['reason']}")
+    for note in provenance["notes"]:
+        print(f"  note: {note}")
+
+
+def prepare_prostate(
+    source: Path | str,
+    output: Path | str,
+    workers: int = 1,
+    strict: bool = False,
+    split: str = "seeded",
+    seed: int = 0,
+    roi_map: Mapping[str, Sequence[str]] = ROI_MAP,
+    spacing: Sequence[float] = NETWORK_SPACING,
+    size: Sequence[int] = NETWORK_SIZE,
+) -> dict[str, Any]:
+    """Prepares all patients below a folder; those done already, from the same files and settings, are not done again.
+
+    Args:
+        source: folder with DICOM files.
+        output: folder to write; see :mod:`ctan_monai.data.prepared` for its layout.
+        workers: processes.
+        strict: raise when a patient cannot be used, instead of leaving it out.
+        split: ``"seeded"``, ``"all"`` or the path of a JSON file, see the command line.
+        seed: of the split.
+        roi_map: label to patterns of ROI names.
+        spacing: of the network's grid in mm.
+        size: of the network's grid in pixels.
+
+    Returns:
+        what was written as ``datalist.json``; ``provenance["skipped"]`` names the patients left out and why.
+
+    Raises:
+        DataError: nothing to prepare, output not writable or too small, a split that cannot be made, or (``strict``)
+            an unusable patient.
+    """
+    output = Path(output)
+    try:
+        patients, damaged = find_rt_patients(source)
+    except InputError as error:
+        raise DataError(str(error)) from error
+    if not patients:
+        listed = f"\n{list_reasons(damaged, 'files')}" if damaged else ""
+        raise DataError(f"{source}: there are no DICOM files of CT, RTSTRUCT or RTDOSE.{listed}")
+    sections_of = _read_split(split)
+    names = _case_ids(list(patients))
+    # a compressed CT and dose on the CT's own grid take about half of the DICOM files' size
+    needed = sum(file.stat().st_size for patient in patients.values() for file in patient.ct)
+    prepare_output_dir(output, needed / 1e6, "--output")
+    (output / "cases").mkdir(exist_ok=True)
+
+    records: dict[str, dict[str, Any]] = {}
+    skipped: list[dict[str, str]] = []
+    jobs = {
+        patient_id: (patient, roi_map, tuple(spacing), tuple(size), output / "cases" / names[patient_id])
+        for patient_id, patient in patients.items()
+    }
+    for patient_id, result in prepare_cases(jobs, prepare_case, workers, "Preparing Prostate", "patient"):
+        if isinstance(result, str):
+            skipped.append({"case_id": names[patient_id], "reason": result})
+        else:
+            records[patient_id] = result
+    if not records or (strict and skipped):
+        raise DataError(f"{source}: {list_reasons([case['case_id'] + ': ' + case['reason'] for case in skipped])}")
+    records = {patient_id: records[patient_id] for patient_id in patients if patient_id in records}
+    sections = _assign(list(records), split, seed, sections_of)
+    datalist = _make_datalist(Path(source), records, sections, skipped, damaged)
+    datalist["provenance"] |= {"split": split if sections_of is None else Path(split).name, "seed": seed}
+    write_json_atomic(output / DATALIST_NAME, datalist)
+    return datalist
+
+
+def _read_split(split: str) -> dict[str, list[str]] | None:
+    """The user's own lists of PatientIDs by section; None for the named ways."""
+    if split in ("seeded", "all"):
+        return None
+    try:
+        content = json.loads(Path(split).read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{split}: --split is neither 'seeded', 'all' nor a JSON file ({error}).") from error
+    if not isinstance(content, dict) or set(content) - set(SECTIONS):
+        raise DataError(f"{split}: expected an object with lists of PatientIDs as {', '.join(SECTIONS)}.")
+    return {section: [str(name) for name in content.get(section, [])] for section in SECTIONS}
+
+
+def _assign(
+    patient_ids: list[str], split: str, seed: int, sections_of: Mapping[str, Sequence[str]] | None
+) -> dict[str, list[str]]:
+    """PatientIDs of each section."""
+    if sections_of is not None:
+        listed = {name for names in sections_of.values() for name in names}
+        if unknown := sorted(listed - set(patient_ids)):
+            raise DataError(f"{split}: lists the patient '{unknown[0]}', who is not there or was skipped. Correct it.")
+        return {section: list(names) for section, names in sections_of.items()}
+    if split == "all":
+        return {section: patient_ids for section in SECTIONS}
+    if len(patient_ids) < len(SECTIONS):
+        raise DataError(
+            f"{len(patient_ids)} patients can be used, too few to split into {', '.join(SECTIONS)}. Give more, or use "
+            "--split all to put every patient into all of them."
+        )
+    section_of = stratified_split(dict.fromkeys(patient_ids, "patient"), _FRACTIONS, seed)
+    return {section: [name for name in patient_ids if section_of[name] == section] for section in SECTIONS}
+
+
+def _make_datalist(
+    source: Path,
+    records: Mapping[str, dict[str, Any]],
+    sections: Mapping[str, Sequence[str]],
+    skipped: list[dict[str, str]],
+    damaged: list[str],
+) -> dict[str, Any]:
+    cases = list(records.values())
+    notes = [f"{record['entry']['case_id']}: {note}" for record in cases for note in record["notes"]]
+    places = Counter(name for names in sections.values() for name in names)
+    if repeated := sum(count > 1 for count in places.values()):
+        notes.append(f"{repeated} patients are in more than one section: results say nothing about new patients")
+    return {
+        "name": "Prostate",
+        "description": "Pelvic planning CT, organs at risk and CTV (labels 1-5) and the planned dose (Gy).",
+        "licence": "that of the source",
+        "modality": {"0": "CT"},
+        "labels": {str(value): label for value, label in enumerate(["background", *PROSTATE_LABELS])},
+        "tensorImageSize": "3D",
+        "numTraining": len(sections["training"]),
+        "numTest": len(sections["test"]),
+        **{section: [records[name]["entry"] for name in sections[section]] for section in SECTIONS},
+        "provenance": {
+            "source": source.name,
+            "prepared": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "network_grid": cases[0]["network_grid"],
+            "roi_map": cases[0]["roi_map"],
+            "roi_names": {record["entry"]["case_id"]: record["roi_names"] for record in cases},
+            "skipped": skipped,
+            "notes": notes + [f"left out: {reason}" for reason in damaged],
+            "source_sha256": {record["entry"]["case_id"]: record["source_sha256"] for record in cases},
+        },
+        "statistics": case_statistics([records[name] for name in sections["training"]], PROSTATE_LABELS),
+    }
+
+
+def _case_ids(patient_ids: list[str]) -> dict[str, str]:
+    """File-name-safe, unique names of patients."""
+    names: dict[str, str] = {}
+    for patient_id in patient_ids:
+        plain = re.sub(r"[^\w.-]+", "_", patient_id).strip("_.") or "patient"
+        name, number = plain, 1
+        while name in names.values():
+            number += 1
+            name = f"{plain}_{number}"
+        names[patient_id] = name
+    return names

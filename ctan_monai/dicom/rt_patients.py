@@ -1,0 +1,73 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Radiotherapy patients among DICOM files: which files belong together."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ctan_monai.dicom.geometry import InputError
+from ctan_monai.dicom.headers import dicom_headers
+
+__all__ = ["RTPatient", "find_rt_patients"]
+
+KINDS = {"CT": "ct", "RTSTRUCT": "structures", "RTDOSE": "doses", "RTPLAN": "plans"}
+
+
+@dataclass
+class RTPatient:
+    """A patient's files by what they are, each list sorted by path."""
+
+    ct: list[Path] = field(default_factory=list)
+    structures: list[Path] = field(default_factory=list)
+    doses: list[Path] = field(default_factory=list)
+    plans: list[Path] = field(default_factory=list)
+
+    def files(self) -> list[Path]:
+        """All of them."""
+        return [*self.ct, *self.structures, *self.doses, *self.plans]
+
+
+def find_rt_patients(source: Path | str) -> tuple[dict[str, RTPatient], list[str]]:
+    """Groups the DICOM files below a folder by their tags, whatever the folders and files are called.
+
+    Files of one PatientID are one patient; without PatientID, those of one study (StudyInstanceUID).
+
+    Args:
+        source: a folder, nested at will.
+
+    Returns:
+        patients with a CT, a structure set or a dose, by PatientID, sorted; and a note on each damaged file, which is
+        left out.
+
+    Raises:
+        InputError: no such folder.
+    """
+    source = Path(source)
+    if not source.is_dir():
+        raise InputError(f"{source}: no such folder, expected a folder with DICOM files of patients.")
+    files = sorted(
+        Path(folder, name)
+        for folder, _, names in os.walk(source, followlinks=True)
+        for name in names
+        if not name.startswith(".")
+    )
+    patients: dict[str, RTPatient] = {}
+    damaged: list[str] = []
+    for path in tqdm(files, desc="Reading DICOM headers", unit="file"):
+        try:
+            headers = dicom_headers([path])
+        except InputError as error:
+            damaged.append(str(error))
+            continue
+        for header in headers.values():
+            kind = KINDS.get(str(header.Modality))
+            patient_id = str(header.get("PatientID") or header.get("StudyInstanceUID") or "").strip()
+            if kind is not None and patient_id:
+                getattr(patients.setdefault(patient_id, RTPatient()), kind).append(path)
+    found = {k: p for k, p in sorted(patients.items()) if p.ct or p.structures or p.doses}
+    return found, damaged

@@ -1,0 +1,177 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, RTPlanStorage
+
+from ctan_monai.dicom import DoseGrid, InputError, ct_series, plan_dose, read_dose, resample_dose, write_ct_series
+from ctan_monai.dicom.write_rt import write_rtdose
+
+CT_AFFINE = np.array([[-2.0, 0, 0, 30], [0, -3.0, 0, 40], [0, 0, 5.0, -100], [0, 0, 0, 1]])
+DOSE_AFFINE = np.array([[-4.0, 0, 0, 30], [0, -3.0, 0, 40], [0, 0, 10.0, -95], [0, 0, 0, 1]])
+
+
+@pytest.fixture
+def ct(tmp_path: Path) -> tuple[Path, str]:
+    """A slice of a CT and its frame of reference."""
+    files = write_ct_series(tmp_path / "CT", np.zeros((8, 6, 5)), CT_AFFINE)
+    return files[0], ct_series(tmp_path / "CT").frame_uid
+
+
+def ramp() -> np.ndarray:
+    x, y, z = np.indices((3, 4, 3), dtype=float)
+    return 10 * x + y + 0.5 * z
+
+
+def edited(path: Path, edit: Callable[[Dataset], None]) -> Path:
+    dataset = pydicom.dcmread(path)
+    edit(dataset)
+    dataset.save_as(path)
+    return path
+
+
+def dose(ct: tuple[Path, str], name: str = "RD.dcm", **options: object) -> Path:
+    path = ct[0].parent.parent / name
+    write_rtdose(path, ct[0], ramp(), DOSE_AFFINE, **options)  # type: ignore[arg-type]
+    return path
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_both_forms_of_offsets_give_the_same_grid(ct: tuple[Path, str], absolute: bool) -> None:
+    path = dose(ct, absolute_offsets=absolute)
+    assert float(pydicom.dcmread(path).GridFrameOffsetVector[0]) == (-95 if absolute else 0)
+    found = read_dose(path, ct[1])
+    np.testing.assert_allclose(found.affine, DOSE_AFFINE, atol=1e-6)
+    np.testing.assert_allclose(found.gray, ramp(), atol=1e-6)
+
+
+def test_frames_that_run_downwards(ct: tuple[Path, str]) -> None:
+    path = edited(dose(ct), lambda d: setattr(d, "GridFrameOffsetVector", [0, -10, -20]))
+    np.testing.assert_allclose(read_dose(path, ct[1]).affine[:3, 2], [0, 0, -10])
+
+
+def test_relative_offsets_run_along_the_normal_of_a_feet_first_dose(ct: tuple[Path, str]) -> None:
+    path = edited(dose(ct), lambda d: setattr(d, "ImageOrientationPatient", [-1, 0, 0, 0, 1, 0]))
+    np.testing.assert_allclose(read_dose(path, ct[1]).affine[:3, 2], [0, 0, -10])
+    np.testing.assert_allclose(read_dose(path, ct[1]).affine[:3, 0], [4, 0, 0])
+
+
+def test_linear_between_centres_and_zero_outside() -> None:
+    # CT voxel (i, j, k) lies at dose index (i / 2, j, k / 2 - 0.5)
+    found = resample_dose(DoseGrid(ramp() + 1, DOSE_AFFINE), CT_AFFINE, (8, 6, 7))
+    assert found[1, 2, 2] == pytest.approx(1 + 5 + 2 + 0.25)
+    assert found[4, 3, 5] == pytest.approx(1 + 20 + 3 + 1)  # the last centre in each direction
+    outside = np.ones(found.shape, bool)
+    outside[:5, :4, 1:6] = False
+    assert (found[outside] == 0).all()
+    assert (found[~outside] > 0).all()
+
+
+def test_real_dose_equals_its_pixels_and_the_published_array(test_data_dir: Path) -> None:
+    folder = test_data_dir / "pelvis_rt_dicom"
+    if not folder.is_dir():
+        pytest.skip(f"the real pelvic plan is absent: no '{folder}' (set CTAN_TEST_DATA)")
+    series = ct_series(folder / "CT")
+    grid, notes = plan_dose([folder / "RD.dcm"], series.frame_uid)
+    file = pydicom.dcmread(folder / "RD.dcm")
+    expected = file.pixel_array.astype(float).transpose(2, 1, 0) * float(file.DoseGridScaling)
+    np.testing.assert_allclose(grid.gray, expected, atol=1e-4)
+    assert notes == []
+    with np.load(folder / "pelvis_case_zyx.npz") as arrays:
+        published = arrays["dose_gy"].transpose(2, 1, 0).astype(float)
+    np.testing.assert_allclose(resample_dose(grid, series.affine, series.shape), published, atol=0.05)
+
+
+BAD = {
+    "units": (lambda d: setattr(d, "DoseUnits", "RELATIVE"), r"RD\.dcm: DoseUnits is RELATIVE, expected GY"),
+    "type": (lambda d: setattr(d, "DoseType", "ERROR"), "DoseType is ERROR, the difference of two doses"),
+    "scaling": (lambda d: delattr(d, "DoseGridScaling"), r"DoseGridScaling is None, expected Gy per stored value"),
+    "frame": (lambda d: setattr(d, "FrameOfReferenceUID", "1.2.3"), r"frame of reference 1\.2\.3, the CT in"),
+    "offsets": (
+        lambda d: setattr(d, "GridFrameOffsetVector", [3, 13, 23]),
+        r"begins with 3; expected 0 \(offsets from the first frame\) or -95",
+    ),
+    "uneven": (lambda d: setattr(d, "GridFrameOffsetVector", [0, 10, 25]), "10 to 15 mm apart; expected even spacing"),
+    "count": (
+        lambda d: setattr(d, "GridFrameOffsetVector", [0, 10]),
+        "GridFrameOffsetVector has 2 values for 3 frames",
+    ),
+    "place": (lambda d: delattr(d, "ImagePositionPatient"), "the dose has no ImagePositionPatient"),
+    "fraction": (
+        lambda d: setattr(d, "DoseSummationType", "FRACTION"),
+        "DoseSummationType is FRACTION; expected PLAN, or the BEAM doses of one plan",
+    ),
+    "plans": (
+        lambda d: setattr(d, "DoseSummationType", "MULTI_PLAN"),
+        "DoseSummationType is MULTI_PLAN; expected PLAN",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_doses_that_cannot_be_used(ct: tuple[Path, str], case: str) -> None:
+    edit, message = BAD[case]
+    path = edited(dose(ct), edit)
+    with pytest.raises(InputError, match=message):
+        plan_dose([path], ct[1])
+
+
+def test_no_dose_and_no_dicom(ct: tuple[Path, str]) -> None:
+    with pytest.raises(InputError, match=r"there is no dose \(RTDOSE\)"):
+        plan_dose([], ct[1])
+    path = ct[0].parent / "RD.dcm"
+    path.write_bytes(b"no DICOM")
+    with pytest.raises(InputError, match=r"RD\.dcm: the RTDOSE file is damaged"):
+        plan_dose([path], ct[1])
+
+
+def test_doses_of_two_plans(ct: tuple[Path, str]) -> None:
+    with pytest.raises(InputError, match=r"there are 2 plan doses \(A, B\), expected the dose of one plan"):
+        plan_dose([dose(ct, "A"), dose(ct, "B")], ct[1])
+    beams = [dose(ct, "C", plan_uid="1.2.1", beam=1), dose(ct, "D", plan_uid="1.2.2", beam=2)]
+    with pytest.raises(InputError, match=r"the BEAM doses \(C, D\) belong to 2 plans, expected one"):
+        plan_dose(beams, ct[1])
+
+
+def test_beams_of_one_plan_are_added(ct: tuple[Path, str]) -> None:
+    beams = [dose(ct, name, plan_uid="1.2.1", beam=number) for number, name in enumerate("AB", start=1)]
+    found, notes = plan_dose(beams, ct[1])
+    np.testing.assert_allclose(found.gray, 2 * ramp(), atol=1e-6)
+    assert notes == ["the sum of 2 BEAM doses; no RTPLAN tells whether these are all"]
+    whole, notes = plan_dose([*beams, dose(ct, "C", plan_uid="1.2.1")], ct[1])
+    np.testing.assert_allclose(whole.gray, ramp(), atol=1e-6)
+    assert notes == ["left out beside the plan's dose: A, B"]
+
+
+def test_beams_are_counted_by_the_plan(ct: tuple[Path, str]) -> None:
+    plan = Dataset()
+    plan.file_meta = FileMetaDataset()
+    plan.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    plan.SOPClassUID, plan.SOPInstanceUID = RTPlanStorage, "1.2.1"
+    plan.BeamSequence = [Dataset() for _ in range(3)]
+    for number, beam in enumerate(plan.BeamSequence, start=1):
+        beam.BeamNumber, beam.TreatmentDeliveryType = number, "TREATMENT" if number < 3 else "SETUP"
+    path = ct[0].parent.parent / "RP.dcm"
+    plan.save_as(path, enforce_file_format=True)
+    beams = [dose(ct, name, plan_uid="1.2.1", beam=number) for number, name in enumerate("AB", start=1)]
+    assert plan_dose(beams, ct[1], [path])[1] == ["the sum of 2 BEAM doses"]
+    with pytest.raises(InputError, match=r"BEAM doses are of the beams \[1\], but the plan has \[1, 2\]"):
+        plan_dose(beams[:1], ct[1], [path])
+
+
+def test_a_beam_twice_or_on_another_grid(ct: tuple[Path, str]) -> None:
+    twice = [dose(ct, name, plan_uid="1.2.1", beam=1) for name in "AB"]
+    with pytest.raises(InputError, match=r"are of the beams \[1, 1\]; expected a different beam in each"):
+        plan_dose(twice, ct[1])
+    other = edited(
+        dose(ct, "C", plan_uid="1.2.1", beam=2), lambda d: setattr(d, "ImagePositionPatient", [-30, -40, -96])
+    )
+    with pytest.raises(InputError, match=r"C: lies on another grid than .*A"):
+        plan_dose([twice[0], other], ct[1])
