@@ -40,7 +40,8 @@ def collect_result(
             raise DataError(f"{path}: has no '{metric.metric}' for the task '{task}'; it has {', '.join(known)}.")
         values[task] = value
         column = metric.case_metric or metric.metric
-        rows = {case: row.get(column) for case, row in evaluation.get("patients", {}).items()}
+        cases_found = evaluation.get("patients") or evaluation.get("images") or {}
+        rows = {case: row.get(column) for case, row in cases_found.items()}
         cases[task] = {case: value for case, value in rows.items() if value is not None}
     return {
         "row": run.row,
@@ -68,7 +69,12 @@ def read_result(path: Path) -> Result:
 
 
 def _summary_value(summary: Mapping[str, Any], metric: str) -> float | None:
-    found = summary.get("metrics", {}).get(metric, summary.get(metric))
+    """A metric of the summary; "a::b" is b within a."""
+    found: Any = summary.get("metrics", {}).get(metric)
+    if found is None:
+        found = summary
+        for key in metric.split("::"):
+            found = found.get(key) if isinstance(found, Mapping) else None
     value = found.get("mean") if isinstance(found, Mapping) else found
     return None if value is None else float(value)
 

@@ -20,7 +20,7 @@ class TaskMetric:
     """The metric by which a task is compared.
 
     Attributes:
-        metric: its name in the evaluation's summary.
+        metric: its name in the evaluation's summary; "a::b" is b within a.
         title: as the table prints it, with its unit, such as "Dice (%)".
         higher_is_better: the sign in equation 3.
         case_metric: the column of the evaluation's cases whose mean differences are compared in pairs; by default

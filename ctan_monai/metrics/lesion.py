@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from ctan_monai.metrics.checks import check_same_shape
+from ctan_monai.metrics.classification import classification_metrics
 from ctan_monai.metrics.segmentation import organ_dice
 
 __all__ = ["diagnosis_metrics", "diagnosis_summary", "lesion_mask_metrics", "summarise_lesions"]
@@ -106,27 +106,18 @@ def diagnosis_summary(rows: Sequence[Mapping[str, Any]], classes: Sequence[str])
         true class, one column a predicted one, in the order of ``classes``.
     """
     true = [classes.index(row["diagnosis"]) for row in rows]
-    predicted = [classes.index(row["predicted"]) for row in rows]
-    confusion = confusion_matrix(true, predicted, labels=range(len(classes)))
-    counts = confusion.sum(axis=1)
-    recall = {name: 100 * float(confusion[i, i] / counts[i]) if counts[i] else None for i, name in enumerate(classes)}
-    auroc = {
-        name: 100 * float(roc_auc_score([t == i for t in true], [row[f"p_{name}"] for row in rows]))
-        if 0 < counts[i] < len(rows)
-        else None
-        for i, name in enumerate(classes)
-    }
+    probabilities = [[row[f"p_{name}"] for name in classes] for row in rows]
+    figures = classification_metrics(true, probabilities, classes, bootstrap=0)
     return {
-        "accuracy": 100 * float(np.trace(confusion) / len(rows)),
-        "balanced_accuracy": _mean(recall.values()),
-        "macro_auroc": _mean(auroc.values()),
-        "recall": recall,
-        "auroc": auroc,
-        "images": {name: int(count) for name, count in zip(classes, counts, strict=True)},
-        "confusion": confusion.tolist(),
+        "accuracy": _percent(figures["accuracy"]),
+        "balanced_accuracy": _percent(figures["balanced_accuracy"]),
+        "macro_auroc": _percent(figures["auroc"]),
+        "recall": {name: _percent(value) for name, value in figures["recall"].items()},
+        "auroc": {name: _percent(value) for name, value in figures["auroc_per_class"].items()},
+        "images": figures["counts"],
+        "confusion": figures["confusion_matrix"],
     }
 
 
-def _mean(values: Any) -> float | None:
-    found = [value for value in values if value is not None]
-    return float(np.mean(found)) if found else None
+def _percent(value: float | None) -> float | None:
+    return None if value is None else 100 * value
