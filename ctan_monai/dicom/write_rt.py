@@ -30,6 +30,7 @@ def mask_outlines(mask: np.ndarray, affine: np.ndarray) -> list[np.ndarray]:
     for k in np.flatnonzero(mask.any(axis=(0, 1))):
         padded = np.pad(mask[:, :, k], 1).astype(float)
         for line in contourpy.contour_generator(z=padded.T).lines(0.5):
+            assert isinstance(line, np.ndarray)  # of the default line type
             index = np.column_stack([line[:-1] - 1, np.full(len(line) - 1, k)])
             outlines.append(index @ affine[:3, :3].T + affine[:3, 3])
     return outlines

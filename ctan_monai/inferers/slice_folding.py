@@ -31,7 +31,7 @@ class SliceFoldingInferer(Inferer):
         self.slices_per_pass = slices_per_pass
         self.channels_last = channels_last
 
-    def __call__(
+    def __call__(  # type: ignore[override]  # a network here gives a dictionary
         self, inputs: torch.Tensor, network: torch.nn.Module, *args: Any, **kwargs: Any
     ) -> dict[str, torch.Tensor]:
         """

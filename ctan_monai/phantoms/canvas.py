@@ -17,7 +17,7 @@ class Canvas:
     def __init__(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
         self.x, self.y, self.z = x, y, z
 
-    def ellipsoid(self, centre: Sequence[float], radii: Sequence[float] | np.ndarray) -> np.ndarray:
+    def ellipsoid(self, centre: Sequence[float] | np.ndarray, radii: Sequence[float] | np.ndarray) -> np.ndarray:
         parts = [((g - c) / r) ** 2 for g, c, r in zip((self.x, self.y, self.z), centre, radii, strict=True)]
         return parts[0] + parts[1] + parts[2] < 1
 

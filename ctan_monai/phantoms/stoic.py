@@ -98,7 +98,8 @@ def make_stoic_patients(patients: int, seed: int = 0) -> list[StoicPatient]:
 def make_stoic_volume(patient: StoicPatient, seed: int = 0) -> sitk.Image:
     """One patient's CT, which depends on the row and the seed alone: int16 HU, with the header's tags."""
     rng = np.random.default_rng([seed, 1, int(patient.patient_id)])
-    spacing = (*[float(rng.uniform(2.6, 3.2))] * 2, float(rng.uniform(3.5, 5.0)))
+    in_plane = float(rng.uniform(2.6, 3.2))
+    spacing = (in_plane, in_plane, float(rng.uniform(3.5, 5.0)))
     hu = make_chest(rng, spacing, patient.covid, patient.severe)
     image = sitk.GetImageFromArray(np.ascontiguousarray(hu.transpose(2, 1, 0)))
     image.SetSpacing(spacing)

@@ -76,7 +76,7 @@ def find_lungs(ct_hu: np.ndarray, voxel_ml: float) -> Lungs:
     area = lungs.sum(axis=(0, 1))
     slices = np.flatnonzero(area >= EDGE_SHARE * area.max())
     z = (int(slices[0]), int(slices[-1]) + 1)
-    x, y = (_extent(lungs[:, :, z[0] : z[1]].any(axis=(1 - axis, 2))) for axis in (0, 1))
+    x, y = (_extent(np.asarray(lungs[:, :, z[0] : z[1]].any(axis=(1 - axis, 2)))) for axis in (0, 1))
     cut = tuple(name for name, end, at in (("first", 0, z[0]), ("last", len(area), z[1])) if at == end)
     return Lungs((x, y, z), found, cut if found != "body" else ())
 
