@@ -14,8 +14,11 @@ from ctan_monai.reports.cells import Cell, Table, mark_extreme, mean_std, number
 __all__ = ["class_table", "lesion_comparison_table", "overlap_table", "worst_table"]
 
 Summary = Mapping[str, Any]
-_DIAGNOSIS = (("Accuracy (%)", "accuracy"), ("Balanced accuracy (%)", "balanced_accuracy"))
-_DIAGNOSIS += (("Macro AUROC (%)", "macro_auroc"),)
+_DIAGNOSIS = (
+    ("Accuracy (%)", "accuracy"),
+    ("Balanced accuracy (%)", "balanced_accuracy"),
+    ("Macro AUROC (%)", "macro_auroc"),
+)
 _SHOWN = 30  # images in the table of the worst
 
 
