@@ -106,7 +106,9 @@ def make_datalist(
     }
 
 
-def read_images(dataset_dir: Path | str, section: str, tasks: Sequence[str], size: Sequence[int]) -> list[dict]:
+def read_images(
+    dataset_dir: Path | str, section: str, tasks: Sequence[str], size: Sequence[int]
+) -> list[dict[str, Any]]:
     """Cases of one section, see :py:func:`ctan_monai.data.read_datalist`, prepared at the size that the config wants.
 
     Raises:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -103,12 +103,12 @@ def find_release(source: Path | str) -> Release:
             tables.append(file)
         elif file.member and name.lower().endswith(".zip"):
             zips_in_zips.append(file)
-    counts = {
-        "metadata (HAM10000_metadata, .csv or .tab)": len(tables),
-        "image ISIC_*.jpg": len(images),
-        "mask ISIC_*_segmentation.png (HAM10000_segmentations_lesion_tschandl)": len(masks),
-    }
-    if absent := [what for what, count in counts.items() if not count]:
+    counts: list[tuple[str, Sized]] = [
+        ("metadata (HAM10000_metadata, .csv or .tab)", tables),
+        ("image ISIC_*.jpg", images),
+        ("mask ISIC_*_segmentation.png (HAM10000_segmentations_lesion_tschandl)", masks),
+    ]
+    if absent := [what for what, files in counts if not files]:
         hint = f" There are zips inside {zips_in_zips[0].path}: unpack it once." if zips_in_zips else ""
         raise DataError(f"{source}: no {', no '.join(absent)} in it or in its folders and zips.{hint} {_WHERE}")
     try:
