@@ -24,7 +24,8 @@ def find_inputs(path: Path | str) -> list[dict[str, str]]:
 
     Args:
         path: a NIfTI (.nii, .nii.gz) or MetaImage (.mha, .mhd) file, a folder with a DICOM CT series, or a folder of
-            such files and folders, nested at will. Results of an earlier run (NIfTI files beside their ``<case>_report.json``) are left out.
+            such files and folders, nested at will. Results of an earlier run (NIfTI files beside their
+            ``<case>_report.json``) are left out.
 
     Returns:
         one ``{"image": path, "case_id": name}`` for each volume, sorted by path. The name is the file's or folder's;

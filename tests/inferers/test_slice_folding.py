@@ -61,7 +61,7 @@ def test_a_network_has_a_gradient_and_passes_agree() -> None:
 def test_wrong_input_and_pixel_level_tasks() -> None:
     with pytest.raises(ValueError, match=r"shape \(2, 3, 4\), expected \(B, K, H, W\)"):
         SliceFoldingInferer()(torch.zeros(2, 3, 4), MeanAndMax())
-    with pytest.raises(ValueError, match="'dose' has an output of shape .*only image-level tasks"):
+    with pytest.raises(ValueError, match=r"'dose' has an output of shape .*only image-level tasks"):
         SliceFoldingInferer()(volumes(), lambda x: {"dose": x})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="slices_per_pass is 0"):
         SliceFoldingInferer(0)
