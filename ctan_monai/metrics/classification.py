@@ -168,6 +168,6 @@ def _checked(labels: Any, probabilities: Any, classes: Sequence[str]) -> tuple[n
         )
     if not np.isfinite(scores).all():
         raise ValueError("a probability is NaN or infinite: did the training diverge? Lower its learning rate.")
-    if len(truth) and not (truth.min() >= 0 and truth.max() < len(classes)):
+    if len(truth) and (truth.min() < 0 or truth.max() >= len(classes)):
         raise ValueError(f"labels go from {truth.min()} to {truth.max()}, expected 0 to {len(classes) - 1}.")
     return truth, scores

@@ -46,10 +46,8 @@ def measure_table(figures: Figures, titles: Mapping[str, str]) -> Table:
         cells.append(", ".join(f"{c} {number(v, 3)}" for c, v in f["recall"].items()))
         cells.append(number(f.get("brier"), 3))
         rows.append([Cell(text) for text in cells])
-    columns = (
-        "Measure", "Cases", "Classes", "AUROC", "95 % interval",
-        "Accuracy", "Balanced accuracy", "Recall", "Brier score",
-    )  # fmt: skip
+    columns = ["Measure", "Cases", "Classes", "AUROC", "95 % interval", "Accuracy", "Balanced accuracy", "Recall"]
+    columns.append("Brier score")
     return Table("Accuracy and recall: the most probable class counts", columns, rows, text_columns=(0, 2, 7))
 
 

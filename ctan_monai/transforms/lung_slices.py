@@ -47,8 +47,8 @@ def _memory_map(path: str, size: tuple[int, int]) -> np.ndarray:
     if not isinstance(array, np.memmap) or array.dtype != np.uint8 or array.shape[:2] != size:
         raise DataError(
             f"{path}: holds {array.dtype} of shape {array.shape}, expected uncompressed uint8 slices of {size}. Give "
-            f"--image_size '[{array.shape[0]},{array.shape[1]}]' (and the --spacing of the preparation), or prepare "
-            "the data again with tools/prepare_data.py stoic --size."
+            f"--image_size '[{array.shape[0]},{array.shape[1]}]' and the --spacing of the preparation, or prepare the "
+            "data again with tools/prepare_data.py stoic --size."
         )
     return array
 

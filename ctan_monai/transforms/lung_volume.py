@@ -18,7 +18,7 @@ from monai.transforms import MapTransform
 
 from ctan_monai.data.metaimage import LPS_TO_RAS, image_affine
 from ctan_monai.dicom import InputError
-from ctan_monai.transforms.lungs import find_lungs
+from ctan_monai.transforms.lungs import Lungs, find_lungs
 
 __all__ = ["CropToLungsd", "LungVolume", "lung_volume"]
 
@@ -141,7 +141,7 @@ class CropToLungsd(MapTransform):
         return d
 
 
-def _warnings(lungs: Any) -> tuple[str, ...]:
+def _warnings(lungs: Lungs) -> tuple[str, ...]:
     warnings = []
     if lungs.found == "body":
         warnings.append("No lungs were found: the body is taken instead, and the probabilities mean little.")

@@ -104,16 +104,6 @@ def test_a_single_task_from_the_other_choice_of_patients(stoic_phantom: Path, tm
     assert {k.split(".")[1] for k in state if k.startswith("decoders.")} == {"severity"}
 
 
-def test_data_of_another_geometry_end_in_one_clear_line(stoic_phantom: Path, tmp_path: Path) -> None:
-    result = run_tool(
-        "-m", "monai.bundle", "run", "training", "--config_file", f"{CONFIGS}/train.json",
-        "--dataset_dir", str(stoic_phantom), "--output_dir", str(tmp_path), "--pretrained", "False",
-    )  # fmt: skip
-    assert result.returncode != 0
-    last = result.stderr.strip().splitlines()[-1]
-    assert last.startswith("error: ") and "was prepared with size [96, 96]" in last and "--image_size" in last
-
-
 def test_exported_torchscript_equals_eager(trained: Path, tmp_path: Path) -> None:
     result = run_tool(
         "-m", "monai.bundle", "ckpt_export", "network_def", "--filepath", str(tmp_path / "model.ts"),

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
@@ -16,12 +17,13 @@ import SimpleITK as sitk
 
 from ctan_monai.data import CTReader, find_inputs, read_datalist, stoic_cases, stoic_prepare
 from ctan_monai.data.errors import DataError
+from ctan_monai.data.metaimage import read_metaimage
 from ctan_monai.data.split import SECTIONS, stratified_split
-from ctan_monai.data.stoic import StoicPatient, find_release, read_reference
+from ctan_monai.data.stoic import StoicPatient, age_and_sex, find_release, read_reference
 from ctan_monai.data.stoic_prepare import prepare_stoic
 from ctan_monai.dicom import InputError
 from ctan_monai.phantoms import make_stoic_patients, make_stoic_volume
-from ctan_monai.transforms import LoadLungSlicesd
+from ctan_monai.transforms import LoadLungSlicesd, lung_volume
 
 SMALL = {"size": 48, "spacing": (7.0, 7.0, 10.0)}
 EXPECTED = {"size": (48, 48), "spacing": (7.0, 7.0, 10.0), "window": (-1100, 300)}
@@ -234,8 +236,6 @@ def test_the_real_ages_and_sexes_as_headers_spell_them(test_data_dir: Path, volu
     path = test_data_dir / "stoic_labels" / "age_sex_from_mha_headers.csv"
     if not path.is_file():
         pytest.skip(f"the real STOIC ages are absent: no '{path}' (set CTAN_TEST_DATA)")
-    from ctan_monai.data.stoic import age_and_sex
-
     image = sitk.Image(2, 2, 2, sitk.sitkInt16)
     found = Counter()
     with path.open() as file:
@@ -258,9 +258,6 @@ def test_the_real_baseline_volume_is_labels_and_refused(test_data_dir: Path) -> 
     assert array.shape == (512, 512, 194) and set(np.unique(array)) == {0, 1, 2}
     np.testing.assert_allclose(np.linalg.norm(meta["affine"][:3, :3], axis=0), [0.6445, 0.6445, 1.8], atol=1e-3)
     np.testing.assert_allclose(meta["affine"][:3, 3], [157.678, 311.678, -438.4], atol=1e-3)
-    from ctan_monai.data.metaimage import read_metaimage
-    from ctan_monai.transforms import lung_volume
-
     with pytest.raises(InputError, match="from 0 to 2; expected HU"):
         lung_volume(read_metaimage(files[0]), (48, 48), (7.0, 7.0, 10.0), (-1100, 300), str(files[0]))
 
@@ -284,8 +281,6 @@ def test_two_real_chest_cts(real_chests: dict[str, Path], tmp_path: Path) -> Non
 
 
 def test_command_line_names_the_data_set(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import argparse
-
     parser = argparse.ArgumentParser()
     stoic_prepare.add_arguments(parser)
     stoic_prepare.run(
