@@ -50,15 +50,17 @@ def find_rt_patients(source: Path | str) -> tuple[dict[str, RTPatient], list[str
     source = Path(source)
     if not source.is_dir():
         raise InputError(f"{source}: no such folder, expected a folder with DICOM files of patients.")
-    files = sorted(
-        Path(folder, name)
-        for folder, _, names in os.walk(source, followlinks=True)
-        for name in names
-        if not name.startswith(".")
-    )
+    files: list[Path] = []
+    seen: set[str] = set()
+    for folder, subfolders, names in os.walk(source, followlinks=True):
+        if os.path.realpath(folder) in seen:  # a link to a folder above
+            subfolders.clear()
+            continue
+        seen.add(os.path.realpath(folder))
+        files += [Path(folder, name) for name in names if not name.startswith(".")]
     patients: dict[str, RTPatient] = {}
     damaged: list[str] = []
-    for path in tqdm(files, desc="Reading DICOM headers", unit="file"):
+    for path in tqdm(sorted(files), desc="Reading DICOM headers", unit="file"):
         try:
             headers = dicom_headers([path])
         except InputError as error:
