@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class SaveLesions:
-    """Writes ``<case>_segmentation.png`` (255 = lesion) for each image, and ``diagnosis.csv`` for all of them.
+    """Writes ``<case>_segmentation.png`` (255 = lesion) for each image, and ``predictions.csv`` for all of them.
 
     Each file is written whole or not at all. The table holds what was done, also when the run is broken off by an
     error. A task that the network lacks is left out.
@@ -78,7 +78,7 @@ class SaveLesions:
         writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        self._write(self.output_dir / "diagnosis.csv", text.getvalue())
+        self._write(self.output_dir / "predictions.csv", text.getvalue())
         logger.info("results of %d images are in %s", len(self.rows), self.output_dir)
 
     def failed(self, engine: Engine, error: BaseException) -> None:

@@ -139,14 +139,21 @@ def make_ham10000_image(number: int, view: int = 0, seed: int = 0) -> PhantomIma
     mask = distance < 1
 
     colour, pattern, share, grain = _LOOKS[dx]
-    noise = gaussian_filter(rng.standard_normal(_SIZE).astype(np.float32), grain)
+    noise = _smooth_noise(rng, grain)
     spots = (noise > np.quantile(noise[mask], 1 - share)) if share else distance < 0.35
     inside = np.where(spots[..., None], np.array(pattern), np.array(colour)) + tone
     opacity = np.clip((1.04 - distance) / 0.08, 0, 1)[..., None]  # the rim fades
     image = skin * (1 - opacity) + inside * opacity
-    shade = 12 * gaussian_filter(rng.standard_normal(_SIZE).astype(np.float32), 40, mode="reflect") * 40
-    image = image + shade[..., None] + rng.normal(0, 3, (*_SIZE, 3))
+    image = image + 4 * _smooth_noise(rng, 40.0)[..., None] + rng.normal(0, 3, (*_SIZE, 1))
     return PhantomImage(np.clip(image, 0, 255).astype(np.uint8), mask, dx)
+
+
+def _smooth_noise(rng: np.random.Generator, sigma: float) -> np.ndarray:
+    """Gaussian noise of a grain of sigma pixels, mean 0 and standard deviation about 1; made coarse, then enlarged."""
+    step = max(1, int(sigma // 2))
+    coarse = rng.standard_normal([-(-n // step) for n in _SIZE]).astype(np.float32)
+    smooth = gaussian_filter(coarse, sigma / step)
+    return np.asarray(Image.fromarray(smooth / smooth.std()).resize(_SIZE[::-1], Image.Resampling.BILINEAR))
 
 
 def _table(listed: list[tuple[int, int]], names: list[str]) -> str:

@@ -67,7 +67,7 @@ def test_train_evaluate_infer_and_export(ham10000_phantom: Path, tmp_path: Path)
         mask = Image.open(output / f"{name}_segmentation.png")
         assert mask.size == size
         assert set(np.unique(mask)) <= {0, 255}
-    with (output / "diagnosis.csv").open() as file:
+    with (output / "predictions.csv").open() as file:
         rows = {row["case_id"]: row for row in csv.DictReader(file)}
     assert set(rows) == {photo.stem, "upright"}
     classes = ["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"]
@@ -104,7 +104,7 @@ def test_other_methods_from_inside_the_bundle(method: str, ham10000_phantom: Pat
         "--size", "[96,128]", "--backbone", "resnet18", "--stem", "conv7x7", inside=True,
     )  # fmt: skip
     written = {path.name for path in (tmp_path / "results").iterdir()}
-    assert written == {"diagnosis.csv"} | ({f"{photo.stem}_segmentation.png"} if "segmentation" in tasks else set())
+    assert written == {"predictions.csv"} | ({f"{photo.stem}_segmentation.png"} if "segmentation" in tasks else set())
 
 
 def start(output: Path, **overrides: object) -> None:

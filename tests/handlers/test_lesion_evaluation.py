@@ -128,7 +128,7 @@ def test_results_of_inference(tmp_path: Path) -> None:
     saved = Image.open(tmp_path / "a_segmentation.png")
     assert (saved.size, saved.mode) == ((30, 20), "L")
     np.testing.assert_array_equal(np.asarray(saved), mask[0].numpy() * 255)
-    with (tmp_path / "diagnosis.csv").open() as file:
+    with (tmp_path / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["case_id", "lesion_percent", *CLASSES, "diagnosis"]
     assert (rows[0]["diagnosis"], rows[0]["lesion_percent"], rows[1]["lesion_percent"]) == ("df", "25.0", "0.0")
@@ -147,10 +147,10 @@ def test_the_table_is_written_where_a_run_breaks_off(tmp_path: Path) -> None:
     handler.attach(engine)
     with pytest.raises(RuntimeError, match="broken image"):
         engine.run([[{"case_id": "a"}], [{"case_id": "b"}]])
-    assert (tmp_path / "diagnosis.csv").read_text().splitlines()[1].startswith("a,1.0,0.0")
+    assert (tmp_path / "predictions.csv").read_text().splitlines()[1].startswith("a,1.0,0.0")
 
 
 def test_an_output_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match=r"diagnosis\.csv: cannot be written .*give another --output_dir"):
+    with pytest.raises(OSError, match=r"predictions\.csv: cannot be written .*give another --output_dir"):
         run(SaveLesions(tmp_path / "file", CLASSES), [{"case_id": "a"}], [{"diagnosis": one_hot(0)}])
