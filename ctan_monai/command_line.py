@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from ctan_monai.data.errors import DataError
+from ctan_monai.errors import DataError
 
 
 def run_for_dataset(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
+
+import numpy as np
 
 
 def write_atomic(path: str | Path, content: str | bytes | Callable[[IO[bytes]], None]) -> None:
@@ -40,9 +43,29 @@ def write_atomic(path: str | Path, content: str | bytes | Callable[[IO[bytes]], 
         raise
 
 
-def write_json_atomic(path: str | Path, content: Any) -> None:
-    """Write JSON, indented, so that it is there as a whole or not at all."""
-    write_atomic(path, json.dumps(content, indent=1) + "\n")
+def plain(value: Any) -> Any:
+    """A value as JSON has it: numpy's numbers and arrays as Python's, paths as text, NaN and infinity as None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def write_json(path: str | Path, content: Any) -> Path:
+    """Write JSON, atomically; a missing number is null, never NaN, which is no JSON.
+
+    Returns:
+        The path.
+    """
+    write_atomic(path, json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    return Path(path)
 
 
 def file_sha256(path: str | Path) -> str:

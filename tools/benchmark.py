@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 from ctan_monai.bundle import TrainingSetting
-from ctan_monai.files import write_json_atomic
+from ctan_monai.files import write_json
 from ctan_monai.reports import provenance
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -157,7 +157,7 @@ def main() -> None:
             result["methods"] = measure_methods(arguments.bundle, values, arguments.repeats)
     settings = {"threads": torch.get_num_threads(), "repeats": arguments.repeats, "amp": not arguments.no_amp}
     phantom = {"name": f"{arguments.bundle} phantom", "patients": arguments.patients}
-    write_json_atomic(arguments.output, {**result, "provenance": provenance(settings, seed=0, data=phantom)})
+    write_json(arguments.output, {**result, "provenance": provenance(settings, seed=0, data=phantom)})
     print(f"written to {arguments.output}")
 
 

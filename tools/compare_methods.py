@@ -34,8 +34,8 @@ from ctan_monai.comparison import (
     table_rows,
 )
 from ctan_monai.data import read_datalist
-from ctan_monai.data.errors import DataError
-from ctan_monai.files import write_atomic, write_json_atomic
+from ctan_monai.errors import DataError
+from ctan_monai.files import write_atomic, write_json
 from ctan_monai.reports import provenance, write_csv
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -50,7 +50,7 @@ def write_table(runner: Runner, runs: Sequence[Run], title: str, reference: str 
     rows = table_rows(table, runner.metrics, reference)
     missing = [run.name for run in runs if not runner.finished(run)]
     source = provenance(runner.values)
-    write_json_atomic(runner.output / "table.json", {"rows": table, "missing_runs": missing, "provenance": source})
+    write_json(runner.output / "table.json", {"rows": table, "missing_runs": missing, "provenance": source})
     contents = [json.loads(path.read_text()) for path in paths]
     page = comparison_page(title, table, rows, runner.metrics, contents, missing, source)
     write_atomic(runner.output / "report.html", page)

@@ -30,11 +30,11 @@ import numpy as np
 from ctan_monai.data import DataError, read_datalist
 from ctan_monai.data.openkbp_baselines import MeanDose, OrganAtlas
 from ctan_monai.data.prepared import load_datalist
-from ctan_monai.files import prepare_output_dir
+from ctan_monai.files import prepare_output_dir, write_json
 from ctan_monai.handlers.radiotherapy_evaluation import load_reference
 from ctan_monai.metrics import radiotherapy_metrics, summarise
 from ctan_monai.reports import provenance
-from ctan_monai.reports.tables import write_json, write_per_patient_csv, write_summary_csv
+from ctan_monai.reports.tables import write_per_patient_csv, write_summary_csv
 from ctan_monai.transforms import body_mask
 
 TASKS = ("segmentation", "dose")

@@ -25,9 +25,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.openkbp import SHAPE, read_patient
 from ctan_monai.data.sparse_csv import read_sparse_csv
+from ctan_monai.errors import DataError
 from ctan_monai.metrics import dose_score, dvh_metrics, dvh_score
 
 

@@ -23,9 +23,9 @@ import torch
 from tqdm import tqdm
 
 from ctan_monai.bundle import TrainingSetting, load_weights
-from ctan_monai.data.errors import DataError
-from ctan_monai.files import write_atomic
-from ctan_monai.reports import provenance, write_json
+from ctan_monai.errors import DataError
+from ctan_monai.files import write_atomic, write_json
+from ctan_monai.reports import provenance
 from ctan_monai.reports.attention import attention_maps, attention_picture
 
 REPOSITORY = Path(__file__).resolve().parents[1]

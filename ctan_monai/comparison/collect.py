@@ -10,7 +10,7 @@ from typing import Any
 
 from ctan_monai.comparison.plan import Run
 from ctan_monai.comparison.table import Result, TaskMetric
-from ctan_monai.data.errors import DataError
+from ctan_monai.errors import DataError
 from ctan_monai.reports.training import read_log
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.data.errors import DataError
+from ctan_monai.errors import DataError
 
 METHODS = ("stl", "hps", "mtan", "ctan")
 

@@ -15,8 +15,8 @@ from typing import Any
 from ctan_monai.comparison.collect import collect_result
 from ctan_monai.comparison.plan import Run
 from ctan_monai.comparison.table import TaskMetric
-from ctan_monai.data.errors import DataError
-from ctan_monai.files import prepare_output_dir, write_json_atomic
+from ctan_monai.errors import DataError
+from ctan_monai.files import prepare_output_dir, write_json
 
 _SETTINGS = "run.json"
 _POLL_SECONDS = 2.0
@@ -128,7 +128,7 @@ class Runner:
 
     def _train_and_evaluate(self, run: Run) -> None:
         folder = self.folder(run)
-        write_json_atomic(folder / _SETTINGS, self.settings(run))
+        write_json(folder / _SETTINGS, self.settings(run))
         resume = (folder / "checkpoint.pt").is_file()
         self._call(run, "training", [], {"resume": resume})
         # An evaluation that was interrupted left no result, but perhaps part of a page.
@@ -136,7 +136,7 @@ class Runner:
         if unfinished.is_dir():
             shutil.rmtree(unfinished)
         self._call(run, "evaluating", [self.configs / "evaluate.json"], {})
-        write_json_atomic(self.result_path(run), collect_result(folder, run, self.settings(run), self.metrics))
+        write_json(self.result_path(run), collect_result(folder, run, self.settings(run), self.metrics))
 
     def _call(self, run: Run, run_id: str, more: Sequence[Path], values: Mapping[str, Any]) -> None:
         files = [self.configs / "train.json", *self.overrides]

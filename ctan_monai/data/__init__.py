@@ -1,10 +1,11 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
+from ctan_monai.errors import DataError, InputError
+
 from .ct_reader import CTReader
-from .errors import DataError
 from .ham10000_datalist import read_images
 from .image_inputs import find_images
-from .inputs import InputError, find_inputs
+from .inputs import find_inputs
 from .loader import EpochDataLoader
 from .photos import to_rgb
 from .prepared import check_grid, read_datalist

@@ -14,8 +14,8 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from ctan_monai.data.errors import DataError
-from ctan_monai.files import file_sha256, write_json_atomic
+from ctan_monai.errors import DataError
+from ctan_monai.files import file_sha256, write_json
 
 __all__ = ["RECORD_NAME", "source_checksums", "write_case_folder", "write_nifti"]
 
@@ -57,7 +57,7 @@ def write_case_folder(
     try:
         temporary.mkdir(parents=True)
         record = {**made_from, **write(temporary)}
-        write_json_atomic(temporary / RECORD_NAME, record)
+        write_json(temporary / RECORD_NAME, record)
         if output.exists():  # a folder cannot be replaced in one step while it holds files
             os.replace(output, previous)
         os.replace(temporary, output)

@@ -8,7 +8,7 @@ import csv
 import io
 from dataclasses import dataclass
 
-from ctan_monai.data.errors import DataError
+from ctan_monai.errors import DataError
 
 __all__ = ["CLASSES", "CLASS_TITLES", "MetadataRow", "parse_metadata"]
 

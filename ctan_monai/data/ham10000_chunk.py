@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.ham10000_release import SourceFile
 from ctan_monai.data.photos import decode_mask, decode_photo
-from ctan_monai.files import write_json_atomic
+from ctan_monai.errors import DataError
+from ctan_monai.files import write_json
 from ctan_monai.transforms.letterbox import content_box, letterbox
 
 __all__ = ["IMAGES", "MASKS", "SEGMENTATIONS", "ImageJob", "prepare_chunk"]
@@ -69,7 +69,7 @@ def prepare_chunk(jobs: Sequence[ImageJob], size: Sequence[int], folder: Path, r
         records.append({"image_id": job.image_id, "index": job.index, **found})
     images.flush()
     segmentations.flush()
-    write_json_atomic(record, records)
+    write_json(record, records)
     return records
 
 

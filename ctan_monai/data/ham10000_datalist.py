@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.ham10000 import CLASSES, MetadataRow
 from ctan_monai.data.ham10000_chunk import IMAGES, MASKS, SEGMENTATIONS
 from ctan_monai.data.ham10000_release import Release
 from ctan_monai.data.prepared import DATALIST_NAME, load_datalist, read_datalist
 from ctan_monai.data.split import SECTIONS, merge_small_strata, stratified_split
+from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256
 
 __all__ = ["make_datalist", "read_images", "split_lesions"]

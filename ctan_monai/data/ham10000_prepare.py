@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.ham10000_chunk import IMAGES, MASKS, SEGMENTATIONS, ImageJob, prepare_chunk
 from ctan_monai.data.ham10000_datalist import make_datalist
 from ctan_monai.data.ham10000_release import Release, find_release
 from ctan_monai.data.jobs import list_reasons, prepare_cases
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.data.split import SECTIONS
-from ctan_monai.files import prepare_output_dir, write_json_atomic
+from ctan_monai.errors import DataError
+from ctan_monai.files import prepare_output_dir, write_json
 
 __all__ = ["add_arguments", "parse_size", "prepare_ham10000", "run"]
 
@@ -127,7 +127,7 @@ def prepare_ham10000(
     if not usable or (strict and skipped):
         raise DataError(f"{source}: {list_reasons([case['reason'] for case in skipped], 'images')}")
     datalist = make_datalist(Path(source).name, release, usable, skipped, size, seed)
-    write_json_atomic(output / DATALIST_NAME, datalist)
+    write_json(output / DATALIST_NAME, datalist)
     return datalist
 
 
@@ -175,7 +175,7 @@ def _decode(
         (partial / MASKS).mkdir(parents=True)
         for name, shape in ((IMAGES, (*size, 3)), (SEGMENTATIONS, tuple(size))):
             np.lib.format.open_memmap(partial / name, "w+", np.uint8, (len(jobs), *shape)).flush()
-        write_json_atomic(plan, {"key": key})
+        write_json(plan, {"key": key})
     chunks = [jobs[start : start + _CHUNK] for start in range(0, len(jobs), _CHUNK)]
     arguments = {n: (chunk, tuple(size), partial, partial / f"chunk_{n}.json") for n, chunk in enumerate(chunks)}
     found: dict[int, list[dict[str, Any]]] = {}
@@ -191,6 +191,6 @@ def _decode(
     shutil.rmtree(output / MASKS, ignore_errors=True)
     for name in (IMAGES, SEGMENTATIONS, MASKS):
         os.replace(partial / name, output / name)
-    write_json_atomic(output / _RECORDS, {"key": key, "records": records})
+    write_json(output / _RECORDS, {"key": key, "records": records})
     shutil.rmtree(partial)
     return records

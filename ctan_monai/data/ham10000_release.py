@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.ham10000 import MetadataRow, parse_metadata
+from ctan_monai.errors import DataError
 
 __all__ = ["Release", "SourceFile", "find_release"]
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from ctan_monai.data.errors import DataError
+from ctan_monai.errors import DataError
 
 __all__ = ["list_reasons", "prepare_cases"]
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ctan_monai.dicom.geometry import InputError, check_axes
+from ctan_monai.dicom.geometry import check_axes
+from ctan_monai.errors import InputError
 
 if TYPE_CHECKING:
     import SimpleITK as sitk

@@ -12,7 +12,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from ctan_monai.dicom.geometry import InputError, check_axes
+from ctan_monai.dicom.geometry import check_axes
+from ctan_monai.errors import InputError
 
 __all__ = ["check_nifti", "is_nifti", "nifti_stem"]
 

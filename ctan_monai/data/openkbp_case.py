@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ctan_monai.data.case_folder import source_checksums, write_case_folder, write_nifti
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.openkbp import HU_OFFSET, SEGMENTATION_ORGANS, STRUCTURES, lps_affine, read_patient, to_lps
+from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256
 from ctan_monai.transforms.body import body_mask
 

@@ -9,14 +9,14 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.jobs import list_reasons, prepare_cases
 from ctan_monai.data.openkbp import SEGMENTATION_ORGANS, SPLIT_FOLDERS
 from ctan_monai.data.openkbp_case import prepare_case
 from ctan_monai.data.openkbp_release import find_patients, find_release, missing_files
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.data.radiotherapy_statistics import case_statistics
-from ctan_monai.files import prepare_output_dir, write_json_atomic
+from ctan_monai.errors import DataError
+from ctan_monai.files import prepare_output_dir, write_json
 
 __all__ = ["add_arguments", "prepare_openkbp", "run"]
 
@@ -90,7 +90,7 @@ def prepare_openkbp(source: Path | str, output: Path | str, workers: int = 1, st
 
     done = {section: [records[f] for s, f in jobs if s == section and f in records] for section in SPLIT_FOLDERS}
     datalist = _make_datalist(release, done, skipped)
-    write_json_atomic(output / DATALIST_NAME, datalist)
+    write_json(output / DATALIST_NAME, datalist)
     return datalist
 
 

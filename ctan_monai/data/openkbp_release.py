@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.openkbp import REQUIRED_FILES, SPLIT_FOLDERS
+from ctan_monai.errors import DataError
 
 __all__ = ["find_patients", "find_release", "missing_files"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ctan_monai.data.errors import DataError
+from ctan_monai.errors import DataError
 
 __all__ = ["MASK_THRESHOLD", "decode_mask", "decode_photo", "read_mask", "to_rgb"]
 

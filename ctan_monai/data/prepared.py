@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.data.errors import DataError
+from ctan_monai.errors import DataError
 
 __all__ = ["DATALIST_NAME", "check_grid", "load_datalist", "read_datalist"]
 

@@ -16,7 +16,6 @@ from monai.data import MetaTensor
 from monai.transforms import Compose, ResampleToMatchd
 
 from ctan_monai.data.case_folder import source_checksums, write_case_folder, write_nifti
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.prostate_rois import PROSTATE_LABELS, match_rois
 from ctan_monai.dicom import (
     InputError,
@@ -28,6 +27,7 @@ from ctan_monai.dicom import (
     read_structures,
     resample_dose,
 )
+from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256
 from ctan_monai.transforms import AntiAliasedSpacingd, CropToBodyd, MaskBodyd
 

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.jobs import list_reasons, prepare_cases
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.data.prostate_case import NETWORK_SIZE, NETWORK_SPACING, prepare_case
@@ -21,7 +20,8 @@ from ctan_monai.data.prostate_rois import PROSTATE_LABELS, ROI_MAP, read_roi_map
 from ctan_monai.data.radiotherapy_statistics import case_statistics
 from ctan_monai.data.split import SECTIONS, stratified_split
 from ctan_monai.dicom import InputError, find_rt_patients
-from ctan_monai.files import prepare_output_dir, write_json_atomic
+from ctan_monai.errors import DataError
+from ctan_monai.files import prepare_output_dir, write_json
 
 __all__ = ["add_arguments", "prepare_prostate", "run"]
 
@@ -144,7 +144,7 @@ def prepare_prostate(
     sections = _assign(list(records), split, seed, sections_of)
     datalist = _make_datalist(Path(source), records, sections, skipped, damaged)
     datalist["provenance"] |= {"split": split if sections_of is None else Path(split).name, "seed": seed}
-    write_json_atomic(output / DATALIST_NAME, datalist)
+    write_json(output / DATALIST_NAME, datalist)
     return datalist
 
 

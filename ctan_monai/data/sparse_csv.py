@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.sparse_rows import parse_rows
+from ctan_monai.errors import DataError
 from ctan_monai.files import write_atomic
 
 __all__ = ["read_sparse_csv", "read_sparse_mask", "write_sparse_csv"]

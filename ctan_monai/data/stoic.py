@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ctan_monai.data.errors import DataError
+from ctan_monai.errors import DataError
 
 if TYPE_CHECKING:
     import SimpleITK as sitk

@@ -11,11 +11,11 @@ from typing import IO, Any
 import nibabel as nib
 import numpy as np
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.metaimage import read_metaimage
 from ctan_monai.data.stoic import age_and_sex
 from ctan_monai.dicom import InputError
-from ctan_monai.files import file_sha256, write_atomic, write_json_atomic
+from ctan_monai.errors import DataError
+from ctan_monai.files import file_sha256, write_atomic, write_json
 from ctan_monai.transforms.lung_volume import LEVELS, LungVolume, lung_volume
 
 __all__ = ["prepare_case"]
@@ -59,7 +59,7 @@ def prepare_case(source: Path, settings: dict[str, Any], output: Path) -> dict[s
             "source_sha256": checksum,
             **_write_volume(source, settings, output),
         }
-    write_json_atomic(output.with_suffix(".json"), record)
+    write_json(output.with_suffix(".json"), record)
     return record
 
 

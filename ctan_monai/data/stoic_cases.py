@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.prepared import DATALIST_NAME, load_datalist, read_datalist
+from ctan_monai.errors import DataError
 
 __all__ = ["SEVERITY_OF", "stoic_cases"]
 

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.jobs import list_reasons, prepare_cases
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.data.split import SECTIONS, merge_small_strata, stratified_split
 from ctan_monai.data.stoic import REFERENCE, VOLUMES, find_release, read_reference
 from ctan_monai.data.stoic_case import prepare_case
-from ctan_monai.files import prepare_output_dir, write_json_atomic
+from ctan_monai.errors import DataError
+from ctan_monai.files import prepare_output_dir, write_json
 
 __all__ = ["SIZE", "SPACING", "WINDOW", "add_arguments", "prepare_stoic", "run"]
 
@@ -169,7 +169,7 @@ def prepare_stoic(
             "crops": dict(Counter(record["found"] for record in records.values())),
         },
     }
-    write_json_atomic(output / DATALIST_NAME, datalist)
+    write_json(output / DATALIST_NAME, datalist)
     return datalist
 
 

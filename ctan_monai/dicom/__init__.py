@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """DICOM in: CT series, structures and doses, checked and read."""
 
-from ctan_monai.dicom.geometry import InputError, check_axes
+from ctan_monai.dicom.geometry import check_axes
 from ctan_monai.dicom.headers import dicom_headers
 from ctan_monai.dicom.plan_dose import plan_dose
 from ctan_monai.dicom.rasterise import rasterise
@@ -11,6 +11,7 @@ from ctan_monai.dicom.rtdose import DoseGrid, read_dose, resample_dose
 from ctan_monai.dicom.rtstruct import Structure, read_structures
 from ctan_monai.dicom.series import CTSeries, ct_series, read_ct_series, read_pixels
 from ctan_monai.dicom.write import write_ct_series
+from ctan_monai.errors import InputError
 
 __all__ = [
     "CTSeries",

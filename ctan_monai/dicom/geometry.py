@@ -1,19 +1,17 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""The error for unusable input images, and the check of an image's axes, the same for DICOM and NIfTI."""
+"""The check of an image's axes, the same for DICOM and NIfTI."""
 
 from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["InputError", "check_axes"]
+from ctan_monai.errors import InputError
+
+__all__ = ["check_axes"]
 
 MAX_ROTATION_DEG = 10.0  # a head turned by this much occurs in training data; more is another kind of image
 MAX_SHEAR_DEG = 0.5  # rounding of positions stays below; a tilted gantry does not
-
-
-class InputError(ValueError):
-    """An input image that cannot be used: names the file, what was found, what was expected and what to do."""
 
 
 def check_axes(affine: np.ndarray, name: str) -> None:

@@ -11,7 +11,7 @@ import pydicom
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import CTImageStorage
 
-from ctan_monai.dicom.geometry import InputError
+from ctan_monai.errors import InputError
 
 __all__ = ["dicom_headers"]
 

@@ -12,8 +12,8 @@ import numpy as np
 import pydicom
 from pydicom import Dataset
 
-from ctan_monai.dicom.geometry import InputError
 from ctan_monai.dicom.rtdose import SAME_MM, DoseGrid, read_dose
+from ctan_monai.errors import InputError
 
 __all__ = ["plan_dose"]
 

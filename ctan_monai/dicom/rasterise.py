@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ctan_monai.dicom.geometry import InputError
 from ctan_monai.dicom.rtstruct import Structure
+from ctan_monai.errors import InputError
 
 __all__ = ["fill_even_odd", "rasterise"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ctan_monai.dicom.geometry import InputError
 from ctan_monai.dicom.headers import dicom_headers
+from ctan_monai.errors import InputError
 
 __all__ = ["RTPatient", "find_rt_patients"]
 

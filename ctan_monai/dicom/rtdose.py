@@ -13,7 +13,8 @@ from pydicom import Dataset
 from pydicom.uid import RTDoseStorage
 from scipy import ndimage
 
-from ctan_monai.dicom.geometry import InputError, check_axes
+from ctan_monai.dicom.geometry import check_axes
+from ctan_monai.errors import InputError
 
 __all__ = ["DoseGrid", "read_dose", "resample_dose"]
 

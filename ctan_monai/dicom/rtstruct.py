@@ -12,7 +12,7 @@ import pydicom
 from pydicom import Dataset
 from pydicom.uid import RTStructureSetStorage
 
-from ctan_monai.dicom.geometry import InputError
+from ctan_monai.errors import InputError
 
 __all__ = ["Structure", "read_structures"]
 

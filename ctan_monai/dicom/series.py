@@ -13,9 +13,9 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage
 
-from ctan_monai.dicom.geometry import InputError
 from ctan_monai.dicom.headers import dicom_headers
 from ctan_monai.dicom.stack import stack_slices
+from ctan_monai.errors import InputError
 
 __all__ = ["CTSeries", "ct_series", "read_ct_series", "read_pixels"]
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from pydicom import Dataset
 
-from ctan_monai.dicom.geometry import InputError, check_axes
+from ctan_monai.dicom.geometry import check_axes
+from ctan_monai.errors import InputError
 
 __all__ = ["stack_slices"]
 

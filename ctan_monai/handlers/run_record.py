@@ -9,7 +9,7 @@ from typing import Any
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
-from ctan_monai.files import write_json_atomic
+from ctan_monai.files import write_json
 from ctan_monai.reports import provenance
 
 
@@ -38,4 +38,4 @@ class RunRecord:
             network: Any = getattr(engine, "network", None)
             parameters = sum(p.numel() for p in network.parameters()) if network is not None else None
             record = {**record, "max_epochs": engine.state.max_epochs, "parameters": parameters}
-            write_json_atomic(self.path, record)
+            write_json(self.path, record)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.openkbp import (
     HU_OFFSET,
     SHAPE,
@@ -19,6 +18,7 @@ from ctan_monai.data.openkbp import (
     from_lps,
     write_patient,
 )
+from ctan_monai.errors import DataError
 from ctan_monai.files import prepare_output_dir
 from ctan_monai.phantoms.openkbp_anatomy import make_anatomy
 from ctan_monai.phantoms.openkbp_dose import make_dose

@@ -15,9 +15,9 @@ import numpy as np
 from pydicom.uid import generate_uid
 from tqdm import tqdm
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.dicom import DoseGrid, resample_dose, write_ct_series
 from ctan_monai.dicom.write_rt import mask_outlines, write_rtdose, write_rtstruct
+from ctan_monai.errors import DataError
 from ctan_monai.files import prepare_output_dir
 from ctan_monai.phantoms.prostate_anatomy import Pelvis, make_pelvis
 from ctan_monai.phantoms.prostate_dose import make_pelvis_dose

@@ -12,8 +12,8 @@ import numpy as np
 import SimpleITK as sitk
 from tqdm import tqdm
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.stoic import COLUMNS, REFERENCE, VOLUMES, StoicPatient
+from ctan_monai.errors import DataError
 from ctan_monai.files import prepare_output_dir, write_atomic
 from ctan_monai.phantoms.stoic_chest import make_chest
 

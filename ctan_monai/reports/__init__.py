@@ -5,7 +5,7 @@ from .classification import ClassificationReport
 from .lesion import LesionReport, write_lesion_results
 from .provenance import provenance
 from .radiotherapy import RadiotherapyReport
-from .tables import write_csv, write_json
+from .tables import write_csv
 from .training import read_log, training_charts
 
 __all__ = [
@@ -17,6 +17,5 @@ __all__ = [
     "read_log",
     "training_charts",
     "write_csv",
-    "write_json",
     "write_lesion_results",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ctan_monai.files import write_atomic
+from ctan_monai.files import write_atomic, write_json
 from ctan_monai.metrics.classification import classification_metrics
 from ctan_monai.reports.classification_charts import calibration_chart, roc_chart
 from ctan_monai.reports.classification_tables import (
@@ -22,7 +22,7 @@ from ctan_monai.reports.classification_tables import (
     sentences,
 )
 from ctan_monai.reports.html import flatten, render_html
-from ctan_monai.reports.tables import write_json, write_per_patient_csv, write_summary_csv
+from ctan_monai.reports.tables import write_per_patient_csv, write_summary_csv
 from ctan_monai.reports.training import training_charts
 
 __all__ = ["ClassificationReport"]

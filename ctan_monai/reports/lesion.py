@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ctan_monai.files import write_atomic
+from ctan_monai.files import write_atomic, write_json
 from ctan_monai.reports import lesion_wording as wording
 from ctan_monai.reports.baselines import read_baselines
 from ctan_monai.reports.choice import choose_cases
 from ctan_monai.reports.html import flatten, render_html
 from ctan_monai.reports.lesion_pictures import confusion_chart, lesion_png
 from ctan_monai.reports.lesion_tables import class_table, lesion_comparison_table, overlap_table, worst_table
-from ctan_monai.reports.tables import write_csv, write_json, write_per_patient_csv
+from ctan_monai.reports.tables import write_csv, write_per_patient_csv
 from ctan_monai.reports.training import training_charts
 
 __all__ = ["LesionReport", "write_lesion_results"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ctan_monai.files import write_atomic
+from ctan_monai.files import write_atomic, write_json
 from ctan_monai.metrics import RadiotherapyReference
 from ctan_monai.reports import wording
 from ctan_monai.reports.baselines import read_baselines
@@ -24,7 +24,7 @@ from ctan_monai.reports.result_tables import (
     patient_table,
 )
 from ctan_monai.reports.shown_case import ShownCase, missing_notes, shown_case, shown_places
-from ctan_monai.reports.tables import write_json, write_per_patient_csv, write_summary_csv
+from ctan_monai.reports.tables import write_per_patient_csv, write_summary_csv
 from ctan_monai.reports.training import training_charts
 from ctan_monai.reports.views import CaseViews, case_views
 

@@ -1,47 +1,18 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of result tables, as JSON and CSV."""
+"""Writers of result tables as CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from ctan_monai.files import plain, write_atomic
 
-from ctan_monai.files import write_atomic
-
-__all__ = ["plain", "write_csv", "write_json", "write_per_patient_csv", "write_summary_csv"]
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it: numpy's numbers and arrays as Python's, paths as text, NaN and infinity as None."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return str(value) if isinstance(value, Path) else value
-
-
-def write_json(path: Path | str, content: Any) -> Path:
-    """Write `content` as JSON, atomically; a missing number is null, never NaN, which is no JSON.
-
-    Returns:
-        The path.
-    """
-    write_atomic(path, json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-    return Path(path)
+__all__ = ["write_csv", "write_per_patient_csv", "write_summary_csv"]
 
 
 def write_csv(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> Path:

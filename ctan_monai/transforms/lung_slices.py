@@ -14,7 +14,7 @@ import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform, RandomizableTransform
 
-from ctan_monai.data.errors import DataError
+from ctan_monai.errors import DataError
 
 __all__ = ["LoadLungSlicesd", "SelectLungSlicesd", "slice_indices"]
 

@@ -16,7 +16,7 @@ import pytest
 from support import REPOSITORY, run_tool
 
 from ctan_monai.comparison import Run, Runner, TaskMetric
-from ctan_monai.data.errors import DataError
+from ctan_monai.errors import DataError
 from ctan_monai.handlers import EpochLog
 
 CONFIGS = REPOSITORY / "bundles" / "openkbp" / "configs"

@@ -6,7 +6,7 @@ import pytest
 from support import REPOSITORY
 
 from ctan_monai.comparison import plan_runs
-from ctan_monai.data.errors import DataError
+from ctan_monai.errors import DataError
 
 CONFIGS = REPOSITORY / "bundles" / "openkbp" / "configs"
 

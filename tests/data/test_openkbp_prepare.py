@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from ctan_monai.data import openkbp_case
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.openkbp import SHAPE, OpenKBPPatient, write_patient
 from ctan_monai.data.openkbp_prepare import prepare_openkbp
 from ctan_monai.data.prepared import read_datalist
+from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256
 
 SPLITS = {"train-pats": (2, 11), "validation-pats": (20,), "test-pats": (30,)}

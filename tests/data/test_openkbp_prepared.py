@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.prepared import read_datalist
+from ctan_monai.errors import DataError
 
 
 def _write(folder: Path, **sections: Any) -> Path:

@@ -13,11 +13,11 @@ import pydicom
 import pytest
 
 from ctan_monai.data import check_grid, read_datalist
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.prostate_prepare import prepare_prostate
 from ctan_monai.data.prostate_rois import match_rois, read_roi_map
 from ctan_monai.dicom import write_ct_series
 from ctan_monai.dicom.write_rt import mask_outlines, write_rtdose, write_rtstruct
+from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256
 
 SPACING = (10.0, 10.0, 5.0)

@@ -16,12 +16,12 @@ import pytest
 import SimpleITK as sitk
 
 from ctan_monai.data import CTReader, find_inputs, read_datalist, stoic_cases, stoic_prepare
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.metaimage import read_metaimage
 from ctan_monai.data.split import SECTIONS, stratified_split
 from ctan_monai.data.stoic import StoicPatient, age_and_sex, find_release, read_reference
 from ctan_monai.data.stoic_prepare import prepare_stoic
 from ctan_monai.dicom import InputError
+from ctan_monai.errors import DataError
 from ctan_monai.phantoms import make_stoic_patients, make_stoic_volume
 from ctan_monai.transforms import LoadLungSlicesd, lung_volume
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctan_monai.data.errors import DataError
 from ctan_monai.data.openkbp import PTVS, OpenKBPPatient, read_patient, to_lps
+from ctan_monai.errors import DataError
 from ctan_monai.phantoms import make_openkbp_patient, write_openkbp_phantom
 from ctan_monai.transforms.body import body_mask
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ctan_monai.files import write_json
 from ctan_monai.metrics import summarise
-from ctan_monai.reports import write_csv, write_json
+from ctan_monai.reports import write_csv
 from ctan_monai.reports.tables import write_per_patient_csv, write_summary_csv
 
 
