@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", type=Path, required=True, help=f"the release: holds {REFERENCE} and {VOLUMES}")
     parser.add_argument("--output", type=Path, required=True, help="folder for the prepared data, such as data/stoic")
     parser.add_argument(
-        "--workers", type=int, default=1, help="volumes prepared at a time, some 0.5 GB of memory each (default: 1)"
+        "--workers", type=int, default=1, help="volumes prepared at a time, up to 1.2 GB of memory each (default: 1)"
     )
     parser.add_argument("--size", type=int, default=SIZE, help=f"voxels of a slice's sides (default: {SIZE})")
     parser.add_argument(

@@ -27,7 +27,8 @@ class TrainingCheckpoint:
     Args:
         directory: where the files are.
         objects: name to object with ``state_dict``; "network" is the one whose weights are the model.
-        evaluator: validation engine; the network is best where its key metric is highest. Its handler must come first.
+        evaluator: validation engine; the network is best where its key metric is highest; of epochs with the same, the
+            last one's is kept. Its handler must come first.
         resume: True goes on from checkpoint.pt, if there is one.
 
     Raises:
@@ -114,10 +115,11 @@ class TrainingCheckpoint:
         if validation.epoch != engine.state.epoch:
             return False
         score = float(validation.metrics[validation.key_metric_name])
-        if not score > self.best_score:
+        if not score >= self.best_score:
             return False
-        self.best_score, self.best_epoch = score, engine.state.epoch
-        logger.info("best score so far: %.4f in epoch %d", score, engine.state.epoch)
+        if score > self.best_score:  # else as good, but trained longer: the AUROC of a few patients is often the same
+            self.best_score, self.best_epoch = score, engine.state.epoch
+            logger.info("best score so far: %.4f in epoch %d", score, engine.state.epoch)
         return True
 
 

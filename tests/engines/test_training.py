@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from ignite.engine import Engine
 from monai.data import Dataset
 from monai.handlers import LrScheduleHandler
 from monai.transforms import RandGaussianNoised
@@ -191,3 +192,21 @@ def test_resume_is_no_text(tmp_path: Path) -> None:
 def test_unsupported_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="accumulation_steps"):
         MultiTaskTrainer(accumulation_steps=2)
+
+
+def test_of_equally_good_epochs_the_last_is_kept(tmp_path: Path) -> None:
+    """And the epoch from which early stopping counts is the first of them."""
+    network, validator = torch.nn.Linear(1, 1), Engine(lambda engine, batch: None)
+    checkpoint = TrainingCheckpoint(tmp_path, {"network": network}, validator)
+    trainer = Engine(lambda engine, batch: None)
+    checkpoint.attach(trainer)
+    validator.state.key_metric_name = "score"
+    kept = []
+    for epoch, score in enumerate((0.5, 0.75, 0.5, 0.75, float("nan")), start=1):
+        network.bias.data.fill_(epoch)
+        trainer.state.epoch = validator.state.epoch = epoch
+        validator.state.metrics = {"score": score}
+        checkpoint.completed(trainer)
+        kept.append(int(torch.load(tmp_path / "model.pt", weights_only=True)["bias"]))
+    assert kept == [1, 2, 2, 4, 4]
+    assert (checkpoint.best_score, checkpoint.best_epoch) == (0.75, 2)
