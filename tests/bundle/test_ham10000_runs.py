@@ -20,7 +20,10 @@ from ctan_monai.handlers import EpochLog
 CONFIGS = "bundles/ham10000/configs"
 QUICK = ["--max_epochs", "1", "--num_workers", "0"]
 # MONAI says of every config, also of one's own, that it is code
-pytestmark = pytest.mark.filterwarnings("ignore:parsing config_file:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:parsing config_file:UserWarning"),
+    pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated:DeprecationWarning"),
+]
 
 
 def bundle_run(run_id: str, files: list[str], *arguments: str, inside: bool = False) -> str:
