@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,6 +114,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
     options = parse(arguments)
+    # a batch system's or a service's way to stop; by default the training in hand would go on without its parent
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     configs = REPOSITORY / "bundles" / options.bundle / "configs"
     train = json.loads((configs / "train.json").read_text())
     metrics = {task: TaskMetric(**values) for task, values in train["comparison"].items()}

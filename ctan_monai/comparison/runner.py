@@ -154,7 +154,7 @@ class Runner:
             )
             try:
                 self._watch(process, folder, run_id)
-            except BaseException:  # Ctrl-C: the run goes on from its checkpoint next time
+            except BaseException:  # Ctrl-C, or SIGTERM: the run goes on from its checkpoint next time
                 process.terminate()
                 process.wait()
                 raise

@@ -184,6 +184,8 @@ def test_names_and_colours() -> None:
         "Bladder",
         "CTV",
     ]
-    colours = structure_colours(["spinal_cord", "SpinalCord", "rectum", "bladder"], dark=False)
+    colours = structure_colours(["spinal_cord", "SpinalCord", "heart", "stomach"], dark=False)
     assert colours["spinal_cord"] == colours["SpinalCord"]
-    assert len(set(colours.values())) == 3
+    assert len(set(colours.values())) == 3, "names without a colour of their own get free ones"
+    pelvis = ["rectum", "bladder", "left_femur", "right_femur", "ctv"]
+    assert len(set(structure_colours(pelvis, dark=True).values())) == 5
