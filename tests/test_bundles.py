@@ -29,7 +29,7 @@ NO_CONFIG = ("metadata.json", "training_ranges.json")
 PHANTOMS: dict[str, tuple[str, dict[str, Any], str]] = {
     "openkbp": ("phantom", {}, "prepared/test/*/ct.nii"),
     "ham10000": ("ham10000_phantom", {"size": [96, 128]}, "release/*/*.jpg"),
-    "prostate": ("prostate_phantom", {}, "prepared/*/ct.nii"),
+    "prostate": ("prostate_phantom", {}, "prepared/*/*/ct.nii"),
     "stoic": ("stoic_phantom", {"image_size": [96, 96], "spacing": [3.6, 3.6, 5.0]}, "*/volumes/*.nii"),
 }
 
