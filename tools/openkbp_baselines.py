@@ -1,6 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""Measures two trivial baselines on prepared OpenKBP data, by the same metrics as a network's evaluation.
+"""Measures trivial baselines on prepared OpenKBP data, by the same metrics as a network's evaluation.
 
 Dose: the mean dose of the training patients, voxel by voxel, 0 outside the test patient's body. Contours: an atlas of
 the training patients' organs, aligned by the body. Both are made from the section 'training' alone. Takes some minutes.
@@ -9,6 +9,8 @@ Writes into the output folder:
   baselines.json, baselines_per_patient.csv, baselines_summary.csv     the two baselines
   mean_dose_in_mask.json, ..._per_patient.csv, ..._summary.csv         the mean dose, 0 outside the possible-dose mask:
                             not a fair baseline for a network that is given the CT alone, but a figure to check against
+  mean_dose_aligned.json, ..._per_patient.csv, ..._summary.csv         the mean dose of patients aligned by their bodies:
+                            what the CT shows, where the release's grid also says where the target is
 An evaluation's report shows baselines.json beside the network's results if the config's 'baselines' lists it.
 
 example:
@@ -28,7 +30,7 @@ import nibabel as nib
 import numpy as np
 
 from ctan_monai.data import DataError, read_datalist
-from ctan_monai.data.openkbp_baselines import MeanDose, OrganAtlas
+from ctan_monai.data.openkbp_baselines import AlignedMeanDose, MeanDose, OrganAtlas
 from ctan_monai.data.prepared import load_datalist
 from ctan_monai.files import prepare_output_dir, write_json
 from ctan_monai.handlers.radiotherapy_evaluation import load_reference
@@ -39,6 +41,10 @@ from ctan_monai.transforms import body_mask
 
 TASKS = ("segmentation", "dose")
 DOSE_TEXT = "mean of the training patients' doses, voxel by voxel by index, without alignment; 0 outside the {}"
+ALIGNED_TEXT = (
+    "mean of the training patients' doses, aligned by the centre of the body's bounding box and by voxel size; 0 outside "
+    "the body"
+)
 ATLAS_TEXT = (
     "share of the training patients whose organ is at a voxel, patients aligned by the centre of the body's bounding "
     "box and by voxel size; threshold by organ chosen by leave-one-out Dice on the training patients"
@@ -49,8 +55,8 @@ def _array(path: str) -> np.ndarray:
     return np.asanyarray(nib.load(path).dataobj)  # type: ignore[attr-defined]
 
 
-def fit(cases: Sequence[Mapping[str, Any]], labels: Mapping[str, int]) -> tuple[MeanDose, OrganAtlas]:
-    """Both baselines from the training cases."""
+def fit(cases: Sequence[Mapping[str, Any]], labels: Mapping[str, int]) -> tuple[MeanDose, AlignedMeanDose, OrganAtlas]:
+    """The baselines from the training cases."""
     print(f"mean dose and organ atlas of {len(cases)} training patients ...", flush=True)
     dose = MeanDose(_array(case["dose"]) for case in cases if "dose" in case)
     patients = [
@@ -58,14 +64,21 @@ def fit(cases: Sequence[Mapping[str, Any]], labels: Mapping[str, int]) -> tuple[
         for case in cases
         if "segmentation" in case
     ]
-    return dose, OrganAtlas(patients, labels)
+    doses = [
+        (_array(case["dose"]), body_mask(_array(case["image"])), case["spacing"]) for case in cases if "dose" in case
+    ]
+    return dose, AlignedMeanDose(doses), OrganAtlas(patients, labels)
 
 
 def evaluate(
-    cases: Sequence[Mapping[str, Any]], labels: Mapping[str, int], dose: MeanDose, atlas: OrganAtlas
+    cases: Sequence[Mapping[str, Any]],
+    labels: Mapping[str, int],
+    dose: MeanDose,
+    aligned: AlignedMeanDose,
+    atlas: OrganAtlas,
 ) -> dict[str, dict[str, Any]]:
-    """Rows of metrics by case id, of each of the two results."""
-    rows: dict[str, dict[str, Any]] = {"baselines": {}, "mean_dose_in_mask": {}}
+    """Rows of metrics by case id, of each of the results."""
+    rows: dict[str, dict[str, Any]] = {"baselines": {}, "mean_dose_aligned": {}, "mean_dose_in_mask": {}}
     for case in cases:
         _, reference = load_reference(case, labels)
         assert reference.body is not None  # load_reference always gives it
@@ -74,6 +87,8 @@ def evaluate(
             "dose": dose.predict(reference.body),
         }
         row = rows["baselines"][case["case_id"]] = radiotherapy_metrics(reference, prediction)
+        by_body = {"dose": aligned.predict(reference.body, reference.spacing)}
+        rows["mean_dose_aligned"][case["case_id"]] = radiotherapy_metrics(reference, by_body)
         if reference.possible_dose_mask is not None:
             in_mask = {"dose": dose.predict(reference.possible_dose_mask)}
             rows["mean_dose_in_mask"][case["case_id"]] = radiotherapy_metrics(reference, in_mask)
@@ -96,19 +111,25 @@ def run(dataset_dir: Path, output: Path, section: str) -> dict[str, Any]:
     labels = {organ: int(value) for value, organ in names.items() if int(value) > 0}
     prepare_output_dir(output, 10, "--output")
     try:
-        dose, atlas = fit(training, labels)
+        fitted = fit(training, labels)
     except ValueError as error:
         raise DataError(f"{dataset_dir}: the training patients make no baseline. {error}") from error
     headlines = {}
     settings = {
-        "baselines": {"dose": DOSE_TEXT.format("body"), "segmentation": ATLAS_TEXT, "thresholds": atlas.thresholds},
+        "baselines": {
+            "dose": DOSE_TEXT.format("body"),
+            "segmentation": ATLAS_TEXT,
+            "thresholds": fitted[-1].thresholds,
+        },
+        "mean_dose_aligned": {"dose": ALIGNED_TEXT},
         "mean_dose_in_mask": {"dose": DOSE_TEXT.format("possible-dose mask")},
     }
     titles = {
         "baselines": "Mean training dose and organ atlas",
+        "mean_dose_aligned": "Mean training dose, patients aligned by their bodies",
         "mean_dose_in_mask": "Mean training dose in the possible-dose mask",
     }
-    for name, rows in evaluate(cases, labels, dose, atlas).items():
+    for name, rows in evaluate(cases, labels, *fitted).items():
         if not rows:
             continue
         summary = summarise(list(rows.values()))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-__all__ = ["MeanDose", "OrganAtlas"]
+__all__ = ["AlignedMeanDose", "MeanDose", "OrganAtlas"]
 
 THRESHOLDS: tuple[float, ...] = tuple(np.arange(1, 20) / 20)  # 0.05, 0.10 .. 0.95
 
@@ -19,7 +19,9 @@ THRESHOLDS: tuple[float, ...] = tuple(np.arange(1, 20) / 20)  # 0.05, 0.10 .. 0.
 class MeanDose:
     """Mean training dose: voxel by voxel over the training patients, on their common grid of voxel indices.
 
-    Patients are not aligned and voxel sizes not heeded; 0 outside a test patient's body.
+    Patients are not aligned and voxel sizes not heeded; 0 outside a test patient's body. The release's grids are laid
+    about what was irradiated, so that the voxel index alone says where the target is, within some millimetres: this
+    baseline knows what no CT shows. :class:`AlignedMeanDose` does not.
 
     Args:
         doses: the training patients' doses in Gy, (X, Y, Z), all of one shape.
@@ -43,6 +45,36 @@ class MeanDose:
     def predict(self, body: np.ndarray) -> np.ndarray:
         """Dose in Gy, (X, Y, Z), of a patient whose body is `body`, bool (X, Y, Z)."""
         return np.where(body, self.mean, np.float32(0))
+
+
+class AlignedMeanDose:
+    """Mean training dose of patients aligned by their bodies, as :class:`OrganAtlas` aligns them: what a CT shows.
+
+    Args:
+        patients: (dose in Gy, body mask, voxel size in mm) of each training patient, arrays (X, Y, Z).
+
+    Raises:
+        ValueError: no patient, or an empty body.
+    """
+
+    def __init__(self, patients: Sequence[tuple[np.ndarray, np.ndarray, Sequence[float]]]) -> None:
+        if not patients:
+            raise ValueError("There is no training dose to average; check the data list's section 'training'.")
+        self.grid = _BodyGrid(patients[0][0].shape, [spacing for _, _, spacing in patients])
+        self.mean = np.zeros(self.grid.shape, np.float32)
+        for dose, body, spacing in patients:
+            self.mean += self.grid.gather(dose.astype(np.float32), body, spacing) / np.float32(len(patients))
+
+    def predict(self, body: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+        """Dose in Gy, (X, Y, Z), of a patient.
+
+        Args:
+            body: bool mask, (X, Y, Z).
+            spacing: voxel size in mm along each axis.
+        """
+        if not body.any():
+            return np.zeros(body.shape, np.float32)
+        return np.where(body, self.grid.scatter(self.mean, body, spacing), np.float32(0))
 
 
 class OrganAtlas:
@@ -74,17 +106,15 @@ class OrganAtlas:
         if len(patients) < 2:
             raise ValueError(f"An atlas needs at least two training patients, got {len(patients)}.")
         self.labels = dict(labels)
-        self.shape = patients[0][0].shape
-        self.spacing = np.median([spacing for _, _, spacing in patients], axis=0)
-        self.centre = (np.asarray(self.shape) - 1) / 2
-        maps = [self._to_atlas(*patient) for patient in patients]
+        self.grid = _BodyGrid(patients[0][0].shape, [spacing for _, _, spacing in patients])
+        maps = [self.grid.gather(*patient) for patient in patients]
         self.frequencies: dict[str, np.ndarray] = {}
         self.thresholds: dict[str, float] = {}
         for organ, label in self.labels.items():
             masks = [mask for segmentation in maps if (mask := segmentation == label).any()]
             if len(masks) < 2:
                 raise ValueError(f"Organ '{organ}' is in {len(masks)} of the training patients; an atlas needs two.")
-            counts = np.zeros(self.shape, np.int32)
+            counts = np.zeros(self.grid.shape, np.int32)
             for mask in masks:
                 counts += mask
             dice = np.mean([_dice_left_out(counts, mask, len(masks), thresholds) for mask in masks], axis=0)
@@ -101,21 +131,35 @@ class OrganAtlas:
         segmentation = np.zeros(body.shape, np.uint8)
         if not body.any():
             return segmentation
-        step = np.asarray(spacing, dtype=float) / self.spacing
         best = np.zeros(body.shape, np.float32)
         for organ, label in self.labels.items():
             relative = self.frequencies[organ] / np.float32(self.thresholds[organ])
-            here = _resample(relative, self.centre - step * _box_centre(body), step, body.shape)
+            here = self.grid.scatter(relative, body, spacing)
             better = body & (here >= 1) & (here > best)
             segmentation[better] = label
             best[better] = here[better]
         return segmentation
 
-    def _to_atlas(self, segmentation: np.ndarray, body: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+
+class _BodyGrid:
+    """The common grid of patients aligned by the centre of their body's bounding box and their voxel sizes."""
+
+    def __init__(self, shape: Sequence[int], spacings: Sequence[Sequence[float]]) -> None:
+        self.shape = tuple(shape)
+        self.spacing = np.median(spacings, axis=0)
+        self.centre = (np.asarray(self.shape) - 1) / 2
+
+    def gather(self, array: np.ndarray, body: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+        """A patient's array on the common grid, 0 beyond it."""
         if not body.any():
             raise ValueError("A training patient's body mask is empty, so it cannot be aligned; check its CT.")
         step = self.spacing / np.asarray(spacing, dtype=float)
-        return _resample(segmentation, _box_centre(body) - step * self.centre, step, self.shape)
+        return _resample(array, _box_centre(body) - step * self.centre, step, self.shape)
+
+    def scatter(self, array: np.ndarray, body: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+        """An array of the common grid on a patient's, 0 beyond it."""
+        step = np.asarray(spacing, dtype=float) / self.spacing
+        return _resample(array, self.centre - step * _box_centre(body), step, body.shape)
 
 
 def _box_centre(mask: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from ctan_monai.data.openkbp_baselines import MeanDose, OrganAtlas
+from ctan_monai.data.openkbp_baselines import AlignedMeanDose, MeanDose, OrganAtlas
 from ctan_monai.reports import read_baselines
 
 LABELS = {"brainstem": 1, "spinal_cord": 2}
@@ -48,6 +48,21 @@ def _patient(shift=(0, 0, 0), spacing=(2.0, 2.0, 2.0), organs=(1, 2), shape=(24,
         if label in organs:
             segmentation[box(low, high)] = label
     return segmentation, body, spacing
+
+
+def test_aligned_mean_dose_by_hand():
+    # a line of voxels: bodies at 2-4 and 4-6, doses that follow them; without alignment the mean would be smeared
+    def line(start, values):
+        dose, body = np.zeros((1, 1, 9), np.float32), np.zeros((1, 1, 9), bool)
+        dose[..., start : start + 3], body[..., start : start + 3] = values, True
+        return dose, body, (1.0, 1.0, 1.0)
+
+    baseline = AlignedMeanDose([line(2, [1, 2, 3]), line(4, [3, 4, 5])])
+    _, body, spacing = line(5, [0, 0, 0])
+    np.testing.assert_allclose(baseline.predict(body, spacing).ravel(), [0, 0, 0, 0, 0, 2, 3, 4, 0])
+    assert not baseline.predict(np.zeros_like(body), spacing).any()
+    with pytest.raises(ValueError, match="no training dose"):
+        AlignedMeanDose([])
 
 
 def test_atlas_of_equal_patients_is_that_patient():
