@@ -9,7 +9,7 @@ Writes into the output folder:
   baselines.json, baselines_per_patient.csv, baselines_summary.csv     the two baselines
   mean_dose_in_mask.json, ..._per_patient.csv, ..._summary.csv         the mean dose, 0 outside the possible-dose mask:
                             not a fair baseline for a network that is given the CT alone, but a figure to check against
-  mean_dose_aligned.json, ..._per_patient.csv, ..._summary.csv         the mean dose of patients aligned by their bodies:
+  mean_dose_aligned.json, ..._per_patient.csv, ..._summary.csv         the mean dose, patients aligned by their bodies:
                             what the CT shows, where the release's grid also says where the target is
 An evaluation's report shows baselines.json beside the network's results if the config's 'baselines' lists it.
 
@@ -42,8 +42,8 @@ from ctan_monai.transforms import body_mask
 TASKS = ("segmentation", "dose")
 DOSE_TEXT = "mean of the training patients' doses, voxel by voxel by index, without alignment; 0 outside the {}"
 ALIGNED_TEXT = (
-    "mean of the training patients' doses, aligned by the centre of the body's bounding box and by voxel size; 0 outside "
-    "the body"
+    "mean of the training patients' doses, aligned by the centre of the body's bounding box and by voxel size; 0 "
+    "outside the body"
 )
 ATLAS_TEXT = (
     "share of the training patients whose organ is at a voxel, patients aligned by the centre of the body's bounding "

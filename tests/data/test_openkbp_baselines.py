@@ -187,9 +187,10 @@ def test_tool_writes_results_by_hand(tool, prepared, tmp_path, capsys):
     assert str(tmp_path) not in json.dumps(result)
     headlines = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert headlines["mean_dose_in_mask"]["dose_score"] == pytest.approx(20.0)
+    assert headlines["mean_dose_aligned"]["dose_score"] == pytest.approx(20.0), "all bodies lie alike"
     assert {path.name for path in output.iterdir()} == {
         f"{name}{end}"
-        for name in ("baselines", "mean_dose_in_mask")
+        for name in ("baselines", "mean_dose_aligned", "mean_dose_in_mask")
         for end in (".json", "_per_patient.csv", "_summary.csv")
     }
 
