@@ -203,7 +203,11 @@ def _requirements(wheel: str) -> str:
 
 def _write_texts(root: Path, metadata: Mapping[str, Any], record: Mapping[str, Any]) -> None:
     environment = Environment(
-        loader=PackageLoader("ctan_monai.bundle"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("ctan_monai.bundle"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     licence = record["data"].get("licence", "")
     content = {
