@@ -95,6 +95,7 @@ def test_configs_carry_the_training_and_not_the_defaults(bundle: Path) -> None:
     assert metadata["sha256"]["model.pt"] == file_sha256(bundle / "models" / "model.pt")
     assert metadata["training"]["config"]["method"] == "HPS"
     assert metadata["training_data"]["cases"] == {"training": 1, "validation": 1, "test": 1}
+    assert metadata["training_data"]["name"] == "OpenKBP phantom", "synthetic data must not pass as the release"
     assert metadata["eval_metrics"] == {}, "not evaluated"
     ranges = json.loads((bundle / "configs" / "training_ranges.json").read_text())
     assert ranges["statistics"]["max_dose_gy"]["count"] == 1
