@@ -104,7 +104,8 @@ def test_train_and_inference_agree(bundle: str) -> None:
 def test_method_overrides_change_the_method_only(bundle: str) -> None:
     for name, config in configs(bundle).items():
         if name.startswith("method_"):
-            assert set(config) <= {"network_def::_target_", "task_names"}, name
+            assert set(config) <= {"network_def::_target_", "+network_def", "task_names"}, name
+            assert set(config.get("+network_def", {})) <= {"_target_", "ctab", "attended_skips"}, name
         if name.startswith("weighting_"):
             assert {"weighting"} <= set(config) <= {"weighting", "loss::uncertainty"}, name
 

@@ -47,10 +47,12 @@ def packed_config(path: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     """
     config: dict[str, Any] = json.loads(path.read_text())
     for key, value in record["values"].items():
-        if key in config and key not in _OF_A_RUN:
+        part, _, argument = key.rpartition("::")
+        if part == "network_def":
+            config[part][argument] = value
+        elif key in config and key not in _OF_A_RUN:
             config[key] = value
-    module = config["network_def"]["_target_"].rpartition(".")[0]
-    config["network_def"]["_target_"] = f"{module}.{record['config']['method']}"
+    config["network_def"]["pretrained"] = False  # the weights are in the zip
     return config
 
 

@@ -15,13 +15,15 @@ def plain_values() -> dict[str, Any]:
     A checkpoint is of use only together with these, such as ``backbone`` and ``size``: inference needs the same.
 
     Returns:
-        id to its number, text or list; folders are left out. Empty where no MONAI workflow is running.
+        id to its number, text or list, those of the network's own arguments as "network_def::<argument>"; folders are
+        left out. Empty where no MONAI workflow is running.
     """
     workflow = running_workflow()
     config: Any = {} if workflow is None else workflow.parser.config
+    network = {f"network_def::{key}": value for key, value in config.get("network_def", {}).items()}
     return {
         key: value
-        for key, value in config.items()
+        for key, value in {**config, **network}.items()
         if not key.startswith("_") and key not in _PLACES and value != [] and _is_plain(value)
     }
 
