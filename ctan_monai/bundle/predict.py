@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.bundle.checksums import verify_checksums
+from ctan_monai.bundle.plain_errors import plain_cause
 from ctan_monai.errors import DataError
 
 
@@ -88,9 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             values["device"] = f"$torch.device('{options.device}')"
         predict(options.bundle, options.source, options.output, options.sha256, **values)
     except Exception as error:
-        cause: BaseException = error
-        while cause.__cause__ is not None:  # MONAI wraps what goes wrong in a config
-            cause = cause.__cause__
+        cause = plain_cause(error)
         if not isinstance(cause, (DataError, OSError, ValueError)):
             raise
         print(f"error: {cause}", file=sys.stderr)

@@ -142,7 +142,11 @@ def prepare_prostate(
     if not records or (strict and skipped):
         raise DataError(f"{source}: {list_reasons([case['case_id'] + ': ' + case['reason'] for case in skipped])}")
     records = {patient_id: records[patient_id] for patient_id in patients if patient_id in records}
-    sections = _assign(list(records), split, seed, sections_of)
+    try:
+        sections = _assign(list(records), split, seed, sections_of)
+    except DataError as error:
+        reasons = list_reasons([f"{case['case_id']}: {case['reason']}" for case in skipped]) if skipped else ""
+        raise DataError(f"{reasons}\n{error}".strip()) from error
     datalist = _make_datalist(Path(source), records, sections, skipped, damaged)
     datalist["provenance"] |= {"split": split if sections_of is None else Path(split).name, "seed": seed}
     datalist = name_phantom(datalist, source)
