@@ -50,7 +50,7 @@ def write_sc(path: Path | str, mask: np.ndarray, case_id: str, maker: Maker) -> 
         manufacturer_model_name=maker.model,
         software_versions=maker.version,
         series_description=maker.description,
-        patient_id=f"photograph {case_id}".replace("\\", "_")[:64],
+        patient_id=_fitted(f"photograph {case_id}"),
         study_date=now.date(),
         study_time=now.time(),
         specific_character_set="ISO_IR 192",
@@ -59,3 +59,8 @@ def write_sc(path: Path | str, mask: np.ndarray, case_id: str, maker: Maker) -> 
     dataset.BurnedInAnnotation = "NO"
     dataset.ImageComments = f"{maker.comment} Mask of the photograph '{case_id}': 255 is lesion."
     save_object(path, dataset)
+
+
+def _fitted(text: str) -> str:
+    """As DICOM has a long string: at most 64 bytes, and no backslash, which parts values."""
+    return text.replace("\\", "_").encode()[:64].decode(errors="ignore").strip()
