@@ -37,7 +37,7 @@ def affine_of(position: str) -> np.ndarray:
 def write_ct(folder: Path, position: str = "HFS") -> DicomSource:
     """The CT; its values are random."""
     hu = np.random.default_rng(0).integers(-1000, 1000, SHAPE)
-    write_ct_series(folder, hu, affine_of(position), patient_id="Muster^Erika")
+    write_ct_series(folder, hu, affine_of(position), patient_id="Muster")
     return read_source(folder)
 
 

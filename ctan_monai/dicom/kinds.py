@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Sequence
 
 __all__ = ["NEED_HIGHDICOM", "dicom_kinds"]
@@ -41,4 +42,6 @@ def dicom_kinds(wanted: bool | str | Sequence[str], available: Sequence[str]) ->
             "pip install 'ctan-monai[dicom]'" + (f", or ask for {', '.join(others)} alone." if others else "."),
             name="highdicom",
         )
+    if needing:  # it tells of each group of tags that it copies
+        logging.getLogger("highdicom").setLevel(logging.WARNING)
     return kinds

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import copy
 import datetime
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +20,7 @@ from ctan_monai.dicom.maker import Maker
 from ctan_monai.dicom.source import DicomSource
 from ctan_monai.files import write_output
 
-__all__ = ["image_reference", "new_object", "save_object"]
+__all__ = ["any_name", "image_reference", "new_object", "save_object"]
 
 IDENTITY = (
     *("SpecificCharacterSet", "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),
@@ -61,6 +64,16 @@ def image_reference(image: Dataset) -> Dataset:
     reference = Dataset()
     reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = image.SOPClassUID, image.SOPInstanceUID
     return reference
+
+
+@contextmanager
+def any_name() -> Iterator[None]:
+    """Lets highdicom take the patient's name as it is, without a warning where it has one part only."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message=".*unlikely to represent the intended person name", category=UserWarning
+        )
+        yield
 
 
 def save_object(path: Path | str, dataset: Dataset) -> None:

@@ -26,7 +26,7 @@ class SaveDicomSRd(Transform):
         bundle: its name, for the headers.
         meanings: key of a probability (one value) to what it is the probability of; missing keys are left out.
         output_dir: folder, made when needed.
-        image_key: the CT, whose meta data name the folder of the series.
+        source_key: folder of the series.
         warnings_key: text to put beside the probabilities; may be missing.
     """
 
@@ -36,7 +36,7 @@ class SaveDicomSRd(Transform):
         bundle: str,
         meanings: Mapping[str, str],
         output_dir: str | Path,
-        image_key: str = "image",
+        source_key: str = "source",
         warnings_key: str = "warnings",
     ) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class SaveDicomSRd(Transform):
         self.maker = predicted_by(bundle)
         self.meanings = dict(meanings)
         self.output_dir = Path(output_dir)
-        self.image_key, self.warnings_key = image_key, warnings_key
+        self.source_key, self.warnings_key = source_key, warnings_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
         """Write the file.
@@ -54,7 +54,7 @@ class SaveDicomSRd(Transform):
             OSError: the file cannot be written; the message names it.
         """
         if self.kinds:
-            source = read_source(str(data[self.image_key].meta["filename_or_obj"]))
+            source = read_source(str(data[self.source_key]))
             values = {key: round(float(data[key].reshape(-1)[0]), 6) for key in self.meanings if key in data}
             path = self.output_dir / f"{data['case_id']}_sr.dcm"
             write_sr(path, source, values, self.meanings, self.maker, str(data.get(self.warnings_key, "")))

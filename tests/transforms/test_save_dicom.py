@@ -84,6 +84,7 @@ def test_no_organ_at_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
 def test_probabilities(tmp_path: Path) -> None:
     pytest.importorskip("highdicom")
     data = item(tmp_path / "CT") | {"covid": torch.tensor([[0.25]]), "warnings": "The lungs are cut off."}
+    data["source"] = str(tmp_path / "CT")
     SaveDicomSRd(False, "stoic", MEANINGS, tmp_path / "out")(data)
     assert names(tmp_path / "out") == []
     SaveDicomSRd(True, "stoic", MEANINGS, tmp_path / "out")(data)
