@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom import Dataset
+from pydicom.valuerep import DA, TM
 
 from ctan_monai.dicom.series import ct_series
 from ctan_monai.errors import InputError
@@ -24,6 +25,7 @@ MAY_BE_EMPTY = (
     *("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"),
 )
 SEXES = ("M", "F", "O", "")
+DATES_AND_TIMES = {"PatientBirthDate": DA, "StudyDate": DA, "StudyTime": TM}
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class DicomSource:
 
     Attributes:
         slices: headers, sorted along the slices' normal: slice k of a volume is ``slices[k]``. Tags of patient and
-            study that may be empty are there.
+            study that may be empty are there; sex, dates and times that the standard does not allow are empty.
         affine: (4, 4) index (column, row, slice) to RAS mm.
         shape: (columns, rows, slices).
     """
@@ -63,6 +65,18 @@ def read_source(source: Path | str | Iterable[Path | str]) -> DicomSource:
         for tag in MAY_BE_EMPTY:
             if header.get(tag) is None:
                 setattr(header, tag, "")
-        if header.PatientSex not in SEXES:  # not a code of the standard's: writing it again would be an error
-            header.PatientSex = ""
+        _forget_invalid(header)
+        if not header.get("SliceThickness"):
+            header.SliceThickness = f"{np.linalg.norm(series.affine[:3, 2]):.8g}"
     return DicomSource(slices, series.affine, series.shape)
+
+
+def _forget_invalid(header: Dataset) -> None:
+    """Empties what may be unknown and cannot be written again, such as a birth date "1950" of de-identified data."""
+    if header.PatientSex not in SEXES:
+        header.PatientSex = ""
+    for tag, kind in DATES_AND_TIMES.items():
+        try:
+            kind(str(header[tag].value or ""))
+        except ValueError:
+            setattr(header, tag, "")

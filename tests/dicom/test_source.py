@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from dicom_cases import SHAPE, write_ct
+from dicom_cases import NAMES, SHAPE, SPACING, label_map, write_ct
 
-from ctan_monai.dicom import InputError, read_source
+from ctan_monai.dicom import InputError, predicted_by, read_source, write_seg
 
 
 def change(folder: Path, **values: object) -> None:
@@ -40,6 +40,28 @@ def test_an_identity_that_is_missing(tag: str, tmp_path: Path) -> None:
 
 def test_tags_that_may_be_empty_are_there_and_no_sex_is_made_up(tmp_path: Path) -> None:
     write_ct(tmp_path)
-    change(tmp_path, PatientName=None, StudyID=None, PatientBirthDate=None, PatientSex="X")
+    change(tmp_path, PatientName=None, StudyID=None, PatientBirthDate=None, PatientSex="X", SliceThickness=None)
     header = read_source(tmp_path).slices[0]
+    assert header.SliceThickness == SPACING[2]
     assert [header[tag].value or "" for tag in ("PatientName", "StudyID", "PatientBirthDate", "PatientSex")] == 4 * [""]
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR:UserWarning")  # what is tested
+@pytest.mark.parametrize(
+    ("tag", "value", "expected"),
+    [
+        ("PatientBirthDate", "1950", ""),
+        ("StudyDate", "unknown", ""),
+        ("StudyDate", "2020.01.31", "2020.01.31"),
+        ("StudyTime", "10:30", ""),
+        ("StudyTime", "103059.123", "103059.123"),
+    ],
+)
+def test_dates_that_cannot_be_written_again_are_empty(tag: str, value: str, expected: str, tmp_path: Path) -> None:
+    """And highdicom takes the rest."""
+    pytest.importorskip("highdicom")
+    write_ct(tmp_path / "CT")
+    change(tmp_path / "CT", **{tag: value})
+    source = read_source(tmp_path / "CT")
+    assert source.slices[0][tag].value == expected
+    write_seg(tmp_path / "SEG.dcm", source, label_map(), NAMES, predicted_by("prostate"))
