@@ -172,8 +172,20 @@ def test_split_file(source: Path, tmp_path: Path) -> None:
 
 
 def test_one_patient_needs_split_all(patient: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"1 patients can be used, too few to split .*--split all"):
+    with pytest.raises(DataError, match=r"patients that can be used: 1, too few to split .*--split all"):
         prepare_prostate(patient, tmp_path / "out", **GRID)
+
+
+def test_too_few_patients_are_told_with_who_was_skipped_and_why(tmp_path: Path) -> None:
+    for name in ("p1", "p2"):
+        write_patient(tmp_path / "source" / name, name)
+    (tmp_path / "source" / "p2" / "RD.dcm").unlink()
+    with pytest.raises(DataError) as error:
+        prepare_prostate(tmp_path / "source", tmp_path / "out", **GRID)
+    skipped, *_, last = str(error.value).splitlines()
+    assert "p2" in str(error.value)
+    assert "RTDOSE" in str(error.value)
+    assert last.startswith("patients that can be used: 1, too few to split"), skipped
 
 
 def test_files_are_grouped_by_tags(source: Path, tmp_path: Path) -> None:
