@@ -180,8 +180,8 @@ def _assign(
         return {section: patient_ids for section in SECTIONS}
     if len(patient_ids) < len(SECTIONS):
         raise DataError(
-            f"patients that can be used: {len(patient_ids)}, too few to split into {', '.join(SECTIONS)}. Give more, or use "
-            "--split all to put every patient into all of them."
+            f"patients that can be used: {len(patient_ids)}, too few to split into {', '.join(SECTIONS)}. Give "
+            "more, or use --split all to put every patient into all of them."
         )
     section_of = stratified_split(dict.fromkeys(patient_ids, "patient"), _FRACTIONS, seed)
     return {section: [name for name in patient_ids if section_of[name] == section] for section in SECTIONS}
