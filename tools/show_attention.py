@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,14 @@ def shown(image: torch.Tensor) -> np.ndarray:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Draw the cases; returns what is written as attention.json."""
     root = REPOSITORY / "bundles" / options.bundle
-    values = {"dataset_dir": str(options.dataset_dir.resolve()), "output_dir": str(options.output), "num_workers": 0}
-    values |= {"pretrained": False, "validate::section": options.section}
-    setting = TrainingSetting(root, options.config_file, values)
+    values = {"dataset_dir": str(options.dataset_dir.resolve()), "num_workers": 0, "pretrained": False}
+    with tempfile.TemporaryDirectory() as folder:  # TensorBoard's handlers write as soon as they are made
+        values |= {"output_dir": folder, "validate::section": options.section}
+        return draw(options, TrainingSetting(root, options.config_file, values))
+
+
+def draw(options: argparse.Namespace, setting: TrainingSetting) -> dict[str, Any]:
+    """Draw the cases of a training's setting."""
     network = load_weights(setting["network"], options.checkpoint)
     found: dict[str, Any] = {}
     for batch in tqdm(setting["validate::dataloader"], desc="cases", unit="batch"):
@@ -67,7 +73,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             maps = attention_maps(network, image)
             write_atomic(
                 options.output / f"{case}_attention.png",
-                attention_picture(shown(image), maps, transpose=images.dim() == 5),
+                attention_picture(shown(image), maps, images.dim() == 5, options.masks_only),
             )
             found[case] = {"saturated": maps.saturated}
     missing = sorted(set(options.cases) - set(found))
@@ -86,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cases", nargs="+", default=[], help="case ids (default: all of the section)")
     parser.add_argument("--section", default="test", choices=("training", "validation", "test"))
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the pictures")
+    parser.add_argument("--masks-only", action="store_true", help="draw nothing of the images, to publish the pictures")
     options = parser.parse_args(arguments)
     try:
         write_json(options.output / "attention.json", run(options))

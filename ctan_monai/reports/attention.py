@@ -95,13 +95,16 @@ def _contribution(embedded: list[torch.Tensor], task: int) -> np.ndarray:
     return (total / total.max().clamp(min=1e-12)).reshape(embedded[task].shape[1:]).numpy()
 
 
-def attention_picture(image: np.ndarray, maps: AttentionMaps, transpose: bool = False) -> bytes:
+def attention_picture(
+    image: np.ndarray, maps: AttentionMaps, transpose: bool = False, masks_only: bool = False
+) -> bytes:
     """One row a task: the image, the four masks and the bottleneck's attention over it.
 
     Args:
         image: (H, W) in [0, 1], or (H, W, 3).
         maps: of :py:func:`attention_maps`.
         transpose: arrays are (x, y), as volumes have them, and are shown with x to the right.
+        masks_only: nothing of the image is drawn, for data whose licence forbids it.
 
     Returns:
         PNG.
@@ -109,20 +112,21 @@ def attention_picture(image: np.ndarray, maps: AttentionMaps, transpose: bool = 
     turn: Callable[[np.ndarray], np.ndarray] = (lambda a: np.swapaxes(a, 0, 1)) if transpose else (lambda a: a)
     shown = turn(image)
     height, width = shown.shape[:2]
-    columns = 5 + bool(maps.bottleneck)
+    columns = 4 + (not masks_only) + bool(maps.bottleneck)
     figure = Figure(figsize=(2.3 * columns, 2.5 * len(maps.masks) * height / width + 0.4), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(maps.masks), columns, squeeze=False)
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
     for row, (task, masks) in zip(grid, maps.masks.items(), strict=True):
-        panels = [("", None), *((f"A of stage {j + 1}", m) for j, m in enumerate(masks))]
+        panels: list[tuple[str, np.ndarray | None]] = [] if masks_only else [(task, None)]
+        panels += [(f"{task if masks_only else ''} A of stage {j + 1}".strip(), m) for j, m in enumerate(masks)]
         panels += [("bottleneck", maps.bottleneck[task])] if maps.bottleneck else []
         for axes, (title, values) in zip(row, panels, strict=True):
-            axes.imshow(shown, cmap="gray", vmin=0, vmax=1)
+            axes.imshow(np.zeros_like(shown) if masks_only else shown, cmap="gray", vmin=0, vmax=1)
             if values is not None:
                 # each panel has its own scale, which its title states: the mean over channels lies near 0.5
-                axes.imshow(turn(values), cmap="viridis", alpha=0.6, extent=extent)
+                axes.imshow(turn(values), cmap="viridis", alpha=1.0 if masks_only else 0.6, extent=extent)
                 title = f"{title}\n{values.min():.2f} (dark) to {values.max():.2f}"
-            axes.set_title(title or task, fontsize=8)
+            axes.set_title(title, fontsize=8)
             axes.set_axis_off()
     return figure_png(figure, dpi=120)

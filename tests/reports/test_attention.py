@@ -63,6 +63,10 @@ def test_picture_has_a_row_a_task() -> None:
     width, height = Image.open(io.BytesIO(png)).size
     assert width > 2 * height, "six columns and two rows"
     assert attention_picture(np.zeros((64, 96)), maps, transpose=True) != png
+    other = np.random.default_rng(1).random((64, 96))
+    assert attention_picture(other, maps) != png
+    one, two = (attention_picture(image, maps, masks_only=True) for image in (np.zeros((64, 96)), other))
+    assert one == two, "nothing of the image is in it"
 
 
 def test_networks_without_attention() -> None:
