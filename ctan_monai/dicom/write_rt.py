@@ -13,6 +13,8 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, RTDoseStorage, RTPlanStorage, RTStructureSetStorage, generate_uid
 
+from ctan_monai.dicom.save import save_dicom
+
 __all__ = ["mask_outlines", "write_rtdose", "write_rtstruct"]
 
 
@@ -66,7 +68,7 @@ def write_rtstruct(path: Path | str, ct_file: Path, outlines: Mapping[str, list[
         dataset.StructureSetROISequence.append(roi)
         dataset.ROIContourSequence.append(item)
         dataset.RTROIObservationsSequence.append(observation)
-    dataset.save_as(path, enforce_file_format=True)
+    save_dicom(dataset, path)
 
 
 def write_rtdose(
@@ -115,7 +117,7 @@ def write_rtdose(
     scaling = float(f"{max(float(gray.max()), 1.0) / 1e8:.8e}")
     dataset.DoseGridScaling = f"{scaling:.8e}"
     dataset.PixelData = np.rint(gray / scaling).astype("<u4").transpose(2, 1, 0).tobytes()
-    dataset.save_as(path, enforce_file_format=True)
+    save_dicom(dataset, path)
 
 
 def _beside(ct_file: Path, sop_class: UID, modality: str) -> Dataset:

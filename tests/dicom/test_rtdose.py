@@ -11,7 +11,16 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTPlanStorage
 
-from ctan_monai.dicom import DoseGrid, InputError, ct_series, plan_dose, read_dose, resample_dose, write_ct_series
+from ctan_monai.dicom import (
+    DoseGrid,
+    InputError,
+    ct_series,
+    plan_dose,
+    read_dose,
+    resample_dose,
+    save_dicom,
+    write_ct_series,
+)
 from ctan_monai.dicom.write_rt import write_rtdose
 
 CT_AFFINE = np.array([[-2.0, 0, 0, 30], [0, -3.0, 0, 40], [0, 0, 5.0, -100], [0, 0, 0, 1]])
@@ -159,7 +168,7 @@ def test_beams_are_counted_by_the_plan(ct: tuple[Path, str]) -> None:
     for number, beam in enumerate(plan.BeamSequence, start=1):
         beam.BeamNumber, beam.TreatmentDeliveryType = number, "TREATMENT" if number < 3 else "SETUP"
     path = ct[0].parent.parent / "RP.dcm"
-    plan.save_as(path, enforce_file_format=True)
+    save_dicom(plan, path)
     beams = [dose(ct, name, plan_uid="1.2.1", beam=number) for number, name in enumerate("AB", start=1)]
     assert plan_dose(beams, ct[1], [path])[1] == ["the sum of 2 BEAM doses"]
     with pytest.raises(InputError, match=r"BEAM doses are of the beams \[1\], but the plan has \[1, 2\]"):
