@@ -12,6 +12,7 @@ from typing import Any
 from monai.bundle import ConfigWorkflow
 from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
+from ctan_monai.bundle.label_training import refuse_label_list
 from ctan_monai.bundle.plain_errors import show_cause_last
 
 
@@ -70,11 +71,14 @@ def check_overrides(root: str | Path, config: str = "train.json") -> None:
         config: the complete config whose ids are known.
 
     Raises:
-        ValueError: unknown ids, each with the nearest known one.
+        ValueError: unknown ids, each with the nearest known one; or MONAI Label's training data, see
+            :py:func:`refuse_label_list`.
     """
     workflow = running_workflow()
     if workflow is None:
         return
+    show_cause_last()  # also where bundle_root() is not called, for the folder is given
+    refuse_label_list(workflow.parser.config, root)  # type: ignore[arg-type]
     known = json.loads((Path(root) / "configs" / config).read_text())
     # What MONAI itself adds to a config for experiment tracking.
     tracking: list[Any] = list(DEFAULT_EXP_MGMT_SETTINGS.values())
