@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,8 @@ def running_workflow() -> ConfigWorkflow | None:
 def bundle_root(name: str) -> str:
     """The folder of the bundle whose config is being run.
 
-    In this order: the folder above the config files of the running MONAI workflow; the working directory, if it is the
-    bundle; ``bundles/<name>`` below it.
+    In this order: the folder above the config files of the running MONAI workflow; the folders of Python's search path,
+    where MONAI Deploy puts a bundle's; the working directory, if it is the bundle; ``bundles/<name>`` below it.
 
     Args:
         name: the bundle's name in its metadata, such as "openkbp".
@@ -44,7 +45,7 @@ def bundle_root(name: str) -> str:
     Raises:
         FileNotFoundError: none of these is the bundle; the message says to give ``--bundle_root``.
     """
-    candidates = [Path("."), Path("bundles") / name]
+    candidates = [*map(Path, sys.path), Path("."), Path("bundles") / name]
     workflow = running_workflow()
     if workflow is not None and getattr(workflow, "config_root_path", None) is not None:
         show_cause_last()

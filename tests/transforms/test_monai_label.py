@@ -54,7 +54,11 @@ def test_a_map_that_the_model_does_not_have(asked: str) -> None:
 def test_a_pictures_mask_is_turned_for_labels_writer_and_is_no_jpeg() -> None:
     mask = torch.zeros(1, 2, 3, dtype=torch.uint8)
     mask[0, 1, 0] = 1  # second row, first column
-    item = {"pred": MetaTensor(mask), "diagnosis": torch.tensor([0.25, 0.75]), "image": MetaTensor(torch.zeros(3, 4, 4))}
+    item = {
+        "pred": MetaTensor(mask),
+        "diagnosis": torch.tensor([0.25, 0.75]),
+        "image": MetaTensor(torch.zeros(3, 4, 4)),
+    }
     result = MonaiLabelResultd(maps={"segmentation": "pred"}, names={"diagnosis": ["mel", "nv"]})(item)
     assert result["pred"].shape == (3, 2)  # (W, H): Label transposes
     assert result["pred"][0, 1] == 1
