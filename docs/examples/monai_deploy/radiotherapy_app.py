@@ -23,7 +23,7 @@ class RadiotherapyApp(Application):
         load = LoadCTOperator(self, path=Path(context.input_path), name="load_ct")
         infer = bundle_operator(self, context, {"pred": Image, "segmentation": Image, "dose": np.ndarray})
         files = {
-            "pred": None,
+            "pred": None,  # the segmentation once more
             "segmentation": "segmentation.nii.gz",
             "dose": "dose.nii.gz",
         }
