@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from monai.deploy.conditions import CountCondition
 from monai.deploy.core import Application, Fragment, Operator, OperatorSpec
 from operators import LoadCTOperator, bundle_operator
 
@@ -47,9 +48,9 @@ class ChestApp(Application):
     """Writes the two probabilities."""
 
     def compose(self) -> None:
-        """Load, infer, save."""
+        """Load once, infer, save."""
         context = Application.init_app_context(self.argv)
-        load = LoadCTOperator(self, path=Path(context.input_path), name="load_ct")
+        load = LoadCTOperator(self, CountCondition(self, 1), path=Path(context.input_path), name="load_ct")
         outputs = {"pred": np.ndarray, "covid": np.ndarray, "severity": np.ndarray}
         infer = bundle_operator(self, context, outputs)
         save = SaveProbabilitiesOperator(self, folder=Path(context.output_path), name="save_probabilities")

@@ -59,7 +59,7 @@ class LoadCTOperator(Operator):
 
     Args:
         fragment: the app.
-        args: passed on.
+        args: passed on, such as a CountCondition: without one, the app reads its input for ever.
         path: of the input; it must hold one CT.
         kwargs: passed on.
     """

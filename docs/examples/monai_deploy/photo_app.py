@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from monai.deploy.conditions import CountCondition
 from monai.deploy.core import Application, Fragment, Operator, OperatorSpec
 from monai.deploy.core import Image as DeployImage
 from operators import bundle_operator, channel_names
@@ -25,7 +26,7 @@ class LoadPhotoOperator(Operator):
 
     Args:
         fragment: the app.
-        args: passed on.
+        args: passed on, such as a CountCondition: without one, the app reads its input for ever.
         path: of the file.
         kwargs: passed on.
     """
@@ -81,9 +82,9 @@ class PhotoApp(Application):
     """Writes the lesion's mask on the photograph's grid, and the probabilities of the seven diagnoses."""
 
     def compose(self) -> None:
-        """Load, infer, save."""
+        """Load once, infer, save."""
         context = Application.init_app_context(self.argv)
-        load = LoadPhotoOperator(self, path=Path(context.input_path), name="load_photo")
+        load = LoadPhotoOperator(self, CountCondition(self, 1), path=Path(context.input_path), name="load_photo")
         outputs = {"pred": DeployImage, "segmentation": DeployImage, "diagnosis": np.ndarray}
         infer = bundle_operator(self, context, outputs)
         names = channel_names(Path(context.model_path), "diagnosis")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from monai.deploy.conditions import CountCondition
 from monai.deploy.core import Application, Image
 from operators import LoadCTOperator, SaveVolumesOperator, bundle_operator
 
@@ -18,9 +19,9 @@ class RadiotherapyApp(Application):
     """Writes ``segmentation.nii.gz`` (label map) and ``dose.nii.gz`` (Gy, float32) on the CT's grid."""
 
     def compose(self) -> None:
-        """Load, infer, save."""
+        """Load once, infer, save."""
         context = Application.init_app_context(self.argv)
-        load = LoadCTOperator(self, path=Path(context.input_path), name="load_ct")
+        load = LoadCTOperator(self, CountCondition(self, 1), path=Path(context.input_path), name="load_ct")
         infer = bundle_operator(self, context, {"pred": Image, "segmentation": Image, "dose": np.ndarray})
         files = {
             "pred": None,  # the segmentation once more
