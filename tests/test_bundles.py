@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 import torch
-from monai.bundle import ConfigParser, create_workflow
+from monai.bundle import ConfigParser, create_workflow, verify_metadata
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLES = sorted(p.name for p in (REPOSITORY / "bundles").iterdir() if (p / "configs").is_dir())
@@ -103,7 +104,8 @@ def test_train_and_inference_agree(bundle: str) -> None:
 def test_method_overrides_change_the_method_only(bundle: str) -> None:
     for name, config in configs(bundle).items():
         if name.startswith("method_"):
-            assert set(config) <= {"network_def::_target_", "task_names"}, name
+            assert set(config) <= {"network_def::_target_", "+network_def", "task_names"}, name
+            assert set(config.get("+network_def", {})) <= {"_target_", "ctab", "attended_skips"}, name
         if name.startswith("weighting_"):
             assert {"weighting"} <= set(config) <= {"weighting", "loss::uncertainty"}, name
 
@@ -172,3 +174,28 @@ def test_monai_finds_all_required_properties(
         config_file=f"bundles/{bundle}/configs/{kind}.json", workflow_type=kind, logging_file=False, **small, **values
     )
     assert workflow.check_properties() == []
+
+
+@pytest.mark.filterwarnings("ignore:No hash value provided:UserWarning")
+def test_model_zoo_form(bundle: str, test_data_dir: Path, tmp_path: Path) -> None:
+    """What the checks of MONAI's model zoo ask of a bundle, besides the files of ``test_files_of_a_bundle``."""
+    root = REPOSITORY / "bundles" / bundle
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", bundle)
+    text = (root / "docs" / "README.md").read_text()
+    sections = [line.lstrip("#").strip() for line in text.splitlines() if re.match(r"#{1,2} ", line)]
+    wanted = ["Model Overview", "Data", "Training configuration", "Model performance", "MONAI Bundle commands"]
+    wanted += ["Limits", "References", "License"]
+    assert set(wanted) <= set(sections)
+    assert sections[0] == "Model Overview"
+    assert "PLACEHOLDER" not in text
+    metadata_file = root / "configs" / "metadata.json"
+    metadata = json.loads(metadata_file.read_text())
+    assert metadata["bundle_name"] == bundle
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (REPOSITORY / "constraints.txt").read_text(), re.MULTILINE))
+    pins = {name.lower(): version for name, version in pins.items()}
+    stated = {"monai": "monai_version", "torch": "pytorch_version", "numpy": "numpy_version"}
+    packages = {**metadata["required_packages_version"], **{name: metadata[key] for name, key in stated.items()}}
+    assert {name: pins.get(name.lower()) for name in packages} == packages
+    schema = tmp_path / "schema.json"  # in place of a download
+    shutil.copy(test_data_dir / "monai_meta_schema_20240725.json", schema)
+    verify_metadata(meta_file=str(metadata_file), filepath=str(schema))

@@ -101,7 +101,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--results", type=Path, metavar="DIR", help="folder of the small result files (default: OUTPUT/results)"
     )
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        default=list(METHODS),
+        help="stl, and others of the bundle's method_*.json, such as ctan_without_ctab (default: the paper's four)",
+    )
     parser.add_argument("--weightings", nargs="+", default=["dwa"], help="of the bundle's weighting_*.json")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--config_file", nargs="+", type=Path, default=[], help="overrides for all runs")

@@ -3,6 +3,7 @@
 from ctan_monai.files import prepare_output_dir, write_atomic
 
 from .distributed import distribute, rank_device, start_distributed, stop_distributed
+from .plain_values import plain_values
 from .select import select_tasks
 from .training_setting import TrainingSetting
 from .weights import load_weights
@@ -14,6 +15,7 @@ __all__ = [
     "check_overrides",
     "distribute",
     "load_weights",
+    "plain_values",
     "prepare_output_dir",
     "rank_device",
     "select_tasks",

@@ -34,7 +34,7 @@ def collect_result(
     values, cases = {}, {}
     for task in run.tasks:
         metric = metrics[task]
-        value = _summary_value(evaluation["summary"], metric.metric)
+        value = summary_value(evaluation["summary"], metric.metric)
         if value is None:
             known = sorted({*evaluation["summary"], *evaluation["summary"].get("metrics", {})})
             raise DataError(f"{path}: has no '{metric.metric}' for the task '{task}'; it has {', '.join(known)}.")
@@ -68,8 +68,8 @@ def read_result(path: Path) -> Result:
     return Result(**{name: content[name] for name in names})
 
 
-def _summary_value(summary: Mapping[str, Any], metric: str) -> float | None:
-    """A metric of the summary; "a::b" is b within a."""
+def summary_value(summary: Mapping[str, Any], metric: str) -> float | None:
+    """A metric of an evaluation's ``summary``; "a::b" is b within a. None where there is none."""
     found: Any = summary.get("metrics", {}).get(metric)
     if found is None:
         found = summary

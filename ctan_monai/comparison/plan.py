@@ -18,7 +18,7 @@ class Run:
     """One training of a comparison.
 
     Attributes:
-        method: "stl", "hps", "mtan" or "ctan".
+        method: "stl", or the name of another ``method_*.json``, such as "ctan" or "ctan_without_ctab".
         override: its config in the bundle without ``.json``, such as "method_stl_dose".
         tasks: names of the tasks that its network has.
         weighting: "dwa", "equal" or whatever ``weighting_*.json`` the bundle has.
@@ -52,7 +52,7 @@ def plan_runs(
 
     Args:
         configs: the bundle's ``configs`` folder.
-        methods: of :py:data:`METHODS`.
+        methods: "stl", and names of the bundle's ``method_*.json``; by default the paper's.
         weightings: names of the bundle's ``weighting_*.json``; methods with several tasks are run with each.
         seeds: of the repetitions.
 
@@ -73,7 +73,8 @@ def plan_runs(
                     _config(configs, f"method_stl_{task}")
                     runs.append(Run(method, f"method_stl_{task}", (task,), weightings[0], seed))
                 continue
-            _config(configs, f"method_{method}")
+            if "task_names" in _config(configs, f"method_{method}"):
+                raise DataError(f"--methods {method}: has not all tasks. Give stl, which is one network for each task.")
             runs += [Run(method, f"method_{method}", all_tasks, weighting, seed) for weighting in weightings]
     return runs
 

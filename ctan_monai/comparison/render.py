@@ -23,7 +23,7 @@ def table_rows(
     rows = []
     for row in table:
         cells = {"method": row["method"].upper() if "_" not in row["method"] else _title(row["method"])}
-        method = row["method"].split("_")[0]
+        method = row["method"].rpartition("_")[0] or row["method"]  # without the weighting
         for task, metric in metrics.items():
             found = row["tasks"][task]
             heading = f"{task}: {metric.title}"
@@ -57,8 +57,9 @@ def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
 
 
 def _title(name: str) -> str:
-    method, _, weighting = name.partition("_")
-    return f"{method.upper()} ({weighting})"
+    method, _, weighting = name.rpartition("_")
+    network, _, change = method.partition("_")
+    return f"{network.upper()} {change.replace('_', ' ')}".strip() + f" ({weighting})"
 
 
 def _value(mean: float | None, std: float | None) -> str:

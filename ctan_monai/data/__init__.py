@@ -3,6 +3,7 @@
 from ctan_monai.errors import DataError, InputError
 
 from .ct_reader import CTReader
+from .describe import describe_data
 from .ham10000_datalist import read_images
 from .image_inputs import find_images
 from .inputs import find_inputs
@@ -18,6 +19,7 @@ __all__ = [
     "EpochDataLoader",
     "InputError",
     "check_grid",
+    "describe_data",
     "expand_slices",
     "find_images",
     "find_inputs",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.data.jobs import list_reasons, prepare_cases
+from ctan_monai.data.phantom_marker import name_phantom
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.data.prostate_case import NETWORK_SIZE, NETWORK_SPACING, prepare_case
 from ctan_monai.data.prostate_rois import PROSTATE_LABELS, ROI_MAP, read_roi_map
@@ -144,6 +145,7 @@ def prepare_prostate(
     sections = _assign(list(records), split, seed, sections_of)
     datalist = _make_datalist(Path(source), records, sections, skipped, damaged)
     datalist["provenance"] |= {"split": split if sections_of is None else Path(split).name, "seed": seed}
+    datalist = name_phantom(datalist, source)
     write_json(output / DATALIST_NAME, datalist)
     return datalist
 

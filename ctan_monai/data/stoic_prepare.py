@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.data.jobs import list_reasons, prepare_cases
+from ctan_monai.data.phantom_marker import name_phantom
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.data.split import SECTIONS, merge_small_strata, stratified_split
 from ctan_monai.data.stoic import REFERENCE, VOLUMES, find_release, read_reference
@@ -169,6 +170,7 @@ def prepare_stoic(
             "crops": dict(Counter(record["found"] for record in records.values())),
         },
     }
+    datalist = name_phantom(datalist, source)
     write_json(output / DATALIST_NAME, datalist)
     return datalist
 

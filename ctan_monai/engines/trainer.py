@@ -15,8 +15,8 @@ class MultiTaskTrainer(SupervisedTrainer):
     """MONAI's supervised trainer for networks and losses that are keyed by task name.
 
     Differences: ``amp=True`` is bfloat16 autocast on the trainer's own device (:py:func:`bf16_autocast`), and the loss
-    is a :py:class:`ctan_monai.losses.MultiTaskLoss`, whose task losses and counts are put into ``state.output`` under
-    "task_losses" and "task_counts" for the handlers. The loss itself is computed in float32. Arguments: see
+    is a :py:class:`ctan_monai.losses.MultiTaskLoss`, whose task losses and counts are put into ``state.output[0]``
+    under "task_losses" and "task_counts" for the handlers. The loss itself is computed in float32. Arguments: see
     :py:class:`monai.engines.SupervisedTrainer`; ``compile``, ``accumulation_steps`` and ``decollate`` are not taken.
     """
 
@@ -29,7 +29,7 @@ class MultiTaskTrainer(SupervisedTrainer):
         super().__init__(**kwargs, amp=False, decollate=False)
         self.bf16 = amp
 
-    def _iteration(self, engine: SupervisedTrainer, batchdata: dict[str, Any]) -> dict[str, Any]:
+    def _iteration(self, engine: SupervisedTrainer, batchdata: dict[str, Any]) -> Any:
         inputs, targets = engine.prepare_batch(batchdata, engine.state.device, engine.non_blocking, **engine.to_kwargs)
         output: dict[str, Any] = {Keys.IMAGE: inputs, Keys.LABEL: targets}
         engine.state.output = output
@@ -45,4 +45,5 @@ class MultiTaskTrainer(SupervisedTrainer):
         engine.fire_event(IterationEvents.BACKWARD_COMPLETED)
         engine.optimizer.step()
         engine.fire_event(IterationEvents.MODEL_COMPLETED)
-        return output
+        # MONAI's handlers look for the loss in the first of a list of samples; ours is one item, the whole batch
+        return [output]

@@ -15,6 +15,7 @@ from .save_predictions import SavePredictions
 from .task_losses import TaskLossMeans
 from .training_checkpoint import EarlyStop, TrainingCheckpoint
 from .uncertainty_weighting import UncertaintyWeighting
+from .validation_picture import ValidationPicture
 
 __all__ = [
     "ClassificationEvaluation",
@@ -33,6 +34,7 @@ __all__ = [
     "TaskLossMeans",
     "TrainingCheckpoint",
     "UncertaintyWeighting",
+    "ValidationPicture",
     "dwa_weights",
     "load_lesion",
     "load_reference",

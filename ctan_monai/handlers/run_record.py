@@ -11,6 +11,7 @@ from ignite.engine import Engine, Events
 
 from ctan_monai.files import write_json
 from ctan_monai.reports import provenance
+from ctan_monai.reports.scrub import scrub_paths
 
 
 class RunRecord:
@@ -20,12 +21,24 @@ class RunRecord:
         path: the JSON file.
         settings: the config's values worth stating.
         seed: the run's seed.
+        values: the config's plain values, which inference with the trained weights needs as well; see
+            :py:func:`ctan_monai.bundle.plain_values`.
+        data: what the training data are; see :py:func:`ctan_monai.data.describe_data`.
     """
 
-    def __init__(self, path: str | Path, settings: Mapping[str, Any], seed: int) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        settings: Mapping[str, Any],
+        seed: int,
+        values: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
         self.path = Path(path)
         self.settings = dict(settings)
         self.seed = seed
+        self.values = dict(values or {})
+        self.data = dict(data or {})
 
     def attach(self, engine: Engine) -> None:
         """Attach to the trainer, after the checkpoint, which refuses to overwrite another run."""
@@ -34,8 +47,9 @@ class RunRecord:
     def __call__(self, engine: Engine) -> None:
         """Write the file."""
         if idist.get_rank() == 0:
-            record = provenance(self.settings, self.seed)
+            record = provenance(self.settings, self.seed, self.data)
             network: Any = getattr(engine, "network", None)
             parameters = sum(p.numel() for p in network.parameters()) if network is not None else None
             record = {**record, "max_epochs": engine.state.max_epochs, "parameters": parameters}
+            record["values"] = scrub_paths(self.values)
             write_json(self.path, record)

@@ -39,7 +39,8 @@ class TaskLossMeans:
 
     def iteration_completed(self, engine: Engine) -> None:
         """Add one batch to the sums."""
-        output: Any = engine.state.output
+        outputs: Any = engine.state.output
+        output = outputs[0]
         losses, counts = output["task_losses"], output["task_counts"]
         count = torch.stack([counts[t] for t in self.loss.tasks]).double()
         rows = torch.stack([torch.stack([losses[t] for t in self.loss.tasks]).double() * count, count])

@@ -9,16 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ctan_monai.networks.bottleneck import CTAB
-from ctan_monai.networks.mtan import attention_encoder
-from ctan_monai.networks.network import MultiTaskNetwork
+from ctan_monai.networks.mtan import AttentionNetwork
 
 __all__ = ["CTAN"]
 
 
-class CTAN(MultiTaskNetwork):
+class CTAN(AttentionNetwork):
     """Cross-task attention network (Kim, Purdie and McIntosh 2023, section 2.1).
 
     In the encoder each task gates the shared features by the other task's mask (equation 1, ``CTAE``),
@@ -34,6 +30,9 @@ class CTAN(MultiTaskNetwork):
         pretrained: likewise.
         normalization: of equation 2: "none" as in the paper, or "softmax". See ``cross_task_attention``.
         order: of equation 2: "equation", or "prose" for its transpose. See ``cross_task_attention``.
+        ctab: for an ablation: False leaves equation 2 out; the bottleneck is A-hat^4_t.
+        attended_skips: for an ablation: False takes skips P^j from the trunk. Without CTAB too, two tasks then exchange
+            nothing: it is MTAN with such skips, the attention blocks of stages 2 and 4 swapped between the tasks.
     """
 
     def __init__(
@@ -46,22 +45,19 @@ class CTAN(MultiTaskNetwork):
         pretrained: bool | str | Path = False,
         normalization: str = "none",
         order: str = "equation",
+        ctab: bool = True,
+        attended_skips: bool = True,
     ) -> None:
-        super().__init__(spatial_dims, in_channels, tasks, backbone, stem, pretrained)
-        self.attention = attention_encoder(spatial_dims, self.trunk.channels, len(tasks), cross=True)
-        self.bottleneck = CTAB(spatial_dims, self.trunk.channels[3], len(tasks), normalization, order)
-
-    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Maps an image (B, in_channels, *spatial) to each task's float32 output.
-
-        Returns:
-            By task name: (B, out_channels, *spatial) at pixel level, (B, out_channels) at image level.
-        """
-        self.check_input(x)
-        stem, u, p = self.trunk(x)
-        skips: list[list[torch.Tensor]] = []
-        attended: list[torch.Tensor] = []
-        for j, stage in enumerate(self.attention):
-            gated, attended = stage(u[j], p[j], attended)
-            skips.append(gated)
-        return self.decode(x, stem, self.bottleneck(attended), skips)
+        super().__init__(
+            spatial_dims,
+            in_channels,
+            tasks,
+            backbone,
+            stem,
+            pretrained,
+            cross=True,
+            ctab=ctab,
+            attended_skips=attended_skips,
+            normalization=normalization,
+            order=order,
+        )

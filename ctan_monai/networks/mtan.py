@@ -1,7 +1,7 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Multi-task attention network."""
+"""Multi-task attention network, and what it has in common with CTAN."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import torch
 from torch import nn
 
 from ctan_monai.networks.attention import CTAE
+from ctan_monai.networks.bottleneck import CTAB
 from ctan_monai.networks.network import STRIDES, MultiTaskNetwork
 
-__all__ = ["MTAN", "attention_encoder"]
+__all__ = ["MTAN", "AttentionNetwork", "attention_encoder"]
 
 
 def attention_encoder(spatial_dims: int, channels: list[int], num_tasks: int, cross: bool) -> nn.ModuleList:
@@ -27,24 +28,32 @@ def attention_encoder(spatial_dims: int, channels: list[int], num_tasks: int, cr
     )
 
 
-class MTAN(MultiTaskNetwork):
-    """Multi-task attention network (Liu et al. 2019, "End-to-End Multi-Task Learning with Attention").
+class AttentionNetwork(MultiTaskNetwork):
+    """A trunk with attention masks of each task at each stage: MTAN, CTAN, and what lies between them.
 
-    Each task gates the shared features by its own masks, G^j_t = A^j_t * P^j, and hands A-hat^j_t = Pool(G^j_t) to its
-    own next stage. Its decoder sees skips G^j_t and bottleneck A-hat^4_t. Arguments: see ``MultiTaskNetwork``.
+    Args:
+        arguments: those of ``MultiTaskNetwork``.
+        cross: whether a task's features are gated by the other task's masks (equation 1) or its own.
+        ctab: whether the decoders' bottlenecks pass through cross-task attention (equation 2).
+        attended_skips: whether the decoders' skips are the attended features G^j_t, or the trunk's P^j.
+        normalization: of equation 2, see ``CTAB``.
+        order: of equation 2, see ``CTAB``.
     """
 
     def __init__(
         self,
-        spatial_dims: int,
-        in_channels: int,
-        tasks: Mapping[str, Mapping[str, Any]],
-        backbone: str = "resnet50",
-        stem: str = "conv3x3",
-        pretrained: bool | str | Path = False,
+        *arguments: Any,
+        cross: bool,
+        ctab: bool,
+        attended_skips: bool = True,
+        normalization: str = "none",
+        order: str = "equation",
     ) -> None:
-        super().__init__(spatial_dims, in_channels, tasks, backbone, stem, pretrained)
-        self.attention = attention_encoder(spatial_dims, self.trunk.channels, len(tasks), cross=False)
+        super().__init__(*arguments)
+        channels, tasks = self.trunk.channels, len(self.task_names)
+        self.attended_skips = attended_skips
+        self.attention = attention_encoder(self.spatial_dims, channels, tasks, cross)
+        self.bottleneck = CTAB(self.spatial_dims, channels[3], tasks, normalization, order) if ctab else None
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Maps an image (B, in_channels, *spatial) to each task's float32 output.
@@ -58,5 +67,36 @@ class MTAN(MultiTaskNetwork):
         attended: list[torch.Tensor] = []
         for j, stage in enumerate(self.attention):
             gated, attended = stage(u[j], p[j], attended)
-            skips.append(gated)
+            skips.append(gated if self.attended_skips else [p[j]] * len(gated))
+        if self.bottleneck is not None:
+            attended = self.bottleneck(attended)
         return self.decode(x, stem, attended, skips)
+
+
+class MTAN(AttentionNetwork):
+    """Multi-task attention network (Liu et al. 2019, "End-to-End Multi-Task Learning with Attention").
+
+    Each task gates the shared features by its own masks, G^j_t = A^j_t * P^j, and hands A-hat^j_t = Pool(G^j_t) to its
+    own next stage. Its decoder sees skips G^j_t and bottleneck A-hat^4_t.
+
+    Args:
+        spatial_dims: see ``MultiTaskNetwork``, as the arguments up to ``pretrained``.
+        in_channels: likewise.
+        tasks: likewise.
+        backbone: likewise.
+        stem: likewise.
+        pretrained: likewise.
+        ctab: for an ablation: True gives MTAN the cross-task attention of CTAN's bottleneck.
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        tasks: Mapping[str, Mapping[str, Any]],
+        backbone: str = "resnet50",
+        stem: str = "conv3x3",
+        pretrained: bool | str | Path = False,
+        ctab: bool = False,
+    ) -> None:
+        super().__init__(spatial_dims, in_channels, tasks, backbone, stem, pretrained, cross=False, ctab=ctab)

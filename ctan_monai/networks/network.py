@@ -29,7 +29,7 @@ class MultiTaskNetwork(nn.Module):
         spatial_dims: 2 or 3.
         in_channels: channels of the image.
         tasks: maps a task's name to ``{"level": "pixel" or "image", "out_channels": n}``.
-        backbone: ``resnet18``, ``resnet34``, ``resnet50`` or ``resnet101``.
+        backbone: ``resnet18``, ``resnet34``, ``resnet50``, ``resnet101``, or ``resnet18_half`` (half as many channels).
         stem: ``conv3x3`` (stage 1 at full resolution) or ``conv7x7`` (the ImageNet stem), see ``Trunk``.
         pretrained: False; True for published weights, which are downloaded; or the path of a file of such weights. See
             ``load_pretrained``.

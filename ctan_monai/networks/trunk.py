@@ -11,12 +11,13 @@ from torch import nn
 
 __all__ = ["BACKBONES", "STEMS", "Stage", "Trunk"]
 
-# name: (MONAI's block, residual units in each stage)
-BACKBONES: dict[str, tuple[str, list[int]]] = {
-    "resnet18": ("basic", [2, 2, 2, 2]),
-    "resnet34": ("basic", [3, 4, 6, 3]),
-    "resnet50": ("bottleneck", [3, 4, 6, 3]),
-    "resnet101": ("bottleneck", [3, 4, 23, 3]),
+# name: (MONAI's block, residual units in each stage, width); "half" is not published, it is for weights of few MB
+BACKBONES: dict[str, tuple[str, list[int], float]] = {
+    "resnet18": ("basic", [2, 2, 2, 2], 1.0),
+    "resnet34": ("basic", [3, 4, 6, 3], 1.0),
+    "resnet50": ("bottleneck", [3, 4, 6, 3], 1.0),
+    "resnet101": ("bottleneck", [3, 4, 23, 3], 1.0),
+    "resnet18_half": ("basic", [2, 2, 2, 2], 0.5),
 }
 STEMS = ("conv3x3", "conv7x7")
 
@@ -60,11 +61,12 @@ class Trunk(ResNet):
             raise ValueError(f"Unknown backbone {backbone!r}: use one of {', '.join(BACKBONES)}.")
         if stem not in STEMS:
             raise ValueError(f"Unknown stem {stem!r}: use one of {', '.join(STEMS)}.")
-        block, units = BACKBONES[backbone]
+        block, units, width = BACKBONES[backbone]
+        planes = [int(width * full) for full in get_inplanes()]
         super().__init__(
             block=block,
             layers=units,
-            block_inplanes=get_inplanes(),
+            block_inplanes=planes,
             spatial_dims=spatial_dims,
             n_input_channels=in_channels,
             conv1_t_size=3 if stem == "conv3x3" else 7,
@@ -83,11 +85,11 @@ class Trunk(ResNet):
         self.spatial_dims = spatial_dims
         self.backbone = backbone
         self.stem_name = stem
-        self.stem_channels = get_inplanes()[0]
-        self.channels = [planes * expansion for planes in get_inplanes()]
+        self.stem_channels = planes[0]
+        self.channels = [expansion * stage for stage in planes]
 
     def stem(self, x: torch.Tensor) -> torch.Tensor:
-        """The first convolution block: (B, 64, *spatial) for ``conv3x3``, (B, 64, *spatial / 2) for ``conv7x7``."""
+        """The first convolution block: (B, stem_channels, *spatial), for ``conv7x7`` half as large."""
         return self.act(self.bn1(self.conv1(x)))
 
     # TorchScript reads the comment below too, and only accepts it at the end of its line

@@ -47,10 +47,14 @@ def load_pretrained(trunk: Trunk, pretrained: bool | str | Path) -> None:
     Raises:
         FileNotFoundError: where the path holds no file.
         RuntimeError: where the download fails.
-        ValueError: where the file does not hold the weights of this backbone.
+        ValueError: where the file does not hold the weights of this backbone, or none are published for it.
     """
     if pretrained is False:
         return
+    if trunk.backbone not in FILES:
+        raise ValueError(
+            f"No weights are published for {trunk.backbone}: set pretrained=False, or use {', '.join(FILES)}."
+        )
     if pretrained is True:
         source, state = download(trunk.backbone, trunk.spatial_dims)
     else:

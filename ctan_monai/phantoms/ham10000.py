@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
 from ctan_monai.data.ham10000 import CLASSES
+from ctan_monai.data.phantom_marker import mark_as_phantom
 from ctan_monai.errors import DataError
 from ctan_monai.files import prepare_output_dir, write_atomic
 
@@ -70,6 +71,7 @@ def _lesions(text: str) -> int:
 def run(arguments: argparse.Namespace) -> None:
     """Runs the command line of this phantom."""
     images = write_ham10000_phantom(arguments.output, arguments.patients, arguments.seed, arguments.zip)
+    mark_as_phantom(arguments.output)
     print(f"Wrote {images} phantom images of {arguments.patients} lesions to {arguments.output}.")
 
 

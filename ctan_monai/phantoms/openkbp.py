@@ -18,6 +18,7 @@ from ctan_monai.data.openkbp import (
     from_lps,
     write_patient,
 )
+from ctan_monai.data.phantom_marker import mark_as_phantom
 from ctan_monai.errors import DataError
 from ctan_monai.files import prepare_output_dir
 from ctan_monai.phantoms.openkbp_anatomy import make_anatomy
@@ -53,6 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Runs the command line of this phantom."""
     release = write_openkbp_phantom(arguments.output, arguments.patients, arguments.seed)
     counts = ", ".join(f"{len(list((release / name).iterdir()))} in {name}" for name in SPLIT_FOLDERS.values())
+    mark_as_phantom(arguments.output)
     print(f"Wrote {arguments.patients} phantom patients to {release}: {counts}.")
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from pydicom.uid import generate_uid
 from tqdm import tqdm
 
+from ctan_monai.data.phantom_marker import mark_as_phantom
 from ctan_monai.dicom import DoseGrid, resample_dose, write_ct_series
 from ctan_monai.dicom.write_rt import mask_outlines, write_rtdose, write_rtstruct
 from ctan_monai.errors import DataError
@@ -68,6 +69,7 @@ def _patients(text: str) -> int:
 def run(arguments: argparse.Namespace) -> None:
     """Runs the command line of this phantom."""
     folder = write_prostate_phantom(arguments.output, arguments.patients, arguments.seed)
+    mark_as_phantom(arguments.output)
     print(f"Wrote {arguments.patients} phantom patients to {folder}.")
 
 

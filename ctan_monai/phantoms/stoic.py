@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 from tqdm import tqdm
 
+from ctan_monai.data.phantom_marker import mark_as_phantom
 from ctan_monai.data.stoic import COLUMNS, REFERENCE, VOLUMES, StoicPatient
 from ctan_monai.errors import DataError
 from ctan_monai.files import prepare_output_dir, write_atomic
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Runs the command line of this phantom."""
     patients = write_stoic_phantom(arguments.output, arguments.patients, arguments.seed)
     counts = [sum(p.covid for p in patients), sum(p.severe for p in patients)]
+    mark_as_phantom(arguments.output)
     print(f"Wrote {len(patients)} phantom patients to {arguments.output}: {counts[0]} COVID, {counts[1]} severe.")
 
 

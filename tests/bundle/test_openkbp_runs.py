@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from support import REPOSITORY, run_tool
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ctan_monai.handlers import EpochLog
 
@@ -43,7 +44,9 @@ def test_training_writes_its_model_checkpoint_and_logs(trained: Path) -> None:
     assert {"model.pt", "checkpoint.pt", "training_log.csv", "validation_log.csv"} <= {
         p.name for p in trained.iterdir()
     }
-    assert any((trained / "tensorboard").iterdir())
+    events = EventAccumulator(str(trained / "tensorboard")).Reload().Tags()
+    assert {"Loss", "segmentation_loss", "dose_weight", "score", "dose"} <= set(events["scalars"])
+    assert events["images"] == ["validation_case"]
     (row,) = EpochLog.read(trained / "training_log.csv")
     assert float(row["segmentation_loss"]) > 0
     assert float(row["dose_loss"]) > 0
@@ -155,3 +158,15 @@ def test_exported_torchscript_equals_eager(trained: Path, tmp_path: Path) -> Non
         expected, found = network(image), scripted(image)
     for task, value in expected.items():
         torch.testing.assert_close(found[task], value, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_tracking_by_mlflow_records_losses_weights_and_scores(phantom: Path, tmp_path: Path) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed (pip install mlflow)")
+    paths = ["--dataset_dir", str(phantom), "--output_dir", str(tmp_path)]
+    bundle_run("training", ["train", "smoke"], *paths, *QUICK, "--tracking", "mlflow")
+    client = mlflow.tracking.MlflowClient(f"sqlite:///{tmp_path / 'mlruns.db'}")
+    (experiment,) = (e for e in client.search_experiments() if e.name == "monai_experiment")
+    (run,) = client.search_runs([experiment.experiment_id])
+    wanted = {"train_loss", "segmentation_loss", "dose_loss", "segmentation_weight", "dose_weight", "score", "dose"}
+    assert wanted <= set(run.data.metrics)

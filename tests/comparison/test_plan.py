@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from monai.bundle import ConfigParser
 from support import REPOSITORY
 
 from ctan_monai.comparison import plan_runs
@@ -30,6 +31,30 @@ def test_each_weighting_for_methods_with_several_tasks_only() -> None:
     assert runs[2].tasks == ("segmentation", "dose")
 
 
+def test_ablations_are_rows_of_their_own() -> None:
+    (run,) = plan_runs(CONFIGS, ["ctan_without_ctab"])
+    assert (run.name, run.row) == ("ctan_without_ctab_dwa_seed0", "ctan_without_ctab_dwa")
+    assert len(run.tasks) == 2
+
+
+@pytest.mark.parametrize("bundle", ["openkbp", "prostate", "ham10000", "stoic"])
+@pytest.mark.parametrize(
+    ("method", "cross", "ctab", "attended_skips"),
+    [
+        ("ctan_without_ctab", True, False, True),
+        ("ctan_trunk_skips", True, False, False),
+        ("mtan_with_ctab", False, True, True),
+    ],
+)
+def test_ablations_are_what_they_say(bundle: str, method: str, cross: bool, ctab: bool, attended_skips: bool) -> None:
+    folder = REPOSITORY / "bundles" / bundle / "configs"
+    parser = ConfigParser()
+    parser.read_config([str(folder / f"{name}.json") for name in ("train", "cpu", f"method_{method}")])
+    network = parser.get_parsed_content("network_def")
+    assert {stage.cross for stage in network.attention} == {cross}
+    assert (network.bottleneck is not None, network.attended_skips) == (ctab, attended_skips)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -37,6 +62,7 @@ def test_each_weighting_for_methods_with_several_tasks_only() -> None:
         ({"methods": ["hps", "hps"]}, "--methods: expected at least one and each once"),
         ({"seeds": []}, "--seeds: expected at least one"),
         ({"methods": ["cross"]}, "method_cross.json: no such config"),
+        ({"methods": ["stl_dose"]}, "--methods stl_dose: has not all tasks. Give stl"),
     ],
 )
 def test_what_the_bundle_lacks(arguments: dict, message: str) -> None:

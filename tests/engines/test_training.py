@@ -178,7 +178,7 @@ def test_bf16_autocast_and_float32_loss(tmp_path: Path) -> None:
     trainer, network, _ = training(tmp_path, 1, amp=True)
     trainer.run()
     assert set(network.types) == {torch.bfloat16}
-    assert trainer.state.output["loss"].dtype == torch.float32
+    assert trainer.state.output[0]["loss"].dtype == torch.float32
     with bf16_autocast("cpu", enabled=False):
         assert network(torch.rand(1, 1, 4, 4))["a"].dtype == torch.float32
     assert network.types[-1] == torch.float32

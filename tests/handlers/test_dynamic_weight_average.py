@@ -30,12 +30,14 @@ def run(
     if dwa_state is not None:
         dwa.load_state_dict(dwa_state)
 
-    def step(engine: Engine, i: int) -> dict:
+    def step(engine: Engine, i: int) -> list:
         batch = {t: epochs[engine.state.epoch - 1][t][i] for t in tasks}
-        return {
-            "task_losses": {t: torch.tensor(v) for t, (v, _) in batch.items()},
-            "task_counts": {t: torch.tensor(float(n)) for t, (_, n) in batch.items()},
-        }
+        return [
+            {
+                "task_losses": {t: torch.tensor(v) for t, (v, _) in batch.items()},
+                "task_counts": {t: torch.tensor(float(n)) for t, (_, n) in batch.items()},
+            }
+        ]
 
     engine, weights = Engine(step), []
     TaskLossMeans(loss).attach(engine)
@@ -116,10 +118,12 @@ def test_an_epoch_without_labels_is_nan_and_does_not_spoil_the_total() -> None:
     loss = MultiTaskLoss({"a": Identity(), "b": Identity()})
     means = TaskLossMeans(loss)
     engine = Engine(
-        lambda e, b: {
-            "task_losses": {"a": torch.tensor(2.0), "b": torch.tensor(0.0)},
-            "task_counts": {"a": torch.tensor(1.0), "b": torch.tensor(0.0)},
-        }
+        lambda e, b: [
+            {
+                "task_losses": {"a": torch.tensor(2.0), "b": torch.tensor(0.0)},
+                "task_counts": {"a": torch.tensor(1.0), "b": torch.tensor(0.0)},
+            }
+        ]
     )
     means.attach(engine)
     engine.run([0], max_epochs=1)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
 
 from ctan_monai.networks import CTAN, MTAN
 
@@ -21,25 +20,9 @@ IMAGE = {"level": "image", "out_channels": 2}
 TASK_CASES = [{"a": PIXEL, "b": PIXEL}, {"a": PIXEL, "b": IMAGE}, {"a": IMAGE, "b": PIXEL, "c": PIXEL}]
 
 
-class CrossedWithTrunkSkips(CTAN):
-    """Equation 1 with skips P^j: nothing is exchanged; it must not pass for CTAN."""
-
-    def forward(self, x):
-        stem, u, p = self.trunk(x)
-        attended = []
-        for j, stage in enumerate(self.attention):
-            _, attended = stage(u[j], p[j], attended)
-        return self.decode(x, stem, self.bottleneck(attended), [[feature] * len(self.task_names) for feature in p])
-
-
-def build(method, tasks):
+def build(method, tasks, **options):
     torch.manual_seed(0)
-    return method(2, 1, tasks, backbone="resnet18", stem="conv7x7")
-
-
-def without_ctab(net):
-    net.bottleneck = nn.Identity()
-    return net
+    return method(2, 1, tasks, backbone="resnet18", stem="conv7x7", **options)
 
 
 def sources(net):
@@ -62,7 +45,7 @@ def exchanges(net):
 
 @pytest.mark.parametrize("tasks", TASK_CASES)
 def test_ctan_decoders_depend_on_all_tasks_without_ctab(tasks):
-    assert exchanges(without_ctab(build(CTAN, tasks)))
+    assert exchanges(build(CTAN, tasks, ctab=False))
 
 
 @pytest.mark.parametrize("tasks", TASK_CASES)
@@ -77,7 +60,7 @@ def test_mtan_decoders_depend_on_their_own_task(tasks):
 
 
 def test_crossed_masks_with_skips_from_the_trunk_exchange_nothing():
-    net = without_ctab(build(CrossedWithTrunkSkips, TASK_CASES[0]))
+    net = build(CTAN, TASK_CASES[0], ctab=False, attended_skips=False)
     assert not exchanges(net)
     assert sources(net) == [[{0}, {1}, {0}, {1}], [{1}, {0}, {1}, {0}]]  # one chain each, as in MTAN
 
@@ -86,3 +69,34 @@ def test_mtan_and_ctan_differ_by_the_bottleneck_alone_in_parameters():
     mtan, ctan = build(MTAN, TASK_CASES[0]), build(CTAN, TASK_CASES[0])
     names = {name for name, _ in ctan.named_parameters() if not name.startswith("bottleneck.")}
     assert names == {name for name, _ in mtan.named_parameters()}
+
+
+def test_ctan_with_trunk_skips_and_no_ctab_is_mtan_with_trunk_skips_relabelled():
+    """Bit for bit: swap the tasks' blocks of stages 2 and 4, and of the pools and embeddings that belong to them."""
+    tasks = {"a": PIXEL, "b": PIXEL}
+    ctan = build(CTAN, tasks, ctab=False, attended_skips=False).eval()
+    mtan = build(MTAN, tasks).eval()
+    mtan.attended_skips = False
+    state = ctan.state_dict()
+    swapped = {}
+    for name, value in state.items():
+        parts = name.split(".")
+        # a mask of task t at stage j gates the features that task 1 - t hands on: chain c has task c at odd stages of
+        # the encoder (0 and 2) and the other task at even ones (1 and 3); a chain's pool is that of the task it is for
+        if parts[0] == "attention":
+            stage, kind, task = int(parts[1]), parts[2], int(parts[3])
+            crossed = stage % 2 == 0 if kind == "pools" else stage % 2 == 1
+            parts[3] = str(1 - task if crossed else task)
+        swapped[".".join(parts)] = value
+    mtan.load_state_dict(swapped)
+    image = torch.rand(1, 1, 64, 64)
+    with torch.no_grad():
+        crossed, own = ctan(image), mtan(image)
+    for name in tasks:
+        torch.testing.assert_close(crossed[name], own[name])
+
+
+def test_mtan_with_ctab_has_the_parameters_of_ctan():
+    mtan, ctan = build(MTAN, TASK_CASES[0], ctab=True), build(CTAN, TASK_CASES[0])
+    assert set(mtan.state_dict()) == set(ctan.state_dict())
+    assert sources(mtan) == [[{0, 1}] * 4] * 2

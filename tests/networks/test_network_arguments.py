@@ -18,6 +18,7 @@ ILL_CASES = [
     (HPS, {"spatial_dims": 1}, "spatial_dims is 1: use 2 or 3"),
     (HPS, {"in_channels": 0}, "in_channels is 0"),
     (HPS, {"backbone": "vgg16"}, "'vgg16': use one of resnet18, resnet34, resnet50, resnet101"),
+    (HPS, {"backbone": "resnet18_half", "pretrained": True}, "No weights are published for resnet18_half"),
     (MTAN, {"stem": "conv5x5"}, "'conv5x5': use one of conv3x3, conv7x7"),
     (CTAN, {"tasks": {}}, "tasks is empty"),
     (STL, {"tasks": {}}, "tasks is empty"),

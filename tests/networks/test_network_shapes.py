@@ -48,10 +48,18 @@ def test_outputs_have_the_size_of_the_input(method, tasks, stem, shape):
     outputs_have_their_shapes(net, tasks, shape)
 
 
-@pytest.mark.parametrize("backbone", ["resnet34", "resnet50"])
+@pytest.mark.parametrize("backbone", ["resnet34", "resnet50", "resnet18_half"])
 @pytest.mark.parametrize("method", [HPS, MTAN, CTAN])
-def test_deeper_backbones(method, backbone):
+def test_other_backbones(method, backbone):
     outputs_have_their_shapes(method(2, 1, MIXED, backbone, "conv7x7"), MIXED, (1, 1, 32, 40))
+
+
+def test_the_half_backbone_fits_the_zoo_in_half_precision():
+    """MONAI's model zoo takes files of up to 25 MB."""
+    tasks = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level": "pixel", "out_channels": 1}}
+    net = CTAN(2, 3, tasks, backbone="resnet18_half", stem="conv7x7")
+    assert net.trunk.channels == [32, 64, 128, 256]
+    assert 2 * sum(value.numel() for value in net.state_dict().values()) < 16e6
 
 
 @pytest.mark.slow

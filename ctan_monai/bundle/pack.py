@@ -1,0 +1,239 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""A trained bundle as one zip that runs without the repository."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import requires, version
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from monai.bundle import ConfigParser
+
+from ctan_monai.bundle.checksums import write_checksums
+from ctan_monai.bundle.exports import check_agreement, export_onnx, export_torchscript
+from ctan_monai.bundle.packed_configs import packed_config, packed_metadata, read_record
+from ctan_monai.bundle.weights import load_weights
+from ctan_monai.comparison.collect import summary_value
+from ctan_monai.errors import DataError
+from ctan_monai.files import file_sha256, prepare_output_dir, write_atomic, write_json
+from ctan_monai.reports.scrub import scrub_paths
+
+__all__ = ["FORMATS", "Packed", "pack_bundle"]
+
+FORMATS = ("ts", "onnx")
+_TEXTS = (".json", ".md", ".txt", ".conf")
+_OF_THE_WHEEL = ("ctan_monai", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What was packed.
+
+    Attributes:
+        path: the zip.
+        sha256: of the zip.
+        digest: SHA-256 of its ``checksums.json``.
+        differences: file name to how far it is from the network, see :py:func:`check_agreement`.
+    """
+
+    path: Path
+    sha256: str
+    digest: str
+    differences: dict[str, float]
+
+
+def pack_bundle(
+    bundle: Path,
+    checkpoint: Path,
+    output: Path,
+    training_dir: Path | None = None,
+    half: bool = False,
+    formats: Sequence[str] = FORMATS,
+    say: Callable[[str], object] = print,
+) -> Packed:
+    """Pack a bundle with trained weights for someone who has no repository.
+
+    The zip holds one folder: the bundle with the training's values in its configs, ``model.pt`` (weights only), its
+    exports, the wheel of ``ctan_monai``, pinned requirements, a README for the recipient, a model card and checksums.
+
+    Args:
+        bundle: the bundle's folder.
+        checkpoint: the trained weights.
+        output: the zip; ``<output>.sha256`` is written beside it.
+        training_dir: folder with ``training.json`` and, after an evaluation, ``evaluation/evaluation.json``; None: that
+            of the checkpoint.
+        half: store ``model.pt`` in half precision; the exports have the rounded weights too.
+        formats: exports, of :py:data:`FORMATS`.
+        say: prints a line of progress.
+
+    Raises:
+        DataError: the training's record is missing, the checkpoint does not fit, an export differs, or a file of the
+            result names a folder of this machine.
+    """
+    prepare_output_dir(output.parent, 500, "--output")
+    training_dir = training_dir or checkpoint.parent
+    record = read_record(training_dir)
+    configs = {name: packed_config(bundle / "configs" / name, record) for name in ("train.json", "inference.json")}
+    network = _network(configs["inference.json"], checkpoint, half)
+    results = _results(training_dir, configs["train.json"])
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
+    metadata = packed_metadata(metadata, configs["inference.json"], record, results)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".packing.") as folder:
+        root = Path(folder) / metadata["bundle_name"]
+        _copy(bundle, root, record, configs)
+        say("weights and exports")
+        differences = _write_models(root / "models", network, metadata, configs["inference.json"], half, formats)
+        metadata["sha256"] = {f.name: file_sha256(f) for f in sorted((root / "models").iterdir())}
+        write_json(root / "configs" / "metadata.json", metadata)
+        say("wheel of ctan_monai")
+        wheel = _build_wheel(Path(__file__).resolve().parents[2], root / "wheels")
+        write_atomic(root / "requirements.txt", _requirements(wheel.name))
+        _write_texts(root, metadata, record)
+        _refuse_local_paths(root)
+        digest = write_checksums(root)
+        write_atomic(output, lambda stream: _zip(root, stream))
+    sha256 = file_sha256(output)
+    write_atomic(output.with_name(f"{output.name}.sha256"), f"{sha256}  {output.name}\n")
+    return Packed(output, sha256, digest, differences)
+
+
+def _results(training_dir: Path, train: Mapping[str, Any]) -> dict[str, Any]:
+    """The metrics by which the bundle is compared, of the test cases; empty where there was no evaluation."""
+    path = training_dir / "evaluation" / "evaluation.json"
+    if not path.is_file():
+        return {}
+    summary = json.loads(path.read_text())["summary"]
+    results: dict[str, Any] = {"test cases": summary.get("patients", summary.get("images"))}
+    for task in train["task_names"]:
+        metric = train["comparison"][task]
+        results[f"{task}: {metric['title']}"] = summary_value(summary, metric["metric"])
+    return results
+
+
+def _network(config: Mapping[str, Any], checkpoint: Path, half: bool) -> torch.nn.Module:
+    parser = ConfigParser(dict(config))
+    network: torch.nn.Module = parser.get_parsed_content("network_def")
+    try:
+        load_weights(network, checkpoint)
+    except (FileNotFoundError, ValueError) as error:
+        raise DataError(str(error)) from error
+    if half:
+        network.half()
+    return network.float().eval()
+
+
+def _copy(bundle: Path, root: Path, record: Mapping[str, Any], configs: Mapping[str, Any]) -> None:
+    ignored = shutil.ignore_patterns("__pycache__", "models", "eval", ".*")
+    shutil.copytree(bundle, root, ignore=ignored)
+    for name, config in configs.items():
+        write_json(root / "configs" / name, config)
+    ranges = root / "configs" / "training_ranges.json"
+    if ranges.is_file():
+        statistics = record["data"].get("statistics")
+        if not statistics:
+            raise DataError("training.json: 'data' has no 'statistics': prepare the data with this version, and train.")
+        data = record["data"]
+        source = f"statistics of the {data['cases'].get('training')} training cases of {data.get('name', 'the data')}"
+        write_json(ranges, {"source": source, "statistics": statistics})
+
+
+def _write_models(
+    folder: Path,
+    network: torch.nn.Module,
+    metadata: Mapping[str, Any],
+    config: Mapping[str, Any],
+    half: bool,
+    formats: Sequence[str],
+) -> dict[str, float]:
+    folder.mkdir(parents=True)
+    state = {
+        key: value.half() if half and value.is_floating_point() else value
+        for key, value in network.state_dict().items()
+    }
+    write_atomic(folder / "model.pt", lambda stream: torch.save(state, stream))
+    image = metadata["network_data_format"]["inputs"]["image"]
+    shape = (image["num_channels"], *image["spatial_shape"])
+    if "ts" in formats:
+        export_torchscript(network, folder / "model.ts", metadata, {"inference.json": json.dumps(config)})
+    if "onnx" in formats:
+        export_onnx(network, folder / "model.onnx", shape, config["task_names"])
+    return check_agreement(network, folder, shape)
+
+
+def _build_wheel(repository: Path, folder: Path) -> Path:
+    if not (repository / "setup.cfg").is_file():
+        raise DataError(f"{repository}: no setup.cfg: packing needs a checkout of the repository, for its wheel.")
+    with tempfile.TemporaryDirectory() as build:  # a build in place would leave folders in the checkout
+        copy = Path(build) / "source"
+        copy.mkdir()
+        for name in _OF_THE_WHEEL:
+            source = repository / name
+            if source.is_dir():
+                shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, copy)
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(copy)]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise DataError(f"pip could not build the wheel of ctan_monai: {done.stderr.strip().splitlines()[-1:]}")
+    return next(folder.glob("*.whl"))
+
+
+def _requirements(wheel: str) -> str:
+    """The wheel, and the versions it was packed with; local parts such as "+cpu" are a machine's choice."""
+    pins = []
+    for line in requires("ctan-monai") or []:
+        name = re.split(r"[\s<>=!~;\[]", line, maxsplit=1)[0]
+        if "extra ==" not in line or 'extra == "dicom"' in line.replace("'", '"'):
+            pins.append(f"{name}=={version(name).partition('+')[0]}")
+    return "\n".join([*pins, f"./wheels/{wheel}", ""])
+
+
+def _write_texts(root: Path, metadata: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+    environment = Environment(
+        loader=PackageLoader("ctan_monai.bundle"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    licence = record["data"].get("licence", "")
+    content = {
+        "metadata": metadata,
+        "licence": licence,
+        "non_commercial": bool(re.search(r"\bNC\b|non-?commercial", licence, re.IGNORECASE)),
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+    }
+    for template, name in (("recipient.md.j2", "README.md"), ("model_card.md.j2", "docs/model_card.md")):
+        write_atomic(root / name, environment.get_template(template).render(**content))
+
+
+def _refuse_local_paths(root: Path) -> None:
+    for path in sorted(p for p in root.rglob("*") if p.is_file() and p.suffix in _TEXTS):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if str(Path.home()) + "/" in line or str(Path.cwd()) in line:
+                raise DataError(
+                    f"{path.relative_to(root)}:{number}: names a folder of this machine: {scrub_paths(line)}"
+                )
+
+
+def _zip(root: Path, stream: IO[bytes]) -> None:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for path in sorted(p for p in root.rglob("*") if p.is_file()):
+            entry = zipfile.ZipInfo(path.relative_to(root.parent).as_posix(), date_time=(2026, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            with path.open("rb") as source, archive.open(entry, "w") as target:
+                shutil.copyfileobj(source, target)

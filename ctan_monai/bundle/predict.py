@@ -1,0 +1,116 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a packed bundle on images: contours, dose or probabilities, beside a report of what is implausible.
+
+Research only. Not a medical device.
+
+examples:
+  ctan-monai-predict ct_series_folder results
+  ctan-monai-predict patient.nii.gz results --device cpu
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ctan_monai.bundle.checksums import verify_checksums
+from ctan_monai.errors import DataError
+
+
+def predict(bundle: Path, source: Path, output: Path, digest: str | None = None, **values: Any) -> None:
+    """Run a packed bundle's inference.
+
+    Args:
+        bundle: its unpacked folder.
+        source: image or folder of images; see the bundle's README.
+        output: folder for the results.
+        digest: SHA-256 of the bundle's ``checksums.json``; see :py:func:`verify_checksums`.
+        values: further ids of its ``inference.json`` and their values.
+
+    Raises:
+        InputError: the bundle was changed, or the input cannot be used.
+    """
+    verify_checksums(bundle, digest)  # before any of its configs, which are code, is read
+    if not source.exists():
+        raise DataError(f"{source}: no such file or folder. Give an image, or a folder of images.")
+    from monai.bundle import ConfigWorkflow  # here: it takes seconds, and a refusal should not
+
+    workflow = ConfigWorkflow(
+        config_file=str(bundle / "configs" / "inference.json"),
+        workflow_type="inference",
+        bundle_root=str(bundle),
+        dataset_dir=str(source),
+        output_dir=str(output),
+        **values,
+    )
+    workflow.initialize()
+    workflow.run()
+    workflow.finalize()
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="ctan-monai-predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "source", type=Path, metavar="INPUT", help="an image, a DICOM series' folder, or a folder of these"
+    )
+    parser.add_argument("output", type=Path, metavar="RESULTS", help="folder for the results, made when needed")
+    parser.add_argument("--bundle", type=Path, default=Path("."), help="folder of the unpacked bundle (default: here)")
+    parser.add_argument("--sha256", help="of the bundle's checksums.json, if you were told it")
+    parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="ID=VALUE",
+        help="other values of configs/inference.json, such as amp=false",
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    options = parse(arguments)
+    warnings.simplefilter("ignore")  # of libraries, about themselves
+    logging.getLogger("ignite").setLevel(logging.WARNING)
+    try:
+        values = _values(options.set)
+        if options.device:
+            values["device"] = f"$torch.device('{options.device}')"
+        predict(options.bundle, options.source, options.output, options.sha256, **values)
+    except Exception as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:  # MONAI wraps what goes wrong in a config
+            cause = cause.__cause__
+        if not isinstance(cause, (DataError, OSError, ValueError)):
+            raise
+        print(f"error: {cause}", file=sys.stderr)
+        return 2
+    print(f"Results are in {options.output}. Research only: not for diagnosis or treatment.")
+    return 0
+
+
+def _values(pairs: Sequence[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key or text.startswith(("$", "@", "%")):
+            raise DataError(f"--set {pair}: expected ID=VALUE with a number, text or list, such as amp=false.")
+        try:
+            values[key] = json.loads(text)
+        except ValueError:
+            values[key] = text
+    return values
+
+
+if __name__ == "__main__":
+    sys.exit(main())

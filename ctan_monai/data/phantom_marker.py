@@ -1,0 +1,41 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Synthetic data are in a release's own layout; a file beside them keeps them from passing as the release later on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ctan_monai.files import write_atomic
+
+__all__ = ["MARKER", "mark_as_phantom", "name_phantom"]
+
+MARKER = "PHANTOM.txt"
+
+
+def mark_as_phantom(folder: Path | str) -> None:
+    """Say in a folder that what it holds is synthetic."""
+    write_atomic(
+        Path(folder) / MARKER,
+        "Synthetic data, made by tools/make_phantom.py of ctan-monai in the layout of a real data set. No patient's.\n",
+    )
+
+
+def name_phantom(datalist: dict[str, Any], source: Path | str) -> dict[str, Any]:
+    """A data list whose name, description and licence say that the data are synthetic, where their source is.
+
+    Args:
+        datalist: the content of ``datalist.json``.
+        source: the release, or the folder of a phantom that holds it.
+    """
+    source = Path(source).resolve()
+    if not any((folder / MARKER).is_file() for folder in (source, source.parent)):
+        return datalist
+    described = {
+        "name": f"{datalist['name']} phantom",
+        "description": f"Synthetic. {datalist['description']}",
+        "reference": "synthetic data of ctan-monai",
+        "licence": "Apache-2.0 (synthetic data)",
+    }
+    return {**datalist, **described}

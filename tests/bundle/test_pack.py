@@ -1,0 +1,231 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""A packed bundle: complete, small where asked, without traces of the machine, and refused once it was changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from support import REPOSITORY, run_tool
+
+from ctan_monai.bundle.checksums import verify_checksums
+from ctan_monai.bundle.packed_configs import packed_config, packed_metadata, read_record
+from ctan_monai.errors import DataError, InputError
+from ctan_monai.files import file_sha256
+
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+CONFIGS = REPOSITORY / "bundles" / "openkbp" / "configs"
+
+
+@pytest.fixture(scope="module")
+def training(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an HPS that was trained for one epoch."""
+    folder = tmp_path_factory.mktemp("training")
+    files = str([str(CONFIGS / f"{name}.json") for name in ("train", "smoke", "method_hps")])
+    values = ["--max_epochs", "1", "--num_workers", "0", "--batch_size", "16", "--dose_scale", "66"]
+    result = run_tool(
+        "-m", "monai.bundle", "run", "training", "--config_file", files,
+        "--dataset_dir", str(phantom), "--output_dir", str(folder), *values,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-2000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packed(training: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The zip, in half precision, and what the packer printed."""
+    path = tmp_path_factory.mktemp("packed") / "openkbp.zip"
+    arguments = ["openkbp", "--checkpoint", str(training / "model.pt"), "--output", str(path), "--half"]
+    result = run_tool("tools/pack_bundle.py", *arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return path, result.stdout
+
+
+@pytest.fixture
+def bundle(packed: tuple[Path, str], tmp_path: Path) -> Path:
+    """The zip, unpacked."""
+    with zipfile.ZipFile(packed[0]) as archive:
+        archive.extractall(tmp_path)
+    return tmp_path / "openkbp"
+
+
+def test_the_zip_holds_all_that_a_recipient_needs(packed: tuple[Path, str], bundle: Path) -> None:
+    path, printed = packed
+    assert path.with_name("openkbp.zip.sha256").read_text() == f"{file_sha256(path)}  openkbp.zip\n"
+    assert file_sha256(path) in printed
+    assert file_sha256(bundle / "checksums.json") in printed
+    for name in (
+        "LICENSE",
+        "README.md",
+        "requirements.txt",
+        "docs/README.md",
+        "docs/data_license.txt",
+        "docs/model_card.md",
+    ):
+        assert (bundle / name).is_file(), name
+    assert {p.name for p in (bundle / "models").iterdir()} == {"model.pt", "model.ts", "model.onnx"}
+    (wheel,) = (bundle / "wheels").iterdir()
+    requirements = (bundle / "requirements.txt").read_text().splitlines()
+    assert f"./wheels/{wheel.name}" in requirements
+    assert any(line.startswith("torch==") and "+" not in line for line in requirements)
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert "ctan_monai/bundle/predict.py" in names
+    assert "ctan_monai/bundle/templates/recipient.md.j2" in names
+    assert not any("tests" in name for name in names)
+
+
+def test_configs_carry_the_training_and_not_the_defaults(bundle: Path) -> None:
+    for name in ("train.json", "inference.json"):
+        config = json.loads((bundle / "configs" / name).read_text())
+        assert (config["backbone"], config["stem"], config["dose_scale"]) == ("resnet18", "conv7x7", 66)
+        assert config["network_def"]["_target_"] == "ctan_monai.networks.HPS"
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
+    assert metadata["sha256"]["model.pt"] == file_sha256(bundle / "models" / "model.pt")
+    assert metadata["training"]["config"]["method"] == "HPS"
+    assert metadata["training_data"]["cases"] == {"training": 1, "validation": 1, "test": 1}
+    assert metadata["training_data"]["name"] == "OpenKBP phantom", "synthetic data must not pass as the release"
+    assert metadata["eval_metrics"] == {}, "not evaluated"
+    ranges = json.loads((bundle / "configs" / "training_ranges.json").read_text())
+    assert ranges["statistics"]["max_dose_gy"]["count"] == 1
+
+
+def test_exports_equal_the_half_precision_weights(bundle: Path) -> None:
+    state = torch.load(bundle / "models" / "model.pt", weights_only=True)
+    assert {v.dtype for v in state.values() if v.is_floating_point()} == {torch.float16}
+    scripted = torch.jit.load(bundle / "models" / "model.ts")
+    session = onnxruntime.InferenceSession(bundle / "models" / "model.onnx", providers=["CPUExecutionProvider"])
+    from ctan_monai.networks import HPS
+
+    tasks = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level": "pixel", "out_channels": 1}}
+    network = HPS(2, 3, tasks, backbone="resnet18", stem="conv7x7").eval()
+    network.load_state_dict(state)
+    image = torch.rand(3, 3, 128, 128)
+    with torch.inference_mode():
+        eager, script = network(image), scripted(image)
+    onnx = dict(zip(tasks, session.run(list(tasks), {"image": image.numpy()}), strict=True))
+    for task, expected in eager.items():
+        torch.testing.assert_close(script[task], expected)
+        torch.testing.assert_close(torch.from_numpy(onnx[task]), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_nothing_of_this_machine_is_in_the_zip(packed: tuple[Path, str], bundle: Path, training: Path) -> None:
+    traces = [str(folder).encode() for folder in (REPOSITORY, training, packed[0].parent)]
+    for path in (p for p in bundle.rglob("*") if p.is_file()):
+        contents = [path.read_bytes()]
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                contents += [archive.read(name) for name in archive.namelist()]
+        for trace in traces:
+            assert not any(trace in content for content in contents), f"{path.name}: {trace!r}"
+
+
+def test_the_recipients_command_predicts_a_patient(bundle: Path, phantom: Path, tmp_path: Path) -> None:
+    """From the unpacked folder; tests/bundle/test_recipient.py does it in an environment of its own."""
+    (ct,) = phantom.glob("test/*/ct.nii")
+    result = run_tool(
+        "-m", "ctan_monai.bundle.predict", str(ct), str(tmp_path / "results"), "--device", "cpu", cwd=bundle
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    segmentation = nib.load(tmp_path / "results" / "ct_segmentation.nii.gz")
+    dose = nib.load(tmp_path / "results" / "ct_dose.nii.gz")
+    assert segmentation.shape == dose.shape == nib.load(ct).shape
+    np.testing.assert_allclose(dose.affine, nib.load(ct).affine)
+    assert dose.get_data_dtype() == np.float32
+
+
+def change(bundle: Path) -> None:
+    with (bundle / "configs" / "inference.json").open("a") as file:
+        file.write(" ")
+
+
+def remove(bundle: Path) -> None:
+    (bundle / "models" / "model.pt").unlink()
+
+
+def add(bundle: Path) -> None:
+    shutil.copy(bundle / "configs" / "inference.json", bundle / "configs" / "other.json")
+
+
+@pytest.mark.parametrize(
+    ("tamper", "message"),
+    [
+        (change, r"configs/inference\.json: was changed after packing"),
+        (remove, r"models/model\.pt: is missing"),
+        (add, r"configs/other\.json: was not in the bundle"),
+    ],
+)
+def test_a_changed_bundle_is_refused(
+    bundle: Path, tamper: Callable[[Path], None], message: str, tmp_path: Path
+) -> None:
+    verify_checksums(bundle)
+    tamper(bundle)
+    with pytest.raises(InputError, match=message):
+        verify_checksums(bundle)
+    result = run_tool("-m", "ctan_monai.bundle.predict", str(bundle), str(tmp_path / "results"), cwd=bundle)
+    assert result.returncode == 2
+    assert result.stderr.strip().endswith("unpack it into an empty folder.")
+    assert not (tmp_path / "results").exists()
+
+
+def test_checksums_written_anew_are_refused_by_the_digest(bundle: Path) -> None:
+    digest = file_sha256(bundle / "checksums.json")
+    verify_checksums(bundle, digest.upper())
+    change(bundle)
+    checksums = json.loads((bundle / "checksums.json").read_text())
+    checksums["configs/inference.json"] = file_sha256(bundle / "configs" / "inference.json")
+    (bundle / "checksums.json").write_text(json.dumps(checksums))
+    verify_checksums(bundle)
+    with pytest.raises(InputError, match=r"checksums\.json: has the SHA-256 .*, expected"):
+        verify_checksums(bundle, digest)
+
+
+def test_a_record_of_an_earlier_version_is_refused(training: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"training\.json: no such file.*--training_dir"):
+        read_record(tmp_path)
+    record = json.loads((training / "training.json").read_text())
+    del record["values"]
+    (tmp_path / "training.json").write_text(json.dumps(record))
+    with pytest.raises(DataError, match=r"has no 'values' and 'data'.*Train with this version"):
+        read_record(tmp_path)
+
+
+def test_a_checkpoint_of_another_method_is_refused(training: Path, tmp_path: Path) -> None:
+    record = json.loads((training / "training.json").read_text())
+    record["config"]["method"] = "MTAN"
+    (tmp_path / "training.json").write_text(json.dumps(record))
+    arguments = ["--checkpoint", str(training / "model.pt"), "--training_dir", str(tmp_path)]
+    result = run_tool("tools/pack_bundle.py", "openkbp", *arguments, "--output", str(tmp_path / "out.zip"))
+    assert result.returncode == 2
+    assert "does not fit the network of this config (MTAN)" in result.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["training.json"], "nothing half-written"
+
+
+def test_metadata_of_one_task_names_that_task_alone(training: Path) -> None:
+    record = read_record(training)
+    record["values"]["task_names"], record["config"]["method"] = ["dose"], "STL"
+    config = packed_config(CONFIGS / "inference.json", record)
+    metadata = packed_metadata(json.loads((CONFIGS / "metadata.json").read_text()), config, record, {})
+    outputs = metadata["network_data_format"]["outputs"]
+    assert list(outputs) == ["pred", "dose"]
+    assert outputs["pred"]["channel_def"] == outputs["dose"]["channel_def"]
+
+
+def test_sha256_file_is_what_sha256sum_reads(packed: tuple[Path, str]) -> None:
+    if shutil.which("sha256sum") is None:
+        pytest.skip("sha256sum is not installed")
+    result = subprocess.run(
+        ["sha256sum", "-c", "openkbp.zip.sha256"], cwd=packed[0].parent, capture_output=True, text=True
+    )
+    assert (result.returncode, result.stdout) == (0, "openkbp.zip: OK\n"), sys.platform
