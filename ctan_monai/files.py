@@ -43,6 +43,20 @@ def write_atomic(path: str | Path, content: str | bytes | Callable[[IO[bytes]], 
         raise
 
 
+def write_output(path: str | Path, content: str | bytes | Callable[[IO[bytes]], None]) -> None:
+    """:py:func:`write_atomic` of a result of inference.
+
+    Raises:
+        OSError: the file cannot be written; the message names it and says what to do.
+    """
+    try:
+        write_atomic(path, content)
+    except OSError as error:
+        raise OSError(
+            f"{path}: cannot be written ({error.strerror or error}). Free some space, or give another --output_dir."
+        ) from error
+
+
 def plain(value: Any) -> Any:
     """A value as JSON has it: numpy's numbers and arrays as Python's, paths as text, NaN and infinity as None."""
     if isinstance(value, Mapping):

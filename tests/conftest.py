@@ -42,6 +42,15 @@ def test_data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def pelvis(test_data_dir: Path) -> Path:
+    """A real pelvic CT with structures and a simulated plan's dose, as DICOM."""
+    folder = test_data_dir / "pelvis_rt_dicom"
+    if not folder.is_dir():
+        pytest.skip(f"the real pelvic plan is absent: no '{folder}' (set CTAN_TEST_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def openkbp_source(test_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`provided-data` of 70 real OpenKBP patients, unpacked."""
     archive = test_data_dir / "openkbp-part.tar.xz"

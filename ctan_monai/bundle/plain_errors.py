@@ -2,25 +2,56 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
+import re
 import sys
+from traceback import walk_tb
 from types import TracebackType
 
+from ctan_monai.errors import DataError
+
 _previous = sys.excepthook
+_WRAPPERS = re.compile(r"Failed to (evaluate|instantiate)")  # MONAI's, around what goes wrong in a config
+
+
+def plain_cause(error: BaseException) -> BaseException:
+    """The error that says what is wrong: the first that is not MONAI's wrapper about a config's expression."""
+    while error.__cause__ is not None and _WRAPPERS.match(str(error)):
+        error = error.__cause__
+    return error
 
 
 def show_cause_last() -> None:
-    """From now on, end the report of an error that stops the program with the message of its first cause.
+    """From now on, end the report of an error that stops the program with the message that a user needs.
 
     MONAI wraps what goes wrong in a config in errors that name the expression; the message that says which file is
-    wrong, and what to do, then stands in the middle of a hundred lines.
+    wrong, and what to do, then stands in the middle of a hundred lines. An interruption by the user is no error: it is
+    answered by one line. Errors of this package, which say what to do, come without the hundred lines; the environment
+    variable ``CTAN_TRACEBACK=1`` brings them back.
     """
     sys.excepthook = _hook
 
 
 def _hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    cause = plain_cause(error)
+    if isinstance(cause, KeyboardInterrupt):
+        print(
+            "\ninterrupted: an inference or evaluation starts anew; a training goes on from its last whole epoch with "
+            "--resume True (in its first epoch nothing is saved yet).",
+            file=sys.stderr,
+        )
+        return
+    if _is_ours(cause) and not os.environ.get("CTAN_TRACEBACK"):
+        print(f"\nerror: {cause}", file=sys.stderr)
+        return
     _previous(kind, error, traceback)
-    cause = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
     if cause is not error:
         print(f"\nerror: {cause}", file=sys.stderr)
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether this package raised the error to tell a user what to do, and where it was raised is of no use to them."""
+    if not isinstance(error, DataError | OSError | ValueError) or error.__traceback__ is None:
+        return False
+    *_, (last, _) = walk_tb(error.__traceback__)
+    return str(last.f_globals.get("__name__", "")).startswith("ctan_monai.")

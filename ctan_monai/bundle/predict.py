@@ -5,7 +5,7 @@
 Research only. Not a medical device.
 
 examples:
-  ctan-monai-predict ct_series_folder results
+  ctan-monai-predict ct_series_folder results --dicom
   ctan-monai-predict patient.nii.gz results --device cpu
 """
 
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.bundle.checksums import verify_checksums
+from ctan_monai.bundle.plain_errors import plain_cause
 from ctan_monai.errors import DataError
 
 
@@ -66,6 +67,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("output", type=Path, metavar="RESULTS", help="folder for the results, made when needed")
     parser.add_argument("--bundle", type=Path, default=Path("."), help="folder of the unpacked bundle (default: here)")
     parser.add_argument("--sha256", help="of the bundle's checksums.json, if you were told it")
+    parser.add_argument(
+        "--dicom",
+        action="store_true",
+        help="write the results as DICOM, too; but for photographs, INPUT must be DICOM",
+    )
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     parser.add_argument(
         "--set",
@@ -84,13 +90,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("ignite").setLevel(logging.WARNING)
     try:
         values = _values(options.set)
+        if options.dicom:
+            values["dicom_output"] = True
         if options.device:
             values["device"] = f"$torch.device('{options.device}')"
         predict(options.bundle, options.source, options.output, options.sha256, **values)
     except Exception as error:
-        cause: BaseException = error
-        while cause.__cause__ is not None:  # MONAI wraps what goes wrong in a config
-            cause = cause.__cause__
+        cause = plain_cause(error)
         if not isinstance(cause, (DataError, OSError, ValueError)):
             raise
         print(f"error: {cause}", file=sys.stderr)

@@ -8,24 +8,27 @@ import logging
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from ctan_monai.data.metaimage import is_metaimage, metaimage_stem, read_metaimage
 from ctan_monai.data.nifti import check_nifti, is_nifti, nifti_stem
-from ctan_monai.dicom import InputError, ct_series, dicom_headers
+from ctan_monai.dicom import InputError, ct_series, dicom_headers, read_source
 
 __all__ = ["InputError", "find_inputs"]
 
 logger = logging.getLogger(__name__)
 
 
-def find_inputs(path: Path | str) -> list[dict[str, str]]:
+def find_inputs(path: Path | str, dicom_output: bool | Sequence[str] = False) -> list[dict[str, str]]:
     """Finds and checks the CT volumes at a path.
 
     Args:
         path: a NIfTI (.nii, .nii.gz) or MetaImage (.mha, .mhd) file, a folder with a DICOM CT series, or a folder of
             such files and folders, nested at will. Results of an earlier run (NIfTI files beside their
             ``<case>_report.json``) are left out.
+        dicom_output: whether DICOM results are asked for, which need a DICOM series with its identities; True or their
+            kinds.
 
     Returns:
         one ``{"image": path, "case_id": name}`` for each volume, sorted by path. The name is the file's or folder's;
@@ -49,6 +52,8 @@ def find_inputs(path: Path | str) -> list[dict[str, str]]:
         volumes, problems = [root], _problems(root)
     else:
         volumes, problems = _search(root)
+    if dicom_output and not problems:
+        problems = [problem for volume in volumes for problem in _without_identity(volume)]
     if problems:
         total = f"{len(problems)} of {len(volumes)} inputs cannot be used:\n" if len(volumes) > 1 else ""
         raise InputError(total + "\n".join(problems))
@@ -112,6 +117,20 @@ def _problems(volume: Path) -> list[str]:
             read_metaimage(volume)
         else:
             check_nifti(volume)
+    except InputError as error:
+        return [str(error)]
+    return []
+
+
+def _without_identity(volume: Path) -> list[str]:
+    """What is missing for DICOM results."""
+    if volume.is_file():
+        return [
+            f"{volume}: is no DICOM series, and DICOM results (--dicom_output) need the patient and study of one. "
+            "Give the folder with the CT's DICOM slices, or leave --dicom_output out."
+        ]
+    try:
+        read_source(volume)
     except InputError as error:
         return [str(error)]
     return []

@@ -142,7 +142,11 @@ def prepare_prostate(
     if not records or (strict and skipped):
         raise DataError(f"{source}: {list_reasons([case['case_id'] + ': ' + case['reason'] for case in skipped])}")
     records = {patient_id: records[patient_id] for patient_id in patients if patient_id in records}
-    sections = _assign(list(records), split, seed, sections_of)
+    try:
+        sections = _assign(list(records), split, seed, sections_of)
+    except DataError as error:
+        reasons = list_reasons([f"{case['case_id']}: {case['reason']}" for case in skipped]) if skipped else ""
+        raise DataError(f"{reasons}\n{error}".strip()) from error
     datalist = _make_datalist(Path(source), records, sections, skipped, damaged)
     datalist["provenance"] |= {"split": split if sections_of is None else Path(split).name, "seed": seed}
     datalist = name_phantom(datalist, source)
@@ -176,8 +180,8 @@ def _assign(
         return {section: patient_ids for section in SECTIONS}
     if len(patient_ids) < len(SECTIONS):
         raise DataError(
-            f"{len(patient_ids)} patients can be used, too few to split into {', '.join(SECTIONS)}. Give more, or use "
-            "--split all to put every patient into all of them."
+            f"patients that can be used: {len(patient_ids)}, too few to split into {', '.join(SECTIONS)}. Give "
+            "more, or use --split all to put every patient into all of them."
         )
     section_of = stratified_split(dict.fromkeys(patient_ids, "patient"), _FRACTIONS, seed)
     return {section: [name for name in patient_ids if section_of[name] == section] for section in SECTIONS}

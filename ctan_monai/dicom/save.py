@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -12,12 +13,12 @@ from pydicom.dataset import Dataset
 __all__ = ["save_dicom"]
 
 
-def save_dicom(dataset: Dataset, path: Path | str) -> None:
+def save_dicom(dataset: Dataset, path: Path | str | IO[bytes]) -> None:
     """Writes a whole DICOM file: preamble, file meta information, data set.
 
     Args:
         dataset: with a ``file_meta`` whose TransferSyntaxUID says how it is to be encoded.
-        path: of the file; one of that name is overwritten.
+        path: of the file, or a stream; a file of that name is overwritten.
     """
     if int(pydicom.__version_info__[0]) >= 3:
         dataset.save_as(path, enforce_file_format=True)

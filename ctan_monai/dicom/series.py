@@ -149,6 +149,12 @@ def _one_series(name: str, headers: Mapping[Path, Dataset]) -> dict[Path, Datase
         found = Counter(str(h.Modality) for h in headers.values())
         listed = ", ".join(f"{modality} ({n} files)" for modality, n in sorted(found.items())) or "no DICOM files"
         raise InputError(f"{name}: there are no CT slices; found {listed}. Give the folder that holds the CT slices.")
+    patients = sorted({str(next(iter(s.values())).get("PatientID", "")) for s in series.values()})
+    if len(patients) > 1:
+        raise InputError(
+            f"{name}: there are CT slices of {len(patients)} patients (PatientID {', '.join(patients)}), expected one. "
+            "Move the files of each patient into a folder of its own and give the one to use."
+        )
     if len(series) > 1:
         listed = "; ".join(
             sorted(

@@ -44,6 +44,7 @@ def write_ct_series(
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
     spacing = np.linalg.norm(lps[:3, :3], axis=0)
     cosines = lps[:3, :3] / spacing
+    head_first = np.cross(cosines[:, 0], cosines[:, 1])[2] > 0  # of an axial series
     study, series, frame = generate_uid(prefix=None), generate_uid(prefix=None), generate_uid(prefix=None)
     stored = np.clip(np.rint(hu) - INTERCEPT, 0, 65535).astype(np.uint16)
     today = datetime.date.today().strftime("%Y%m%d")
@@ -61,7 +62,7 @@ def write_ct_series(
         image.StudyInstanceUID, image.SeriesInstanceUID, image.FrameOfReferenceUID = study, series, frame
         image.SeriesNumber, image.InstanceNumber = 1, k + 1
         image.SeriesDescription, image.Manufacturer, image.PositionReferenceIndicator = description, "synthetic", ""
-        image.PatientPosition = "HFS" if lps[2, 2] > 0 else "FFS"
+        image.PatientPosition = ("HF" if head_first else "FF") + ("S" if lps[1, 1] > 0 else "P")
         image.ImagePositionPatient = [f"{v:.8g}" for v in lps[:3, 3] + k * lps[:3, 2]]
         image.ImageOrientationPatient = [f"{v:.8g}" for v in [*cosines[:, 0], *cosines[:, 1]]]
         image.PixelSpacing = [f"{spacing[1]:.8g}", f"{spacing[0]:.8g}"]  # between rows, between columns

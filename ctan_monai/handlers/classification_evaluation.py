@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from ignite.engine import Engine, Events
 
 from ctan_monai.files import read_training_record
 from ctan_monai.reports import ClassificationReport, provenance
+
+logger = logging.getLogger(__name__)
 
 
 class ClassificationEvaluation:
@@ -79,4 +82,5 @@ class ClassificationEvaluation:
 
     def completed(self, engine: Engine) -> None:
         """Write the results."""
-        self.report.write()
+        page = self.report.write()
+        logger.info("report: %s", page)

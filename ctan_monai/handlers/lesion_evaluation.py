@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from ctan_monai.files import read_training_record
 from ctan_monai.metrics import diagnosis_metrics, lesion_mask_metrics, summarise_lesions
 from ctan_monai.reports import LesionReport, provenance
 from ctan_monai.transforms import undo_letterbox
+
+logger = logging.getLogger(__name__)
 
 
 def load_lesion(case: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -116,4 +119,5 @@ class LesionEvaluation:
 
     def completed(self, engine: Engine | None = None) -> None:
         """Write the results."""
-        self.report.write(summarise_lesions(self.rows, self.classes))
+        page = self.report.write(summarise_lesions(self.rows, self.classes))
+        logger.info("report: %s", page)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from ctan_monai.files import read_training_record
 from ctan_monai.metrics import DVH_METRICS, RadiotherapyReference, radiotherapy_metrics, summarise
 from ctan_monai.reports import RadiotherapyReport, provenance
 from ctan_monai.transforms import body_mask
+
+logger = logging.getLogger(__name__)
 
 
 def load_reference(
@@ -111,7 +114,8 @@ class RadiotherapyEvaluation:
 
     def completed(self, engine: Engine) -> None:
         """Write the results."""
-        self.report.write(summarise(self.rows))
+        page = self.report.write(summarise(self.rows))
+        logger.info("report: %s", page)
 
 
 def _prediction(output: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:

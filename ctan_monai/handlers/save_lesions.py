@@ -14,7 +14,7 @@ import torch
 from ignite.engine import Engine, Events
 from PIL import Image
 
-from ctan_monai.files import write_atomic
+from ctan_monai.files import write_output
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class SaveLesions:
                 pixels = (mask[0].cpu().numpy() > 0).astype(np.uint8) * 255
                 stream = io.BytesIO()
                 Image.fromarray(pixels).save(stream, "PNG")
-                self._write(self.output_dir / f"{item['case_id']}_segmentation.png", stream.getvalue())
+                write_output(self.output_dir / f"{item['case_id']}_segmentation.png", stream.getvalue())
                 row["lesion_percent"] = round(float(100 * (pixels > 0).mean()), 3)
             if self.diagnosis_key in merged:
                 values = torch.as_tensor(merged[self.diagnosis_key]).float().reshape(-1).tolist()
@@ -78,18 +78,10 @@ class SaveLesions:
         writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        self._write(self.output_dir / "predictions.csv", text.getvalue())
+        write_output(self.output_dir / "predictions.csv", text.getvalue())
         logger.info("results of %d images are in %s", len(self.rows), self.output_dir)
 
     def failed(self, engine: Engine, error: BaseException) -> None:
         """Write the table of what was done; the error goes on."""
         self.completed(engine)
         raise error
-
-    def _write(self, path: Path, content: str | bytes) -> None:
-        try:
-            write_atomic(path, content)
-        except OSError as error:
-            raise OSError(
-                f"{path}: cannot be written ({error.strerror or error}). Free some space, or give another --output_dir."
-            ) from error

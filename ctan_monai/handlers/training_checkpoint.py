@@ -63,6 +63,7 @@ class TrainingCheckpoint:
         """Attach to the trainer after validation, the learning-rate schedule and the weighting."""
         engine.add_event_handler(Events.STARTED, self.started)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.completed)
+        engine.add_event_handler(Events.COMPLETED, self.ended)
 
     def started(self, engine: Engine) -> None:
         """Load the last checkpoint, or refuse to overwrite it."""
@@ -89,6 +90,8 @@ class TrainingCheckpoint:
         self.best_score, self.best_epoch = state["best_score"], state["best_epoch"]
         engine.state.epoch, engine.state.iteration = state["epoch"], state["iteration"]
         logger.info("resumed from %s at the end of epoch %d", self.path, state["epoch"])
+        if engine.state.epoch >= (engine.state.max_epochs or 0):
+            logger.info("nothing is left to do: all %d epochs are done; more with --max_epochs", engine.state.epoch)
 
     def completed(self, engine: Engine) -> None:
         """Write the files of this epoch."""
@@ -105,6 +108,11 @@ class TrainingCheckpoint:
         if better:
             write_atomic(self.model_path, lambda stream: torch.save(state["objects"]["network"], stream))
         write_atomic(self.path, lambda stream: torch.save(state, stream))
+
+    def ended(self, engine: Engine) -> None:
+        """Say where the result is."""
+        if idist.get_rank() == 0:
+            logger.info("trained: the network of epoch %d, the best, is in %s", self.best_epoch, self.model_path)
 
     def _is_best(self, engine: Engine) -> bool:
         """Whether to keep this epoch's network; without validation, the last is the best."""

@@ -16,8 +16,15 @@ from pydicom.uid import generate_uid
 from tqdm import tqdm
 
 from ctan_monai.data.phantom_marker import mark_as_phantom
-from ctan_monai.dicom import DoseGrid, resample_dose, write_ct_series
-from ctan_monai.dicom.write_rt import mask_outlines, write_rtdose, write_rtstruct
+from ctan_monai.dicom import (
+    DoseGrid,
+    mask_outlines,
+    read_source,
+    resample_dose,
+    write_ct_series,
+    write_rtdose,
+    write_rtstruct,
+)
 from ctan_monai.errors import DataError
 from ctan_monai.files import prepare_output_dir
 from ctan_monai.phantoms.prostate_anatomy import Pelvis, make_pelvis
@@ -104,12 +111,12 @@ def write_prostate_patient(folder: Path, number: int, seed: int = 0) -> Pelvis:
     origin = np.array([*(-(size - 1) / 2 * np.array(spacing[:2])), rng.uniform(-400, -300)]).round(2)
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.block([[np.diag(spacing), origin[:, None]], [0, 0, 0, 1]])
     series = folder / ("CT" if number % 2 else "DICOM/0001")  # nested and named in more than one way
-    slices = write_ct_series(series, pelvis.ct, affine, f"phantom_{number:03d}", "pelvis", prefix="CT")
+    source = read_source(write_ct_series(series, pelvis.ct, affine, f"phantom_{number:03d}", "pelvis", prefix="CT"))
     absent = str(rng.choice(_AT_TIMES_ABSENT)) if number % _LACKS_AN_ORGAN == _LACKS_AN_ORGAN // 2 else ""
     names = {label: name for label, name in _STYLES[number % len(_STYLES)].items() if label != absent}
     outlines = {name: mask_outlines(pelvis.structures[label], affine) for label, name in names.items()}
     outlines["PTV"] = mask_outlines(pelvis.target, affine)
-    write_rtstruct((folder / "RS.dcm") if number % 2 else (series / "structures"), slices[0], outlines)
+    write_rtstruct((folder / "RS.dcm") if number % 2 else (series / "structures"), source, outlines)
 
     dose_affine, dose_shape = _dose_grid(affine, pelvis.ct.shape, rng)
     coarse = resample_dose(_longer(dose, affine), dose_affine, dose_shape)
@@ -119,7 +126,7 @@ def write_prostate_patient(folder: Path, number: int, seed: int = 0) -> Pelvis:
     for beam, share in enumerate(shares, start=1):
         write_rtdose(
             place / f"RD.{beam}.dcm",
-            slices[0],
+            source,
             coarse * share,
             dose_affine,
             absolute_offsets=number % 3 == 0,

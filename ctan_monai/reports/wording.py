@@ -36,7 +36,7 @@ def summary_sentences(summary: Summary, organs: Sequence[str]) -> list[str]:
             listed = ", ".join(f"{display_name(organ).lower()} in {_patients(n)}" for organ, n in missed.items())
             sentences.append(f"Not found at all: {listed}.")
         else:
-            sentences.append("No organ was missed.")
+            sentences.append("No organ was left out altogether.")
         start = ""
     body, whole = (score_entry(summary, key).get("mean") for key in ("mae_body", "mae_whole_volume"))
     if whole is not None:

@@ -18,6 +18,9 @@ from .monai_label import MonaiLabelResultd
 from .plausibility import body_edges, check_plausibility
 from .remove_fragments import RemoveFragmentsd
 from .report import ReportPlausibilityd
+from .save_dicom_rt import SaveDicomRTd
+from .save_dicom_sc import SaveDicomSCd
+from .save_dicom_sr import SaveDicomSRd
 from .save_images import SaveImagesd
 from .save_probabilities import SaveProbabilitiesd
 from .windows import StackWindowsd
@@ -38,6 +41,9 @@ __all__ = [
     "RandMirrorSidesd",
     "RemoveFragmentsd",
     "ReportPlausibilityd",
+    "SaveDicomRTd",
+    "SaveDicomSCd",
+    "SaveDicomSRd",
     "SaveImagesd",
     "SaveProbabilitiesd",
     "SelectLungSlicesd",

@@ -17,7 +17,7 @@ from monai.data import MetaTensor
 from monai.transforms import Transform
 
 from ctan_monai.data.nifti import is_nifti, nifti_stem
-from ctan_monai.files import write_atomic
+from ctan_monai.files import write_output
 
 __all__ = ["SaveImagesd", "case_id"]
 
@@ -62,21 +62,13 @@ class SaveImagesd(Transform):
         files = {}
         for key in (k for k in self.names if k in data):
             path = self.output_dir / f"{name}_{self.names[key]}.nii.gz"
-            self._write(path, _nifti(data[key], affine))
+            write_output(path, _nifti(data[key], affine))
             files[self.names[key]] = path.name
         if self.report_key in data:
             text = json.dumps({**data[self.report_key], "files": files}, indent=2) + "\n"
-            self._write(self.output_dir / f"{name}_report.json", text)
+            write_output(self.output_dir / f"{name}_report.json", text)
         logger.info("%s: results are in %s", name, self.output_dir)
         return data
-
-    def _write(self, path: Path, content: Any) -> None:
-        try:
-            write_atomic(path, content)
-        except OSError as error:
-            raise OSError(
-                f"{path}: cannot be written ({error.strerror or error}). Free some space, or give another --output_dir."
-            ) from error
 
 
 def case_id(data: Mapping[Hashable, Any], image_key: str = "image") -> str:

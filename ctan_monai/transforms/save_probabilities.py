@@ -14,7 +14,7 @@ from typing import Any
 
 from monai.transforms import Transform
 
-from ctan_monai.files import write_atomic
+from ctan_monai.files import write_output
 
 __all__ = ["SaveProbabilitiesd"]
 
@@ -59,7 +59,7 @@ class SaveProbabilitiesd(Transform):
                 probabilities[name] = values[0] if len(values) == 1 else values
         extra = {key: data[key] for key in self.extra if key in data}
         record = {"case_id": case_id, "probabilities": probabilities, **extra}
-        self._write(self.output_dir / f"{case_id}_probabilities.json", json.dumps(record, indent=2) + "\n")
+        write_output(self.output_dir / f"{case_id}_probabilities.json", json.dumps(record, indent=2) + "\n")
         flat: dict[str, Any] = {}
         for name, value in probabilities.items():
             flat.update({f"{name}_{i}": v for i, v in enumerate(value)} if isinstance(value, list) else {name: value})
@@ -68,14 +68,6 @@ class SaveProbabilitiesd(Transform):
         writer = csv.DictWriter(text, list(self._rows[case_id]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self._rows.values())
-        self._write(self.output_dir / CSV_NAME, text.getvalue())
+        write_output(self.output_dir / CSV_NAME, text.getvalue())
         logger.info("%s: results are in %s", case_id, self.output_dir)
         return data
-
-    def _write(self, path: Path, content: str) -> None:
-        try:
-            write_atomic(path, content)
-        except OSError as error:
-            raise OSError(
-                f"{path}: cannot be written ({error.strerror or error}). Free some space, or give another --output_dir."
-            ) from error

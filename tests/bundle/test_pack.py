@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -229,3 +230,14 @@ def test_sha256_file_is_what_sha256sum_reads(packed: tuple[Path, str]) -> None:
         ["sha256sum", "-c", "openkbp.zip.sha256"], cwd=packed[0].parent, capture_output=True, text=True
     )
     assert (result.returncode, result.stdout) == (0, "openkbp.zip: OK\n"), sys.platform
+
+
+def test_dicom_is_asked_for_by_one_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from ctan_monai.bundle import predict as module
+
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values))
+    assert module.main([str(tmp_path), str(tmp_path / "out"), "--dicom"]) == 0
+    assert given == {"dicom_output": True}
+    assert module.main([str(tmp_path), str(tmp_path / "out"), "--set", "dicom_output=rtstruct,rtdose"]) == 0
+    assert given == {"dicom_output": "rtstruct,rtdose"}

@@ -75,6 +75,7 @@ def test_an_interrupted_comparison_ends_with_the_same_table(phantom: Path, tmp_p
     plan = run_tool(*command(phantom, broken, "--dry-run", "--seeds", "0", "1"))
     assert plan.returncode == 0, plan.stderr
     assert "hps_dwa_seed0: finished\nhps_dwa_seed1: about " in plan.stdout
+    assert not (broken / "hps_dwa_seed1").exists(), "a plan writes nothing"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 
@@ -36,6 +37,23 @@ def test_a_file_a_series_and_a_tree_of_both(tmp_path: Path) -> None:
         {"image": str(file), "case_id": "scan_1"},
         {"image": str(tmp_path / "c" / "CT"), "case_id": "c_CT"},
     ]
+
+
+def test_dicom_output_needs_a_dicom_series(tmp_path: Path) -> None:
+    series = write_ct_series(tmp_path / "CT", np.zeros((4, 5, 6)), AFFINE)
+    assert [i["case_id"] for i in find_inputs(tmp_path, dicom_output=True)] == ["CT"]
+    save(tmp_path / "scan.nii.gz")
+    assert len(find_inputs(tmp_path, dicom_output=False)) == 2
+    with pytest.raises(
+        InputError, match=r"scan\.nii\.gz: is no DICOM series.*folder with the CT's DICOM slices, or leave"
+    ):
+        find_inputs(tmp_path, dicom_output=["rtstruct"])
+    (tmp_path / "scan.nii.gz").unlink()
+    image = pydicom.dcmread(series[2])
+    del image.SOPInstanceUID
+    image.save_as(series[2])
+    with pytest.raises(InputError, match=r"CT\.003\.dcm: the CT slice has no SOPInstanceUID.*leave --dicom_output out"):
+        find_inputs(tmp_path, dicom_output=True)
 
 
 def test_names_that_stay_the_same_are_numbered(tmp_path: Path) -> None:

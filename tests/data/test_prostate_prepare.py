@@ -15,8 +15,7 @@ import pytest
 from ctan_monai.data import check_grid, read_datalist
 from ctan_monai.data.prostate_prepare import prepare_prostate
 from ctan_monai.data.prostate_rois import match_rois, read_roi_map
-from ctan_monai.dicom import write_ct_series
-from ctan_monai.dicom.write_rt import mask_outlines, write_rtdose, write_rtstruct
+from ctan_monai.dicom import mask_outlines, read_source, write_ct_series, write_rtdose, write_rtstruct
 from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256
 
@@ -53,11 +52,13 @@ def write_patient(
     hu[1:-1, 1:-1] = 40
     hu[11:13, 5:8] = 700  # the left femur
     slices = write_ct_series(folder / "CT", hu, affine, patient_id)
-    write_rtstruct(folder / "RS.dcm", slices[0], {name: mask_outlines(masks()[name], affine) for name in names})
+    write_rtstruct(
+        folder / "RS.dcm", read_source(slices), {name: mask_outlines(masks()[name], affine) for name in names}
+    )
     gray = np.zeros(SHAPE)
     gray[4:10, 3:9] = 60.0
     gray[6:8, 4:8] = 70.0
-    write_rtdose(folder / "RD.dcm", slices[0], gray, AFFINE)
+    write_rtdose(folder / "RD.dcm", read_source(slices), gray, AFFINE)
     return slices
 
 
@@ -118,8 +119,10 @@ def test_a_feet_first_series_gives_the_same_volumes(patient: Path, tmp_path: Pat
     hu = read(tmp_path / "out/cases/A/original/ct.nii.gz")[::-1, :, ::-1]
     slices = write_ct_series(tmp_path / "feet" / "CT", hu, turned, "A")
     lines = {name: mask_outlines(mask, AFFINE) for name, mask in masks().items()}
-    write_rtstruct(tmp_path / "feet" / "RS.dcm", slices[0], lines)
-    write_rtdose(tmp_path / "feet" / "RD.dcm", slices[0], read(tmp_path / "out/cases/A/original/dose.nii.gz"), AFFINE)
+    write_rtstruct(tmp_path / "feet" / "RS.dcm", read_source(slices), lines)
+    write_rtdose(
+        tmp_path / "feet" / "RD.dcm", read_source(slices), read(tmp_path / "out/cases/A/original/dose.nii.gz"), AFFINE
+    )
     prepare_prostate(tmp_path / "feet", tmp_path / "feet_out", split="all", **GRID)
     for name in ("ct.nii", "segmentation.nii", "original/ct.nii.gz", "original/segmentation.nii.gz"):
         first, second = (tmp_path / folder / "cases/A" / name for folder in ("out", "feet_out"))
@@ -169,8 +172,20 @@ def test_split_file(source: Path, tmp_path: Path) -> None:
 
 
 def test_one_patient_needs_split_all(patient: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"1 patients can be used, too few to split .*--split all"):
+    with pytest.raises(DataError, match=r"patients that can be used: 1, too few to split .*--split all"):
         prepare_prostate(patient, tmp_path / "out", **GRID)
+
+
+def test_too_few_patients_are_told_with_who_was_skipped_and_why(tmp_path: Path) -> None:
+    for name in ("p1", "p2"):
+        write_patient(tmp_path / "source" / name, name)
+    (tmp_path / "source" / "p2" / "RD.dcm").unlink()
+    with pytest.raises(DataError) as error:
+        prepare_prostate(tmp_path / "source", tmp_path / "out", **GRID)
+    skipped, *_, last = str(error.value).splitlines()
+    assert "p2" in str(error.value)
+    assert "RTDOSE" in str(error.value)
+    assert last.startswith("patients that can be used: 1, too few to split"), skipped
 
 
 def test_files_are_grouped_by_tags(source: Path, tmp_path: Path) -> None:
@@ -198,7 +213,7 @@ def test_a_missing_roi_is_noted_and_the_patient_kept(tmp_path: Path) -> None:
 
 def test_no_known_roi(tmp_path: Path) -> None:
     slices = write_patient(tmp_path / "A", "A")
-    write_rtstruct(tmp_path / "A" / "RS.dcm", slices[0], {"Colon": mask_outlines(masks()["Rectum"], AFFINE)})
+    write_rtstruct(tmp_path / "A" / "RS.dcm", read_source(slices), {"Colon": mask_outlines(masks()["Rectum"], AFFINE)})
     assert "none of its structures ('Colon') is one of rectum, bladder" in reason(tmp_path / "A", tmp_path / "out")
     map_file = tmp_path / "rois.json"
     map_file.write_text('{"rectum": ["colon"]}')
@@ -233,7 +248,7 @@ def test_a_coronal_series(tmp_path: Path) -> None:
 
 def test_another_frame_of_reference(patient: Path, tmp_path: Path) -> None:
     other = write_patient(tmp_path / "other", "A")
-    write_rtstruct(patient / "RS.dcm", other[0], {"CTV": mask_outlines(masks()["CTV"], AFFINE)})
+    write_rtstruct(patient / "RS.dcm", read_source(other), {"CTV": mask_outlines(masks()["CTV"], AFFINE)})
     assert "RS.dcm: its structures lie in the frame of reference" in reason(patient, tmp_path / "out")
 
 

@@ -17,11 +17,12 @@ from ctan_monai.dicom import (
     ct_series,
     plan_dose,
     read_dose,
+    read_source,
     resample_dose,
     save_dicom,
     write_ct_series,
+    write_rtdose,
 )
-from ctan_monai.dicom.write_rt import write_rtdose
 
 CT_AFFINE = np.array([[-2.0, 0, 0, 30], [0, -3.0, 0, 40], [0, 0, 5.0, -100], [0, 0, 0, 1]])
 DOSE_AFFINE = np.array([[-4.0, 0, 0, 30], [0, -3.0, 0, 40], [0, 0, 10.0, -95], [0, 0, 0, 1]])
@@ -48,7 +49,7 @@ def edited(path: Path, edit: Callable[[Dataset], None]) -> Path:
 
 def dose(ct: tuple[Path, str], name: str = "RD.dcm", **options: object) -> Path:
     path = ct[0].parent.parent / name
-    write_rtdose(path, ct[0], ramp(), DOSE_AFFINE, **options)  # type: ignore[arg-type]
+    write_rtdose(path, read_source(ct[0].parent), ramp(), DOSE_AFFINE, **options)  # type: ignore[arg-type]
     return path
 
 

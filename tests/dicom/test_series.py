@@ -184,6 +184,22 @@ def test_a_tilted_gantry_is_refused(tmp_path: Path) -> None:
         ct_series(tmp_path)
 
 
+def test_a_tilted_gantry_as_scanners_write_it_is_refused(tmp_path: Path) -> None:
+    """The rows lean over, the table moves on along z."""
+    lean = np.radians(12)
+    tilted = HEAD_FIRST.copy()
+    tilted[:3, 1] = 0, -3 * np.cos(lean), 3 * np.sin(lean)
+    write_ct_series(tmp_path, numbered(), tilted)
+    with pytest.raises(InputError, match=r"sheared by 12\.0 degrees \(gantry tilt\); expected .* Resample the series"):
+        ct_series(tmp_path)
+
+
+def test_two_patients_in_one_folder_are_named(series: Path) -> None:
+    write_ct_series(series, numbered(), HEAD_FIRST, patient_id="other", prefix="other")
+    with pytest.raises(InputError, match=r"2 patients \(PatientID other, phantom\), expected one.*folder of its own"):
+        ct_series(series)
+
+
 def test_oblique_axes_are_refused_and_sagittal_ones_are_not() -> None:
     turn = np.radians(15)
     oblique = np.eye(4)

@@ -1,0 +1,50 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the headers of new DICOM objects say of the program that made them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ctan_monai import __version__
+
+__all__ = ["PHANTOM", "Maker", "predicted_by"]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """The maker of DICOM objects.
+
+    Attributes:
+        manufacturer: Manufacturer, at most 64 characters, as the next two.
+        model: ManufacturerModelName.
+        description: SeriesDescription.
+        label: StructureSetLabel, at most 16 characters.
+        comment: one sentence for the objects' comments.
+        version: SoftwareVersions.
+    """
+
+    manufacturer: str
+    model: str
+    description: str
+    label: str
+    comment: str
+    version: str = __version__
+
+
+PHANTOM = Maker("synthetic", "ctan-monai phantom", "phantom", "phantom", "Synthetic, of no patient.")
+
+
+def predicted_by(bundle: str) -> Maker:
+    """The maker of a bundle's predictions.
+
+    Args:
+        bundle: its name, such as "prostate".
+    """
+    return Maker(
+        manufacturer="ctan-monai",
+        model=f"ctan-monai {bundle}",
+        description=f"Research use only, predicted by ctan-monai {bundle}",
+        label="ctan-monai",
+        comment=f"Research use only, predicted by ctan-monai {bundle} {__version__}; not reviewed by anyone.",
+    )

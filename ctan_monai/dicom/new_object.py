@@ -1,0 +1,90 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""New DICOM objects beside a CT series, and how they are saved."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+
+from ctan_monai.dicom.maker import Maker
+from ctan_monai.dicom.save import save_dicom
+from ctan_monai.dicom.source import DicomSource
+from ctan_monai.files import write_output
+
+__all__ = ["any_name", "image_reference", "new_object", "save_object"]
+
+IDENTITY = (
+    *("SpecificCharacterSet", "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),
+    *("PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence"),
+    *("PatientAge", "PatientSize", "PatientWeight"),
+    *("StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "StudyDescription", "AccessionNumber"),
+    "ReferringPhysicianName",
+)
+
+
+def new_object(source: DicomSource, sop_class: UID, modality: str, maker: Maker, series_number: int) -> Dataset:
+    """A new object in a new series of the CT's patient, study and frame of reference; its UIDs are of the root 2.25."""
+    ct = source.slices[0]
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = sop_class
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = generate_uid(prefix=None)
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    for keyword in IDENTITY:
+        if keyword in ct:
+            dataset[keyword] = copy.deepcopy(ct[keyword])
+    now = datetime.datetime.now()
+    dataset.InstanceCreationDate = dataset.SeriesDate = now.strftime("%Y%m%d")
+    dataset.InstanceCreationTime = dataset.SeriesTime = now.strftime("%H%M%S")
+    dataset.Modality, dataset.SeriesDescription = modality, maker.description
+    dataset.SeriesInstanceUID, dataset.SeriesNumber, dataset.InstanceNumber = (
+        generate_uid(prefix=None),
+        series_number,
+        1,
+    )
+    dataset.OperatorsName = ""
+    dataset.Manufacturer, dataset.ManufacturerModelName = maker.manufacturer, maker.model
+    dataset.SoftwareVersions = maker.version
+    dataset.FrameOfReferenceUID = ct.FrameOfReferenceUID
+    dataset.PositionReferenceIndicator = ct.get("PositionReferenceIndicator") or ""
+    return dataset
+
+
+def image_reference(image: Dataset) -> Dataset:
+    """A reference to one image."""
+    reference = Dataset()
+    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = image.SOPClassUID, image.SOPInstanceUID
+    return reference
+
+
+@contextmanager
+def any_name() -> Iterator[None]:
+    """Lets highdicom take the patient's name as it is, without a warning where it has one part only."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message=".*unlikely to represent the intended person name", category=UserWarning
+        )
+        yield
+
+
+def save_object(path: Path | str, dataset: Dataset) -> None:
+    """Writes a DICOM file, as a whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; the message names it.
+    """
+
+    def write(stream: IO[bytes]) -> None:
+        save_dicom(dataset, stream)
+
+    write_output(path, write)

@@ -1,0 +1,87 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Contours and dose of one patient as DICOM."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.transforms import Transform
+
+from ctan_monai.dicom import mask_outlines, predicted_by, read_source, write_rtdose, write_rtstruct, write_seg
+from ctan_monai.dicom.kinds import dicom_kinds
+from ctan_monai.transforms.save_images import case_id
+
+__all__ = ["SaveDicomRTd"]
+
+logger = logging.getLogger(__name__)
+KINDS = ("rtstruct", "seg", "rtdose")
+
+
+class SaveDicomRTd(Transform):
+    """Writes ``<case>_rtstruct.dcm``, ``<case>_seg.dcm`` and ``<case>_rtdose.dcm`` beside the NIfTI files.
+
+    The objects belong to the patient and study of the CT series that was given, in new series. An organ that was not
+    found is no structure; where none was, there is no structure set and no segmentation.
+
+    Args:
+        kinds: of :py:func:`ctan_monai.dicom.kinds.dicom_kinds`; False writes nothing.
+        bundle: its name, for the headers.
+        label_names: organ to label.
+        output_dir: folder, made when needed.
+        image_key: the CT, whose meta data name the folder of the series.
+        segmentation_key: label map (1, x, y, z) on the CT's own grid; may be missing.
+        dose_key: dose in Gy on the same grid; may be missing.
+        report_key: the report, whose warnings are copied into the objects; may be missing.
+    """
+
+    def __init__(
+        self,
+        kinds: bool | str | Sequence[str],
+        bundle: str,
+        label_names: Mapping[str, int],
+        output_dir: str | Path,
+        image_key: str = "image",
+        segmentation_key: str = "pred",
+        dose_key: str = "dose",
+        report_key: str = "report",
+    ) -> None:
+        super().__init__()
+        self.kinds = dicom_kinds(kinds, KINDS)
+        self.maker = predicted_by(bundle)
+        self.label_names = dict(label_names)
+        self.output_dir = Path(output_dir)
+        self.image_key, self.report_key = image_key, report_key
+        self.segmentation_key, self.dose_key = segmentation_key, dose_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
+        """Write the files.
+
+        Raises:
+            InputError: the input is no DICOM series.
+            OSError: a file cannot be written; the message names it.
+        """
+        if not self.kinds:
+            return data
+        source = read_source(str(data[self.image_key].meta["filename_or_obj"]))
+        name = case_id(data, self.image_key)
+        warning = " ".join(data.get(self.report_key, {}).get("warnings", []))
+        paths = {kind: self.output_dir / f"{name}_{kind}.dcm" for kind in self.kinds}
+        if self.segmentation_key in data:
+            labels = data[self.segmentation_key][0].cpu().numpy().astype(np.uint8)
+            found = {organ: label for organ, label in self.label_names.items() if (labels == label).any()}
+            if not found:
+                logger.warning("%s: no organ was found, so there is no structure set and no segmentation.", name)
+            elif "rtstruct" in paths:
+                outlines = {organ: mask_outlines(labels == label, source.affine) for organ, label in found.items()}
+                write_rtstruct(paths["rtstruct"], source, outlines, self.maker, warning)
+            if found and "seg" in paths:
+                write_seg(paths["seg"], source, labels, self.label_names, self.maker)
+        if self.dose_key in data and "rtdose" in paths:
+            gray = data[self.dose_key][0].float().cpu().numpy()
+            write_rtdose(paths["rtdose"], source, gray, source.affine, self.maker, warning)
+        return data

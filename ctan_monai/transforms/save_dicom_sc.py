@@ -1,0 +1,50 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""The mask of one photograph as DICOM."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.transforms import Transform
+
+from ctan_monai.dicom import predicted_by, write_sc
+from ctan_monai.dicom.kinds import dicom_kinds
+
+__all__ = ["SaveDicomSCd"]
+
+KINDS = ("sc",)
+
+
+class SaveDicomSCd(Transform):
+    """Writes ``<case>_sc.dcm``, a secondary capture of the mask, of a new patient and study.
+
+    Args:
+        kinds: of :py:func:`ctan_monai.dicom.kinds.dicom_kinds`; False writes nothing.
+        bundle: its name, for the headers.
+        output_dir: folder, made when needed.
+        mask_key: label map (1, H, W) on the photograph's own grid; may be missing.
+    """
+
+    def __init__(
+        self, kinds: bool | str | Sequence[str], bundle: str, output_dir: str | Path, mask_key: str = "pred"
+    ) -> None:
+        super().__init__()
+        self.kinds = dicom_kinds(kinds, KINDS)
+        self.maker = predicted_by(bundle)
+        self.output_dir = Path(output_dir)
+        self.mask_key = mask_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
+        """Write the file.
+
+        Raises:
+            OSError: the file cannot be written; the message names it.
+        """
+        if self.kinds and self.mask_key in data:
+            mask = data[self.mask_key][0].cpu().numpy() > 0
+            case_id = str(data["case_id"])
+            write_sc(self.output_dir / f"{case_id}_sc.dcm", mask, case_id, self.maker)
+        return data

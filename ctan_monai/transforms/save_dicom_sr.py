@@ -1,0 +1,61 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Probabilities of one patient as DICOM."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.transforms import Transform
+
+from ctan_monai.dicom import predicted_by, read_source, write_sr
+from ctan_monai.dicom.kinds import dicom_kinds
+
+__all__ = ["SaveDicomSRd"]
+
+KINDS = ("sr",)
+
+
+class SaveDicomSRd(Transform):
+    """Writes ``<case>_sr.dcm``, a structured report of the patient and study of the CT series that was given.
+
+    Args:
+        kinds: of :py:func:`ctan_monai.dicom.kinds.dicom_kinds`; False writes nothing.
+        bundle: its name, for the headers.
+        meanings: key of a probability (one value) to what it is the probability of; missing keys are left out.
+        output_dir: folder, made when needed.
+        source_key: folder of the series.
+        warnings_key: text to put beside the probabilities; may be missing.
+    """
+
+    def __init__(
+        self,
+        kinds: bool | str | Sequence[str],
+        bundle: str,
+        meanings: Mapping[str, str],
+        output_dir: str | Path,
+        source_key: str = "source",
+        warnings_key: str = "warnings",
+    ) -> None:
+        super().__init__()
+        self.kinds = dicom_kinds(kinds, KINDS)
+        self.maker = predicted_by(bundle)
+        self.meanings = dict(meanings)
+        self.output_dir = Path(output_dir)
+        self.source_key, self.warnings_key = source_key, warnings_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
+        """Write the file.
+
+        Raises:
+            InputError: the input is no DICOM series.
+            OSError: the file cannot be written; the message names it.
+        """
+        if self.kinds:
+            source = read_source(str(data[self.source_key]))
+            values = {key: round(float(data[key].reshape(-1)[0]), 6) for key in self.meanings if key in data}
+            path = self.output_dir / f"{data['case_id']}_sr.dcm"
+            write_sr(path, source, values, self.meanings, self.maker, str(data.get(self.warnings_key, "")))
+        return data

@@ -1,0 +1,136 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""DICOM results of every bundle's inference, with networks of random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+import torch
+from dicom_validation import dicom_errors
+from monai.bundle import ConfigParser, create_workflow
+from PIL import Image
+from support import REPOSITORY
+
+from ctan_monai.dicom import ct_series, rasterise, read_ct_series, read_structures, write_ct_series
+from ctan_monai.phantoms.prostate import write_prostate_patient
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:parsing config_file:UserWarning"),  # MONAI says of every config that it is code
+    pytest.mark.filterwarnings("ignore:Orientationd:FutureWarning"),
+]
+SMALL = {"backbone": "resnet18", "stem": "conv7x7"}
+
+
+def infer(bundle: str, source: Path, output: Path, **values: Any) -> None:
+    """The bundle's inference with a small network of random weights; by default with all DICOM results."""
+    config = str(REPOSITORY / "bundles" / bundle / "configs" / "inference.json")
+    parser = ConfigParser()
+    parser.read_config(config)
+    parser.update(SMALL)
+    torch.manual_seed(0)
+    output.mkdir(parents=True, exist_ok=True)
+    torch.save(parser.get_parsed_content("network_def").state_dict(), output.parent / "model.pt")
+    values = {"dicom_output": True, "dataset_dir": str(source), "output_dir": str(output), **SMALL, **values}
+    workflow = create_workflow(
+        config_file=config,
+        workflow_type="inference",
+        logging_file=False,
+        checkpoint=str(output.parent / "model.pt"),
+        **values,
+    )
+    workflow.run()
+
+
+def message(error: pytest.ExceptionInfo[BaseException]) -> str:
+    """The text of an error and of all its causes."""
+    texts, cause = [], error.value
+    while cause is not None:
+        texts.append(str(cause))
+        cause = cause.__cause__
+    return "\n".join(texts)
+
+
+@pytest.fixture(scope="module")
+def pelvis_phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some slices of the CT of a phantom patient."""
+    folder = tmp_path_factory.mktemp("pelvis")
+    write_prostate_patient(folder / "whole", 1)
+    hu, affine = read_ct_series(folder / "whole" / "CT")
+    write_ct_series(folder / "CT", hu[:, :, :12], affine, "phantom_001")
+    return folder / "CT"
+
+
+@pytest.mark.parametrize("bundle", ["prostate", pytest.param("openkbp", marks=pytest.mark.slow)])
+def test_contours_and_dose_equal_the_nifti_files(bundle: str, pelvis_phantom: Path, tmp_path: Path) -> None:
+    pytest.importorskip("highdicom")
+    infer(bundle, pelvis_phantom, tmp_path / "out")
+    out = {p.name.removeprefix("CT_"): p for p in (tmp_path / "out").iterdir()}
+    assert {"rtstruct.dcm", "seg.dcm", "rtdose.dcm", "segmentation.nii.gz", "dose.nii.gz", "report.json"} == set(out)
+    labels = np.asarray(nib.load(out["segmentation.nii.gz"]).dataobj)
+    series = ct_series(pelvis_phantom)
+    names = ConfigParser.load_config_files(str(REPOSITORY / "bundles" / bundle / "configs" / "inference.json"))
+    structures = read_structures(out["rtstruct.dcm"], series.frame_uid)
+    assert structures
+    for structure in structures:
+        found, _ = rasterise(structure, series.affine, series.shape)
+        np.testing.assert_array_equal(found, labels == names["label_names"][structure.name])
+    dose = pydicom.dcmread(out["rtdose.dcm"])
+    gray = dose.pixel_array.transpose(2, 1, 0) * float(dose.DoseGridScaling)
+    np.testing.assert_allclose(gray, np.asarray(nib.load(out["dose.nii.gz"]).dataobj), atol=0.01)
+    for name in ("rtstruct", "seg", "rtdose"):
+        dataset = pydicom.dcmread(out[f"{name}.dcm"])
+        assert dataset.PatientID == "phantom_001"
+        assert dataset.SeriesDescription == f"Research use only, predicted by ctan-monai {bundle}"
+        assert dicom_errors(out[f"{name}.dcm"]) == []
+
+
+def test_probabilities(stoic_phantom_release: Path, tmp_path: Path) -> None:
+    pytest.importorskip("highdicom")
+    image = sitk.ReadImage(str(next((stoic_phantom_release / "data" / "mha").glob("*.mha"))))
+    affine = np.diag([-image.GetSpacing()[0], -image.GetSpacing()[1], image.GetSpacing()[2], 1.0])
+    write_ct_series(tmp_path / "scan", sitk.GetArrayFromImage(image).transpose(2, 1, 0), affine)
+    infer("stoic", tmp_path / "scan", tmp_path / "out", slices=2, image_size=[96, 96], spacing=[3.6, 3.6, 5.0])
+    names = {p.name for p in (tmp_path / "out").iterdir()}
+    assert names == {"probabilities.csv", "scan_probabilities.json", "scan_sr.dcm"}
+    assert dicom_errors(tmp_path / "out" / "scan_sr.dcm") == []
+    text = (tmp_path / "out" / "probabilities.csv").read_text().splitlines()
+    values = dict(zip(text[0].split(","), text[1].split(","), strict=False))
+    report = str(pydicom.dcmread(tmp_path / "out" / "scan_sr.dcm"))
+    for task in ("covid", "severity"):
+        assert f"'{float(values[task]):.6g}" in report, task
+
+
+def test_a_photographs_mask(tmp_path: Path) -> None:
+    pytest.importorskip("highdicom")
+    pixels = np.random.default_rng(0).integers(0, 255, (90, 120, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "ISIC_1.jpg")
+    infer("ham10000", tmp_path / "ISIC_1.jpg", tmp_path / "out", size=[96, 128])
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "predictions.csv", "ISIC_1_segmentation.png", "ISIC_1_sc.dcm"
+    }  # fmt: skip
+    mask = np.asarray(Image.open(tmp_path / "out" / "ISIC_1_segmentation.png"))
+    np.testing.assert_array_equal(pydicom.dcmread(tmp_path / "out" / "ISIC_1_sc.dcm").pixel_array, mask)
+    assert dicom_errors(tmp_path / "out" / "ISIC_1_sc.dcm") == []
+
+
+@pytest.mark.parametrize("bundle", ["prostate", "openkbp", "stoic"])
+def test_an_input_that_is_not_dicom(bundle: str, tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.zeros((40, 40, 8), np.int16), np.eye(4)), tmp_path / "ct.nii.gz")
+    with pytest.raises(RuntimeError) as error:
+        infer(bundle, tmp_path / "ct.nii.gz", tmp_path / "out")
+    assert "ct.nii.gz: is no DICOM series, and DICOM results (--dicom_output) need" in message(error)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_unknown_kind(pelvis_phantom: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as error:
+        infer("prostate", pelvis_phantom, tmp_path / "out", dicom_output="rtplan")
+    assert "--dicom_output: unknown kind rtplan" in message(error)
+    assert list((tmp_path / "out").iterdir()) == []
