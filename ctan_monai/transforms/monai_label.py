@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -69,6 +70,8 @@ class MonaiLabelResultd(Transform):
             # Label's writer takes pictures as (W, H), and the image's suffix for the result: a mask is no JPEG
             d["pred"] = d["pred"][0].T
             d["result_extension"] = d.get("result_extension") or ".png"
+        elif Path(str(d.get("image_path", ""))).is_dir():  # a DICOM series: without a suffix Label cannot write at all
+            d["result_extension"] = d.get("result_extension") or ".nii.gz"
         return d
 
     def _named(self, key: str, numbers: list[float]) -> Any:

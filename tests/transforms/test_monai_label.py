@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +70,12 @@ def test_a_pictures_mask_is_turned_for_labels_writer_and_is_no_jpeg() -> None:
 def test_an_extension_that_is_asked_for_is_kept() -> None:
     item = {"pred": MetaTensor(torch.zeros(1, 2, 3)), "result_extension": ".tif"}
     assert MonaiLabelResultd(maps={"segmentation": "pred"})(item)["result_extension"] == ".tif"
+
+
+@pytest.mark.parametrize(("asked", "expected"), [({}, ".nii.gz"), ({"result_extension": ".nrrd"}, ".nrrd")])
+def test_a_dicom_series_folder_has_no_suffix_to_follow(tmp_path: Path, asked: dict[str, str], expected: str) -> None:
+    item = volume_item(image_path=str(tmp_path), **asked)
+    assert MonaiLabelResultd(maps=MAPS)(item)["result_extension"] == expected
 
 
 IMAGE_LEVEL = {"names": {"covid": ["covid"], "severity": ["severity"]}, "texts": ["found"]}
