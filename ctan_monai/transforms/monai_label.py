@@ -70,9 +70,8 @@ class MonaiLabelResultd(Transform):
             # Label's writer takes pictures as (W, H), and the image's suffix for the result: a mask is no JPEG
             d["pred"] = d["pred"][0].T
             d["result_extension"] = d.get("result_extension") or ".png"
-        elif (
-            d.get("image_path") and Path(str(d["image_path"])).is_dir()
-        ):  # a DICOM series: without a suffix Label cannot write at all
+        elif d.get("image_path") and Path(str(d["image_path"])).is_dir():
+            # a DICOM series has no suffix to follow, and without one Label fails
             d["result_extension"] = d.get("result_extension") or ".nii.gz"
         return d
 
