@@ -7,9 +7,13 @@ RUN := $(BIN)/python
 PHANTOM := data/openkbp_phantom_release
 PREPARED := data/openkbp_phantom
 SMOKE := runs/smoke
+SERVING := runs/serving
+LABEL := .venv-label
+LABEL_PIP = PIP_CONSTRAINT=$(CURDIR)/requirements/label.txt $(LABEL)/bin/pip install --quiet
+DEPLOY := .venv-deploy
 CONFIGS := bundles/openkbp/configs
 
-.PHONY: help install quickstart test test-all lint benchmark clean
+.PHONY: help install quickstart test test-all label-test deploy-test lint benchmark clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,11 +48,36 @@ test: install ## Run the tests (minutes); those on real data are skipped, and sa
 test-all: install ## Run all tests, the slow ones too
 	$(RUN) -m pytest --durations=20
 
+label-test: $(LABEL)/.installed ## A MONAI Label server with every bundle, in an environment of its own (.venv-label)
+	$(LABEL)/bin/python -m pytest tests/label/check_monai_label.py
+	$(LABEL)/bin/python -m pytest -m "not slow" tests/data tests/inferers tests/dicom/test_series.py \
+	  tests/dicom/test_rtdose.py tests/dicom/test_dicom_files.py tests/transforms/test_inference_geometry.py
+
+# numpy and pydicom are older there. PIP_CONSTRAINT also holds for the packages that are built (sam2 builds with torch).
+# A torchvision that does not fit a CPU build of torch lacks compiled operators, which Label does not use, and fails at
+# their registration; its Python parts work.
+$(LABEL)/.installed: setup.cfg requirements/label.txt
+	$(PYTHON) -m venv $(LABEL)
+	$(LABEL_PIP) torch
+	$(LABEL_PIP) monailabel pynetdicom dicomweb-client pytest pytest-timeout
+	$(LABEL_PIP) --editable .
+	$(LABEL)/bin/python -c 'import torchvision' 2> /dev/null || $(LABEL)/bin/python tests/label/mend_torchvision.py
+	touch $@
+
+deploy-test: $(DEPLOY)/.installed ## The MONAI Deploy example apps against the bundles, likewise (.venv-deploy)
+	$(DEPLOY)/bin/python -m pytest tests/deploy/check_monai_deploy.py
+
+$(DEPLOY)/.installed: setup.cfg requirements/deploy.txt
+	$(PYTHON) -m venv $(DEPLOY)
+	$(DEPLOY)/bin/pip install --quiet --constraint requirements/deploy.txt torch
+	$(DEPLOY)/bin/pip install --quiet --constraint requirements/deploy.txt pytest pytest-timeout --editable '.[deploy]'
+	touch $@
+
 lint: install ## Style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 benchmark: install ## Speed of loading, training and inference on this machine
 	$(RUN) tools/benchmark.py openkbp --output docs/results/benchmark_openkbp.json
 
-clean: ## Remove what the quickstart made (data, runs), not the environment
-	rm -rf $(PHANTOM) $(PREPARED) $(SMOKE)
+clean: ## Remove what the quickstart and the serving tests made (data, runs), not the environments
+	rm -rf $(PHANTOM) $(PREPARED) $(SMOKE) $(SERVING)

@@ -78,7 +78,8 @@ def packed_metadata(
     if "pred" in outputs:  # the primary task; without it, the task that there is
         primary = formats["outputs"]["pred"]
         alike = [task for task in tasks if formats["outputs"][task] == primary]
-        outputs["pred"] = primary if alike else formats["outputs"][tasks[0]]
+        whole = set(tasks) == set(config.get("available_tasks", tasks))  # "pred" may be all tasks together
+        outputs["pred"] = primary if whole or alike else formats["outputs"][tasks[0]]
     formats["outputs"] = outputs
     for value in [*formats["inputs"].values(), *outputs.values()]:
         if size is not None and "spatial_shape" in value and len(value["spatial_shape"]) == len(size):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from monai.bundle import ConfigWorkflow
 from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
+from ctan_monai.bundle.label_training import refuse_label_list
 from ctan_monai.bundle.plain_errors import show_cause_last
 
 
@@ -34,8 +36,8 @@ def running_workflow() -> ConfigWorkflow | None:
 def bundle_root(name: str) -> str:
     """The folder of the bundle whose config is being run.
 
-    In this order: the folder above the config files of the running MONAI workflow; the working directory, if it is the
-    bundle; ``bundles/<name>`` below it.
+    In this order: the folder above the config files of the running MONAI workflow; the folders of Python's search path,
+    where MONAI Deploy puts a bundle's; the working directory, if it is the bundle; ``bundles/<name>`` below it.
 
     Args:
         name: the bundle's name in its metadata, such as "openkbp".
@@ -43,7 +45,7 @@ def bundle_root(name: str) -> str:
     Raises:
         FileNotFoundError: none of these is the bundle; the message says to give ``--bundle_root``.
     """
-    candidates = [Path("."), Path("bundles") / name]
+    candidates = [*map(Path, sys.path), Path("."), Path("bundles") / name]
     workflow = running_workflow()
     if workflow is not None and getattr(workflow, "config_root_path", None) is not None:
         show_cause_last()
@@ -70,11 +72,14 @@ def check_overrides(root: str | Path, config: str = "train.json") -> None:
         config: the complete config whose ids are known.
 
     Raises:
-        ValueError: unknown ids, each with the nearest known one.
+        ValueError: unknown ids, each with the nearest known one; or MONAI Label's training data, see
+            :py:func:`refuse_label_list`.
     """
     workflow = running_workflow()
     if workflow is None:
         return
+    show_cause_last()  # also where bundle_root() is not called, for the folder is given
+    refuse_label_list(workflow.parser.config, root)  # type: ignore[arg-type]
     known = json.loads((Path(root) / "configs" / config).read_text())
     # What MONAI itself adds to a config for experiment tracking.
     tracking: list[Any] = list(DEFAULT_EXP_MGMT_SETTINGS.values())

@@ -114,4 +114,6 @@ def parse_few_digits(words: np.ndarray, width: np.ndarray) -> np.ndarray:
     pairs = words >> np.uint32(8)
     words *= np.uint32(10)
     pairs += words
-    return (pairs & np.uint32(0xFF)) * np.int64(100) + ((pairs >> np.uint32(16)) & np.uint32(0xFF))
+    # the type is said: numpy 1 would take that of the array, uint32
+    hundreds = np.multiply(pairs & np.uint32(0xFF), np.int64(100), dtype=np.int64)
+    return hundreds + ((pairs >> np.uint32(16)) & np.uint32(0xFF))

@@ -11,6 +11,7 @@ from ctan_monai.dicom.rasterise import rasterise
 from ctan_monai.dicom.rt_patients import RTPatient, find_rt_patients
 from ctan_monai.dicom.rtdose import DoseGrid, read_dose, resample_dose
 from ctan_monai.dicom.rtstruct import Structure, read_structures
+from ctan_monai.dicom.save import save_dicom
 from ctan_monai.dicom.series import CTSeries, ct_series, read_ct_series, read_pixels
 from ctan_monai.dicom.source import DicomSource, read_source
 from ctan_monai.dicom.write import write_ct_series
@@ -44,6 +45,7 @@ __all__ = [
     "read_source",
     "read_structures",
     "resample_dose",
+    "save_dicom",
     "write_ct_series",
     "write_rtdose",
     "write_rtstruct",

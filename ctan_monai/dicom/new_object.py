@@ -17,6 +17,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from ctan_monai.dicom.maker import Maker
+from ctan_monai.dicom.save import save_dicom
 from ctan_monai.dicom.source import DicomSource
 from ctan_monai.files import write_output
 
@@ -84,6 +85,6 @@ def save_object(path: Path | str, dataset: Dataset) -> None:
     """
 
     def write(stream: IO[bytes]) -> None:
-        dataset.save_as(stream, enforce_file_format=True)
+        save_dicom(dataset, stream)
 
     write_output(path, write)

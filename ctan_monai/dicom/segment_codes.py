@@ -11,7 +11,7 @@ from pydicom.sr.coding import Code
 
 __all__ = ["SegmentCode", "segment_code"]
 
-_ORGAN = codes.SCT.AnatomicalStructure
+_ORGAN = Code("91723000", "SCT", "Anatomical Structure")  # written out: the name has two codes in pydicom 2.4
 _LEFT, _RIGHT = codes.SCT.Left, codes.SCT.Right
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from ctan_monai.dicom.save import save_dicom
+
 __all__ = ["write_ct_series"]
 
 INTERCEPT = -1024
@@ -71,5 +73,5 @@ def write_ct_series(
         image.RescaleIntercept, image.RescaleSlope, image.RescaleType = INTERCEPT, 1, "HU"
         image.PixelData = stored[:, :, k].T.tobytes()  # row by row
         files.append(folder / f"{prefix}.{k + 1:03d}.dcm")
-        image.save_as(files[-1], enforce_file_format=True)
+        save_dicom(image, files[-1])
     return files

@@ -14,6 +14,7 @@ from .lung_volume import CropToLungsd, lung_volume
 from .lungs import find_lungs
 from .mask_body import MaskBodyd
 from .mirror_sides import RandMirrorSidesd
+from .monai_label import MonaiLabelResultd
 from .plausibility import body_edges, check_plausibility
 from .remove_fragments import RemoveFragmentsd
 from .report import ReportPlausibilityd
@@ -36,6 +37,7 @@ __all__ = [
     "LoadLungSlicesd",
     "LoadRowd",
     "MaskBodyd",
+    "MonaiLabelResultd",
     "RandMirrorSidesd",
     "RemoveFragmentsd",
     "ReportPlausibilityd",

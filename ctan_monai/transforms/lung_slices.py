@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import torch
 from monai.config import KeysCollection
+from monai.data import MetaTensor
 from monai.transforms import MapTransform, RandomizableTransform
 
 from ctan_monai.errors import DataError
@@ -92,7 +93,7 @@ class SelectLungSlicesd(MapTransform):
 
     Args:
         keys: uint8 tensors (1, X, Y, Z), of :py:class:`ctan_monai.transforms.CropToLungsd`; each becomes a float32
-            tensor (K, X, Y) in [0, 1].
+            tensor (K, X, Y) in [0, 1], and keeps the meta data.
         slices: K.
     """
 
@@ -104,8 +105,11 @@ class SelectLungSlicesd(MapTransform):
         """Replace the volumes."""
         d = dict(data)
         for key in self.key_iterator(d):
-            volume = np.asarray(d[key].cpu())[0]
-            d[key] = _slices(volume, slice_indices(volume.shape[2], self.slices))
+            volume = d[key]
+            array = np.asarray(volume.cpu())[0]
+            slices = _slices(array, slice_indices(array.shape[2], self.slices))
+            # MONAI Deploy reads the meta data of what the pre-processing leaves
+            d[key] = MetaTensor(slices).copy_meta_from(volume) if isinstance(volume, MetaTensor) else slices
         return d
 
 

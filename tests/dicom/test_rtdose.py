@@ -19,6 +19,7 @@ from ctan_monai.dicom import (
     read_dose,
     read_source,
     resample_dose,
+    save_dicom,
     write_ct_series,
     write_rtdose,
 )
@@ -168,7 +169,7 @@ def test_beams_are_counted_by_the_plan(ct: tuple[Path, str]) -> None:
     for number, beam in enumerate(plan.BeamSequence, start=1):
         beam.BeamNumber, beam.TreatmentDeliveryType = number, "TREATMENT" if number < 3 else "SETUP"
     path = ct[0].parent.parent / "RP.dcm"
-    plan.save_as(path, enforce_file_format=True)
+    save_dicom(plan, path)
     beams = [dose(ct, name, plan_uid="1.2.1", beam=number) for number, name in enumerate("AB", start=1)]
     assert plan_dose(beams, ct[1], [path])[1] == ["the sum of 2 BEAM doses"]
     with pytest.raises(InputError, match=r"BEAM doses are of the beams \[1\], but the plan has \[1, 2\]"):
