@@ -27,6 +27,7 @@ from ctan_monai.comparison import (
     Runner,
     TaskMetric,
     comparison_page,
+    comparison_picture,
     comparison_table,
     estimate_seconds,
     markdown_table,
@@ -44,7 +45,7 @@ BUNDLES = sorted(path.parent.name for path in REPOSITORY.glob("bundles/*/configs
 
 
 def write_table(runner: Runner, runs: Sequence[Run], title: str, reference: str | None) -> str:
-    """Write the table of the runs that are finished as json, csv, Markdown and HTML; returns the Markdown."""
+    """Write the table of the runs that are finished as json, csv, Markdown, HTML and PNG; returns the Markdown."""
     paths = [runner.result_path(run) for run in runs if runner.finished(run)]
     results = [read_result(path) for path in paths]
     table = comparison_table(results, runner.metrics)
@@ -55,6 +56,7 @@ def write_table(runner: Runner, runs: Sequence[Run], title: str, reference: str 
     contents = [json.loads(path.read_text()) for path in paths]
     page = comparison_page(title, table, rows, runner.metrics, contents, missing, source)
     write_atomic(runner.output / "report.html", page)
+    write_atomic(runner.output / "table.png", comparison_picture(title, table, runner.metrics))
     write_csv(runner.output / "table.csv", rows)
     text = markdown_table(rows)
     write_atomic(runner.output / "table.md", text)

@@ -5,6 +5,7 @@ from .estimate import estimate_seconds
 from .page import comparison_page
 from .paired import paired_difference
 from .paper import paper_rows
+from .picture import comparison_picture
 from .plan import METHODS, Run, plan_runs
 from .render import markdown_table, table_rows
 from .runner import Runner
@@ -18,6 +19,7 @@ __all__ = [
     "TaskMetric",
     "collect_result",
     "comparison_page",
+    "comparison_picture",
     "comparison_table",
     "estimate_seconds",
     "markdown_table",

@@ -22,7 +22,7 @@ def table_rows(
     paper = {(r["method"], r["task"]): r for r in paper_rows(reference)} if reference else {}
     rows = []
     for row in table:
-        cells = {"method": row["method"].upper() if "_" not in row["method"] else _title(row["method"])}
+        cells = {"method": method_title(row["method"])}
         method = row["method"].rpartition("_")[0] or row["method"]  # without the weighting
         for task, metric in metrics.items():
             found = row["tasks"][task]
@@ -56,7 +56,10 @@ def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _title(name: str) -> str:
+def method_title(name: str) -> str:
+    """A row's name as it is printed: "STL", "CTAN (dwa)", "CTAN without ctab (dwa)"."""
+    if "_" not in name:
+        return name.upper()
     method, _, weighting = name.rpartition("_")
     network, _, change = method.partition("_")
     return f"{network.upper()} {change.replace('_', ' ')}".strip() + f" ({weighting})"

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import io
 import re
 
+from PIL import Image
 from test_table import METRICS, results
 
-from ctan_monai.comparison import comparison_page, comparison_table, table_rows
+from ctan_monai.comparison import comparison_page, comparison_picture, comparison_table, table_rows
 
 
 def contents() -> list[dict]:
@@ -44,3 +46,15 @@ def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
     # the shorter run ends the mean: epochs that both seeds have
     assert "ctan_dwa from 0.1 to 0.2" in page
     assert "One seed" not in page
+
+
+def test_picture_of_the_table() -> None:
+    table = comparison_table(results(), METRICS)
+    picture = comparison_picture("Phantom", table, METRICS)
+    width, height = Image.open(io.BytesIO(picture)).size
+    assert width > height
+    for row in table:
+        for found in row["tasks"].values():
+            found["mean"] = None if not found["values"] else found["mean"] + 1
+    assert comparison_picture("Phantom", table, METRICS) != picture, "the means are drawn"
+    assert comparison_picture("Nothing yet", [], METRICS)
