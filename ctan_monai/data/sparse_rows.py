@@ -11,7 +11,7 @@ import numpy as np
 
 __all__ = ["parse_digits", "parse_few_digits", "parse_rows"]
 
-_BLOCK = 1 << 17  # bytes of text parsed at once
+_BLOCK = 1 << 16  # bytes of text parsed at once: the fastest on the processors that were tried
 _WORD = 8  # digits parsed at once: the bytes of one uint64
 _ASCII_ZEROS = np.uint64(0x3030303030303030)
 _POWERS_OF_TEN = 10 ** np.arange(_WORD + 1)
@@ -32,10 +32,10 @@ def parse_rows(text: bytes, start: int, values: bool) -> tuple[np.ndarray, np.nd
         indices int64 ``(N,)`` and values float64 (``(N,)`` or, without values, ``(0,)``); None if any row is not of
         this form or has a number of more than 8 digits, which is for a slower reader to judge.
     """
-    rows = text.count(b"\n", start)
-    indices = np.empty(rows, np.int64)
-    data = np.empty(rows if values else 0, np.float64)
     pattern = b",.\n" if values else b",\n"
+    most = (len(text) - start) // (2 * len(pattern) - 1)  # rows that fit; what is not filled takes no memory
+    indices = np.empty(most + 1, np.int64)
+    data = np.empty(most + 1 if values else 0, np.float64)
     raw = np.frombuffer(text, np.uint8)
     padded = b"0" * _WORD + text
     words = np.ndarray((len(text) + 1,), "<u8", padded, strides=(1,))  # words[i] = text[i - 8 : i]
@@ -77,7 +77,7 @@ def parse_rows(text: bytes, start: int, values: bool) -> tuple[np.ndarray, np.nd
             whole += fraction
             np.divide(whole, scale, out=data[rows_here])  # of exact integers: rounds as Python's float() does
         start, row = stop, rows_here.stop
-    return indices, data
+    return indices[:row], data[:row]
 
 
 def parse_digits(words: np.ndarray, width: np.ndarray) -> np.ndarray:

@@ -204,7 +204,7 @@ def test_a_record_of_an_earlier_version_is_refused(training: Path, tmp_path: Pat
 
 def test_a_checkpoint_of_another_method_is_refused(training: Path, tmp_path: Path) -> None:
     record = json.loads((training / "training.json").read_text())
-    record["config"]["method"] = "MTAN"
+    record["values"]["network_def::_target_"] = "ctan_monai.networks.MTAN"
     (tmp_path / "training.json").write_text(json.dumps(record))
     arguments = ["--checkpoint", str(training / "model.pt"), "--training_dir", str(tmp_path)]
     result = run_tool("tools/pack_bundle.py", "openkbp", *arguments, "--output", str(tmp_path / "out.zip"))
@@ -215,7 +215,7 @@ def test_a_checkpoint_of_another_method_is_refused(training: Path, tmp_path: Pat
 
 def test_metadata_of_one_task_names_that_task_alone(training: Path) -> None:
     record = read_record(training)
-    record["values"]["task_names"], record["config"]["method"] = ["dose"], "STL"
+    record["values"] |= {"task_names": ["dose"], "network_def::_target_": "ctan_monai.networks.STL"}
     config = packed_config(CONFIGS / "inference.json", record)
     metadata = packed_metadata(json.loads((CONFIGS / "metadata.json").read_text()), config, record, {})
     outputs = metadata["network_data_format"]["outputs"]
