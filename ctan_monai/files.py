@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import atexit
+import contextlib
 import hashlib
 import json
 import math
@@ -97,6 +99,8 @@ def read_training_record(folder: str | Path | None) -> dict[str, Any] | None:
 def prepare_output_dir(path: str | Path, needed_mb: float = 0.0, option: str = "--output_dir") -> Path:
     """Make an output folder and prove that it can be written to, before time is spent.
 
+    A folder that was made here and is still empty when the program ends, as after an error in the input, is removed.
+
     Args:
         path: the folder.
         needed_mb: free space in MB that the run will need there.
@@ -106,8 +110,11 @@ def prepare_output_dir(path: str | Path, needed_mb: float = 0.0, option: str = "
         OSError: the folder cannot be made or written, or the disk is too full; the message says which and what to do.
     """
     path = Path(path)
+    made = not path.exists()
     try:
         path.mkdir(parents=True, exist_ok=True)
+        if made:
+            atexit.register(_remove_if_empty, path.resolve())
         with tempfile.TemporaryFile(dir=path):  # without a name: several ranks may try at once
             pass
     except OSError as error:
@@ -121,3 +128,8 @@ def prepare_output_dir(path: str | Path, needed_mb: float = 0.0, option: str = "
             f"free some space or choose another folder with {option}."
         )
     return path
+
+
+def _remove_if_empty(path: Path) -> None:
+    with contextlib.suppress(OSError):  # it holds something, or is gone
+        path.rmdir()
