@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,9 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"  skipped {case['section']}/{case['case_id']}: {case['reason']}")
     for note in datalist["provenance"]["notes"]:
         print(f"  note: {note}")
+    for section in SPLIT_FOLDERS:
+        if not datalist[section]:
+            print(f"  warning: no {section} patient is left: training needs all three sections", file=sys.stderr)
 
 
 def prepare_openkbp(source: Path | str, output: Path | str, workers: int = 1, strict: bool = False) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import argparse
 import errno
 import importlib.util
 import json
@@ -16,7 +17,7 @@ import pytest
 
 from ctan_monai.data import openkbp_case
 from ctan_monai.data.openkbp import SHAPE, OpenKBPPatient, write_patient
-from ctan_monai.data.openkbp_prepare import prepare_openkbp
+from ctan_monai.data.openkbp_prepare import add_arguments, prepare_openkbp, run
 from ctan_monai.data.prepared import read_datalist
 from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256
@@ -232,3 +233,12 @@ def test_command(source: Path, tmp_path: Path, repository: Path, capsys: pytest.
     assert "skipped training/pt_2" in printed and "dose.csv missing or empty" in printed
     assert tool.main([*arguments, "--strict"]) == 2
     assert "error: " in capsys.readouterr().err
+
+
+def test_an_empty_section_is_told(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file in (source / "validation-pats").glob("*/ct.csv"):
+        file.unlink()
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    run(parser.parse_args(["--source", str(source), "--output", str(tmp_path / "out")]))
+    assert "warning: no validation patient is left" in capsys.readouterr().err
