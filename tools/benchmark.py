@@ -153,7 +153,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         data = prepared_phantom(arguments.bundle, Path(folder), arguments.patients)
-        values = {"dataset_dir": str(data), "output_dir": str(Path(folder) / "run"), "amp": not arguments.no_amp}
+        values = {"dataset_dir": str(data), "amp": not arguments.no_amp}
         result: dict[str, Any] = {"loading": measure_loading(arguments.bundle, values)}
         if not arguments.loading_only:
             result["methods"] = measure_methods(arguments.bundle, values, arguments.repeats)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,13 +51,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Draw the cases; returns what is written as attention.json."""
     root = REPOSITORY / "bundles" / options.bundle
     values = {"dataset_dir": str(options.dataset_dir.resolve()), "num_workers": 0, "pretrained": False}
-    with tempfile.TemporaryDirectory() as folder:  # TensorBoard's handlers write as soon as they are made
-        values |= {"output_dir": folder, "validate::section": options.section}
-        return draw(options, TrainingSetting(root, options.config_file, values))
-
-
-def draw(options: argparse.Namespace, setting: TrainingSetting) -> dict[str, Any]:
-    """Draw the cases of a training's setting."""
+    setting = TrainingSetting(root, options.config_file, {**values, "validate::section": options.section})
     network = load_weights(setting["network"], options.checkpoint)
     found: dict[str, Any] = {}
     for batch in tqdm(setting["validate::dataloader"], desc="cases", unit="batch"):

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ from ctan_monai.engines import bf16_autocast
 class TrainingSetting:
     """The objects that a bundle's training config describes, to measure or look at, without running the training.
 
+    TensorBoard's handlers write as soon as they are made: what they write goes to a folder that ends with this object.
+
     Args:
         root: the bundle's folder.
         overrides: config files given after ``train.json``.
@@ -25,7 +30,9 @@ class TrainingSetting:
     def __init__(self, root: Path, overrides: Sequence[Path], values: Mapping[str, Any]) -> None:
         self.parser = ConfigParser()
         self.parser.read_config([root / "configs" / "train.json", *overrides])
-        self.parser.update({"bundle_root": str(root), **values})
+        folder = tempfile.mkdtemp()
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.parser.update({"bundle_root": str(root), **values, "output_dir": folder})
         set_determinism(self.parser["seed"])
         self.trainer = self["train::trainer"]
         self.loader = self["train::dataloader"]

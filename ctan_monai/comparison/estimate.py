@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from pathlib import Path
 
@@ -26,12 +25,7 @@ def estimate_seconds(runner: Runner, run: Run) -> float:
     """
     configs: Path = runner.configs
     files = [*runner.overrides, configs / f"{run.override}.json", configs / f"weighting_{run.weighting}.json"]
-    with tempfile.TemporaryDirectory() as folder:  # TensorBoard's handlers write as soon as they are made
-        values = {**runner.values, "seed": run.seed, "num_workers": 0, "output_dir": folder}
-        return _measure(TrainingSetting(configs.parent, files, values))
-
-
-def _measure(setting: TrainingSetting) -> float:
+    setting = TrainingSetting(configs.parent, files, {**runner.values, "seed": run.seed, "num_workers": 0})
     times = []
     for batch, _ in zip(setting.loader, range(_STEPS + 1), strict=False):
         start = time.perf_counter()
