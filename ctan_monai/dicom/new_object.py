@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
@@ -21,7 +21,7 @@ from ctan_monai.dicom.save import save_dicom
 from ctan_monai.dicom.source import DicomSource
 from ctan_monai.files import write_output
 
-__all__ = ["any_name", "image_reference", "new_object", "save_object"]
+__all__ = ["any_name", "image_reference", "new_object", "new_series", "save_object"]
 
 IDENTITY = (
     *("SpecificCharacterSet", "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),
@@ -58,6 +58,20 @@ def new_object(source: DicomSource, sop_class: UID, modality: str, maker: Maker,
     dataset.FrameOfReferenceUID = ct.FrameOfReferenceUID
     dataset.PositionReferenceIndicator = ct.get("PositionReferenceIndicator") or ""
     return dataset
+
+
+def new_series(maker: Maker, series_number: int) -> dict[str, Any]:
+    """What highdicom's objects are told of the new series that each of them is: their arguments."""
+    return {
+        "series_instance_uid": generate_uid(prefix=None),
+        "series_number": series_number,
+        "sop_instance_uid": generate_uid(prefix=None),
+        "instance_number": 1,
+        "manufacturer": maker.manufacturer,
+        "manufacturer_model_name": maker.model,
+        "software_versions": maker.version,
+        "series_description": maker.description,
+    }
 
 
 def image_reference(image: Dataset) -> Dataset:

@@ -12,7 +12,7 @@ from pydicom import Dataset
 from pydicom.uid import generate_uid
 
 from ctan_monai.dicom.maker import Maker
-from ctan_monai.dicom.new_object import save_object
+from ctan_monai.dicom.new_object import new_series, save_object
 
 __all__ = ["write_sc"]
 
@@ -42,14 +42,7 @@ def write_sc(path: Path | str, mask: np.ndarray, case_id: str, maker: Maker) -> 
         coordinate_system=hd.CoordinateSystemNames.PATIENT,
         patient_orientation=("L", "F"),
         study_instance_uid=generate_uid(prefix=None),
-        series_instance_uid=generate_uid(prefix=None),
-        series_number=9005,
-        sop_instance_uid=generate_uid(prefix=None),
-        instance_number=1,
-        manufacturer=maker.manufacturer,
-        manufacturer_model_name=maker.model,
-        software_versions=maker.version,
-        series_description=maker.description,
+        **new_series(maker, 9005),
         patient_id=_fitted(f"photograph {case_id}"),
         study_date=now.date(),
         study_time=now.time(),

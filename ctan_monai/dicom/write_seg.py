@@ -13,7 +13,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
 from ctan_monai.dicom.maker import Maker
-from ctan_monai.dicom.new_object import any_name, save_object
+from ctan_monai.dicom.new_object import any_name, new_series, save_object
 from ctan_monai.dicom.segment_codes import segment_code
 from ctan_monai.dicom.source import DicomSource
 
@@ -68,18 +68,11 @@ def write_seg(
             pixel_array=numbers[labels].transpose(2, 1, 0),
             segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
             segment_descriptions=segments,
-            series_instance_uid=generate_uid(prefix=None),
-            series_number=9003,
-            sop_instance_uid=generate_uid(prefix=None),
-            instance_number=1,
-            manufacturer=maker.manufacturer,
-            manufacturer_model_name=maker.model,
-            software_versions=maker.version,
             device_serial_number="0",
             content_label="CTAN_MONAI",
             content_description=maker.description,
-            series_description=maker.description,
             content_qualification="RESEARCH",
+            **new_series(maker, 9003),
         )
     if "SpecificCharacterSet" in source.slices[0]:
         dataset.SpecificCharacterSet = source.slices[0].SpecificCharacterSet

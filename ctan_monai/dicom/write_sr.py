@@ -12,7 +12,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
 from ctan_monai.dicom.maker import Maker
-from ctan_monai.dicom.new_object import any_name, save_object
+from ctan_monai.dicom.new_object import any_name, new_series, save_object
 from ctan_monai.dicom.source import DicomSource
 
 __all__ = ["write_sr"]
@@ -71,15 +71,8 @@ def write_sr(
         dataset: Dataset = hd.sr.ComprehensiveSR(
             evidence=list(source.slices),
             content=report[0],
-            series_instance_uid=generate_uid(prefix=None),
-            series_number=9004,
-            sop_instance_uid=generate_uid(prefix=None),
-            instance_number=1,
-            manufacturer=maker.manufacturer,
-            manufacturer_model_name=maker.model,
-            software_versions=maker.version,
-            series_description=maker.description,
             is_complete=True,
+            **new_series(maker, 9004),
         )
     if "SpecificCharacterSet" in source.slices[0]:
         dataset.SpecificCharacterSet = source.slices[0].SpecificCharacterSet
