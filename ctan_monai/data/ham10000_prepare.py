@@ -20,7 +20,7 @@ from ctan_monai.data.ham10000_chunk import IMAGES, MASKS, SEGMENTATIONS, ImageJo
 from ctan_monai.data.ham10000_datalist import make_datalist
 from ctan_monai.data.ham10000_release import Release, find_release
 from ctan_monai.data.jobs import list_reasons, prepare_cases
-from ctan_monai.data.phantom_marker import name_phantom
+from ctan_monai.data.phantom_marker import write_datalist
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.data.split import SECTIONS
 from ctan_monai.errors import DataError
@@ -128,9 +128,7 @@ def prepare_ham10000(
     if not usable or (strict and skipped):
         raise DataError(f"{source}: {list_reasons([case['reason'] for case in skipped], 'images')}")
     datalist = make_datalist(Path(source).name, release, usable, skipped, size, seed)
-    datalist = name_phantom(datalist, source)
-    write_json(output / DATALIST_NAME, datalist)
-    return datalist
+    return write_datalist(output, datalist, source)
 
 
 def _jobs(release: Release) -> tuple[list[ImageJob], list[dict[str, str]]]:

@@ -14,11 +14,11 @@ from ctan_monai.data.jobs import list_reasons, prepare_cases
 from ctan_monai.data.openkbp import SEGMENTATION_ORGANS, SPLIT_FOLDERS
 from ctan_monai.data.openkbp_case import prepare_case
 from ctan_monai.data.openkbp_release import find_patients, find_release, missing_files
-from ctan_monai.data.phantom_marker import name_phantom
+from ctan_monai.data.phantom_marker import write_datalist
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.data.radiotherapy_statistics import case_statistics
 from ctan_monai.errors import DataError
-from ctan_monai.files import prepare_output_dir, write_json
+from ctan_monai.files import prepare_output_dir
 
 __all__ = ["add_arguments", "prepare_openkbp", "run"]
 
@@ -95,9 +95,7 @@ def prepare_openkbp(source: Path | str, output: Path | str, workers: int = 1, st
 
     done = {section: [records[f] for s, f in jobs if s == section and f in records] for section in SPLIT_FOLDERS}
     datalist = _make_datalist(release, done, skipped)
-    datalist = name_phantom(datalist, source)
-    write_json(output / DATALIST_NAME, datalist)
-    return datalist
+    return write_datalist(output, datalist, source)
 
 
 def _make_datalist(

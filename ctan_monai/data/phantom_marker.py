@@ -7,9 +7,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.files import write_atomic
+from ctan_monai.data.prepared import DATALIST_NAME
+from ctan_monai.files import write_atomic, write_json
 
-__all__ = ["MARKER", "mark_as_phantom", "name_phantom"]
+__all__ = ["MARKER", "mark_as_phantom", "write_datalist"]
 
 MARKER = "PHANTOM.txt"
 
@@ -22,20 +23,25 @@ def mark_as_phantom(folder: Path | str) -> None:
     )
 
 
-def name_phantom(datalist: dict[str, Any], source: Path | str) -> dict[str, Any]:
-    """A data list whose name, description and licence say that the data are synthetic, where their source is.
+def write_datalist(output: Path, datalist: dict[str, Any], source: Path | str) -> dict[str, Any]:
+    """Write ``datalist.json``; where the source is a phantom, name, description and licence say that it is synthetic.
 
     Args:
-        datalist: the content of ``datalist.json``.
+        output: folder of the prepared data.
+        datalist: the content.
         source: the release, or the folder of a phantom that holds it.
+
+    Returns:
+        what was written.
     """
     source = Path(source).resolve()
-    if not any((folder / MARKER).is_file() for folder in (source, source.parent)):
-        return datalist
-    described = {
-        "name": f"{datalist['name']} phantom",
-        "description": f"Synthetic. {datalist['description']}",
-        "reference": "synthetic data of ctan-monai",
-        "licence": "Apache-2.0 (synthetic data)",
-    }
-    return {**datalist, **described}
+    if any((folder / MARKER).is_file() for folder in (source, source.parent)):
+        datalist = {
+            **datalist,
+            "name": f"{datalist['name']} phantom",
+            "description": f"Synthetic. {datalist['description']}",
+            "reference": "synthetic data of ctan-monai",
+            "licence": "Apache-2.0 (synthetic data)",
+        }
+    write_json(output / DATALIST_NAME, datalist)
+    return datalist

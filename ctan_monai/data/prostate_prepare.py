@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.data.jobs import list_reasons, prepare_cases
-from ctan_monai.data.phantom_marker import name_phantom
+from ctan_monai.data.phantom_marker import write_datalist
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.data.prostate_case import NETWORK_SIZE, NETWORK_SPACING, prepare_case
 from ctan_monai.data.prostate_rois import PROSTATE_LABELS, ROI_MAP, read_roi_map
@@ -22,7 +22,7 @@ from ctan_monai.data.radiotherapy_statistics import case_statistics
 from ctan_monai.data.split import SECTIONS, stratified_split
 from ctan_monai.dicom import InputError, find_rt_patients
 from ctan_monai.errors import DataError
-from ctan_monai.files import prepare_output_dir, write_json
+from ctan_monai.files import prepare_output_dir
 
 __all__ = ["add_arguments", "prepare_prostate", "run"]
 
@@ -149,9 +149,7 @@ def prepare_prostate(
         raise DataError(f"{reasons}\n{error}".strip()) from error
     datalist = _make_datalist(Path(source), records, sections, skipped, damaged)
     datalist["provenance"] |= {"split": split if sections_of is None else Path(split).name, "seed": seed}
-    datalist = name_phantom(datalist, source)
-    write_json(output / DATALIST_NAME, datalist)
-    return datalist
+    return write_datalist(output, datalist, source)
 
 
 def _read_split(split: str) -> dict[str, list[str]] | None:

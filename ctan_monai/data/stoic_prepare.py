@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.data.jobs import list_reasons, prepare_cases
-from ctan_monai.data.phantom_marker import name_phantom
+from ctan_monai.data.phantom_marker import write_datalist
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.data.split import SECTIONS, merge_small_strata, stratified_split
 from ctan_monai.data.stoic import REFERENCE, VOLUMES, find_release, read_reference
 from ctan_monai.data.stoic_case import prepare_case
 from ctan_monai.errors import DataError
-from ctan_monai.files import prepare_output_dir, write_json
+from ctan_monai.files import prepare_output_dir
 
 __all__ = ["SIZE", "SPACING", "WINDOW", "add_arguments", "prepare_stoic", "run"]
 
@@ -170,9 +170,7 @@ def prepare_stoic(
             "crops": dict(Counter(record["found"] for record in records.values())),
         },
     }
-    datalist = name_phantom(datalist, source)
-    write_json(output / DATALIST_NAME, datalist)
-    return datalist
+    return write_datalist(output, datalist, source)
 
 
 def _counts_text(counts: dict[str, int]) -> str:
