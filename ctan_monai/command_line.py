@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from ctan_monai.errors import DataError
+
+
+def exit_status(action: Callable[[], object], *also: type[Exception]) -> int:
+    """Run a command's action; an error that its user can mend becomes one line on standard error.
+
+    Args:
+        action: what the command does.
+        also: errors to report so beside DataError and OSError.
+
+    Returns:
+        exit code, 0: done, 2: failed.
+    """
+    plain: tuple[type[Exception], ...] = (DataError, OSError, *also)
+    try:
+        action()
+    except plain as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def run_for_dataset(
@@ -30,9 +52,29 @@ def run_for_dataset(
         module.add_arguments(subparser)
         subparser.set_defaults(run=module.run)
     arguments = parser.parse_args(argv)
-    try:
-        arguments.run(arguments)
-    except (DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status(lambda: arguments.run(arguments))
+
+
+def run_baselines(
+    description: str | None,
+    preparation: str,
+    run: Callable[[Path, Path, str], Mapping[str, Any]],
+    argv: Sequence[str] | None = None,
+) -> int:
+    """The command line of a data set's baselines, which prints their headline numbers as one line of JSON.
+
+    Args:
+        description: of the tool, for ``--help``.
+        preparation: the command that makes the data.
+        run: takes the folder of the prepared data, that of the results, and the section; returns the headline numbers.
+        argv: arguments; None: those of the process.
+
+    Returns:
+        exit code, see :py:func:`exit_status`.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset_dir", type=Path, required=True, help=f"prepared data ({preparation})")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results; is made")
+    parser.add_argument("--section", default="test", choices=("test", "validation"), help="cases to evaluate")
+    options = parser.parse_args(argv)
+    return exit_status(lambda: print(json.dumps(run(options.dataset_dir, options.output, options.section))))

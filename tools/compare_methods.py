@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ctan_monai.command_line import exit_status
 from ctan_monai.comparison import (
     METHODS,
     Run,
@@ -123,31 +124,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     # a batch system's or a service's way to stop; by default the training in hand would go on without its parent
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    return exit_status(lambda: compare(options))
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Do what is still to be done of a comparison, and print its table.
+
+    Raises:
+        DataError: a config file, a method or the data cannot be used; told before the first run.
+    """
     configs = REPOSITORY / "bundles" / options.bundle / "configs"
     train = json.loads((configs / "train.json").read_text())
     metrics = {task: TaskMetric(**values) for task, values in train["comparison"].items()}
-    try:
-        for path in options.config_file:
-            if not path.is_file():
-                raise DataError(f"{path}: no such config file.")
-        runs = plan_runs(configs, options.methods, options.weightings, options.seeds)
-        for section in ("training", "validation", "test"):  # before a run of hours
-            read_datalist(options.dataset_dir, section, train["task_names"])
-        values = {**values_of(options.set), "dataset_dir": str(options.dataset_dir.resolve())}
-        results = options.results or options.output / "results"
-        runner = Runner(configs, options.output, metrics, results, options.config_file, values)
-        if options.dry_run:
-            print_plan(runner, runs)
-            return 0
-        reference = options.bundle if options.reference else None
-        runner.run(runs, after=lambda: write_table(runner, runs, options.bundle, reference))
-        text = write_table(runner, runs, options.bundle, reference)
-    except (DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(text)
+    for path in options.config_file:
+        if not path.is_file():
+            raise DataError(f"{path}: no such config file.")
+    runs = plan_runs(configs, options.methods, options.weightings, options.seeds)
+    for section in ("training", "validation", "test"):  # before a run of hours
+        read_datalist(options.dataset_dir, section, train["task_names"])
+    values = {**values_of(options.set), "dataset_dir": str(options.dataset_dir.resolve())}
+    results = options.results or options.output / "results"
+    runner = Runner(configs, options.output, metrics, results, options.config_file, values)
+    if options.dry_run:
+        print_plan(runner, runs)
+        return
+    reference = options.bundle if options.reference else None
+    runner.run(runs, after=lambda: write_table(runner, runs, options.bundle, reference))
+    print(write_table(runner, runs, options.bundle, reference))
     print(f"written to {options.output / 'table.md'} (also csv and json) and {options.output / 'report.html'}")
-    return 0
 
 
 if __name__ == "__main__":

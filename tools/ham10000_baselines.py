@@ -14,8 +14,6 @@ example:
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +23,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ctan_monai.data import DataError, read_datalist
+from ctan_monai.command_line import run_baselines
+from ctan_monai.data import read_datalist
 from ctan_monai.data.ham10000_baselines import MajorityClass, centre_mask
 from ctan_monai.data.photos import read_mask
 from ctan_monai.data.prepared import load_datalist
@@ -86,18 +85,7 @@ def run(dataset_dir: Path, output: Path, section: str) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset_dir", type=Path, required=True, help="made by tools/prepare_data.py ham10000")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the result files")
-    parser.add_argument("--section", default="test", choices=("test", "validation"), help="images to evaluate")
-    options = parser.parse_args(arguments)
-    try:
-        headlines = run(options.dataset_dir, options.output, options.section)
-    except (DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps(headlines))
-    return 0
+    return run_baselines(__doc__, "tools/prepare_data.py ham10000", run, arguments)
 
 
 if __name__ == "__main__":

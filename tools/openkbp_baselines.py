@@ -19,8 +19,6 @@ example:
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,6 +27,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from ctan_monai.command_line import run_baselines
 from ctan_monai.data import DataError, read_datalist
 from ctan_monai.data.openkbp_baselines import AlignedMeanDose, MeanDose, OrganAtlas
 from ctan_monai.data.prepared import load_datalist
@@ -156,20 +155,7 @@ def run(dataset_dir: Path, output: Path, section: str) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset_dir", type=Path, required=True, help="prepared data (tools/prepare_data.py openkbp)")
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="folder for the result files; is made"
-    )
-    parser.add_argument("--section", default="test", choices=("test", "validation"), help="patients to evaluate")
-    options = parser.parse_args(arguments)
-    try:
-        headlines = run(options.dataset_dir, options.output, options.section)
-    except (DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps(headlines))
-    return 0
+    return run_baselines(__doc__, "tools/prepare_data.py openkbp", run, arguments)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ctan_monai.command_line import exit_status
 from ctan_monai.data.openkbp import SHAPE, read_patient
 from ctan_monai.data.sparse_csv import read_sparse_csv
 from ctan_monai.errors import DataError
@@ -104,13 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--reference", type=Path, required=True, metavar="DIR", help="folder with folders pt_N")
     parser.add_argument("--prediction", type=Path, required=True, metavar="DIR", help="folder with files pt_N.csv")
     options = parser.parse_args(arguments)
-    try:
-        result = score(options.reference, options.prediction)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps(result))
-    return 0
+    return exit_status(lambda: print(json.dumps(score(options.reference, options.prediction))))
 
 
 if __name__ == "__main__":

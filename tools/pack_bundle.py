@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ctan_monai.bundle.pack import FORMATS, pack_bundle
-from ctan_monai.errors import DataError
+from ctan_monai.command_line import exit_status
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLES = sorted(path.parent.name for path in REPOSITORY.glob("bundles/*/configs"))
@@ -38,25 +38,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--half", action="store_true", help="weights in half precision: half the size")
     parser.add_argument("--formats", nargs="*", default=list(FORMATS), choices=FORMATS, help="exports (default: both)")
     options = parser.parse_args(arguments)
-    try:
-        packed = pack_bundle(
-            REPOSITORY / "bundles" / options.bundle,
-            options.checkpoint,
-            options.output,
-            options.training_dir,
-            options.half,
-            options.formats,
-        )
-    except (DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return exit_status(lambda: pack(options))
+
+
+def pack(options: argparse.Namespace) -> None:
+    """Pack, and say what came out."""
+    packed = pack_bundle(
+        REPOSITORY / "bundles" / options.bundle,
+        options.checkpoint,
+        options.output,
+        options.training_dir,
+        options.half,
+        options.formats,
+    )
     for name, difference in packed.differences.items():
         print(f"{name} equals the network to {difference:.1g}")
     print(f"{packed.path}: {packed.path.stat().st_size / 1e6:.1f} MB")
     print(f"SHA-256 of the zip:            {packed.sha256}")
     print(f"SHA-256 of its checksums.json: {packed.digest}")
     print("Tell one of these to the recipient by another way than the zip.")
-    return 0
 
 
 if __name__ == "__main__":

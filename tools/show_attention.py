@@ -23,6 +23,7 @@ import torch
 from tqdm import tqdm
 
 from ctan_monai.bundle import TrainingSetting, load_weights
+from ctan_monai.command_line import exit_status
 from ctan_monai.errors import DataError
 from ctan_monai.files import write_atomic, write_json
 from ctan_monai.reports import provenance
@@ -87,13 +88,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the pictures")
     parser.add_argument("--masks-only", action="store_true", help="draw nothing of the images, to publish the pictures")
     options = parser.parse_args(arguments)
-    try:
-        write_json(options.output / "attention.json", run(options))
-    except (DataError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return exit_status(lambda: show(options), ValueError)
+
+
+def show(options: argparse.Namespace) -> None:
+    """Draw, and say where the pictures are."""
+    write_json(options.output / "attention.json", run(options))
     print(f"written to {options.output}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ def read_source(source: Path | str | Iterable[Path | str]) -> DicomSource:
         source: the folder that holds the slices, or the slices' files.
 
     Raises:
-        InputError: see :py:func:`ctan_monai.dicom.ct_series`; or a slice without one of the UIDs to refer to.
+        InputError: see :py:func:`ctan_monai.dicom.ct_series`; or a slice without one of the UIDs to refer to, or with
+            several values of patient or study where one belongs.
     """
     series = ct_series(source)
     slices = tuple(pydicom.dcmread(path, stop_before_pixels=True) for path in series.files)
@@ -66,6 +67,12 @@ def read_source(source: Path | str | Iterable[Path | str]) -> DicomSource:
             if header.get(tag) is None:
                 setattr(header, tag, "")
         _forget_invalid(header)
+        several = [tag for tag in MAY_BE_EMPTY if header[tag].VM > 1]
+        if several:
+            raise InputError(
+                f"{path}: {several[0]} has {header[several[0]].VM} values, separated by a backslash; expected one, to "
+                "copy it into DICOM results. Correct the CT's headers, or leave --dicom_output out."
+            )
         if not header.get("SliceThickness"):
             header.SliceThickness = f"{np.linalg.norm(series.affine[:3, 2]):.8g}"
     return DicomSource(slices, series.affine, series.shape)

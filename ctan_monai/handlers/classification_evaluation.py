@@ -2,20 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ignite.engine import Engine, Events
-
-from ctan_monai.files import read_training_record
-from ctan_monai.reports import ClassificationReport, provenance
-
-logger = logging.getLogger(__name__)
+from ctan_monai.handlers.case_evaluation import CaseEvaluation
+from ctan_monai.reports import ClassificationReport
 
 
-class ClassificationEvaluation:
+class ClassificationEvaluation(CaseEvaluation):
     """Collects an evaluator's probabilities case by case, measures them, and writes json, csv and the HTML report.
 
     It reads "pred_<task>", probabilities after sigmoid (one channel) or softmax, of the post-processed output; labels
@@ -46,7 +41,7 @@ class ClassificationEvaluation:
         seed: int = 0,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        self.cases = {str(case["case_id"]): case for case in cases}
+        super().__init__(cases)
         self.classes = {task: list(names) for task, names in classes.items()}
         self.case_keys = list(case_keys)
         self.report = ClassificationReport(
@@ -54,33 +49,21 @@ class ClassificationEvaluation:
             title=title,
             classes=self.classes,
             measures=measures,
-            provenance={
-                **provenance(settings, seed, {"name": title, "patients": len(self.cases)}),
-                "training": read_training_record(training_dir),
-            },
+            provenance=self.provenance(title, "patients", settings, seed, training_dir),
             training_dir=training_dir,
             seed=seed,
         )
 
-    def attach(self, engine: Engine) -> None:
-        """Attach to an evaluator."""
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self.iteration_completed)
-        engine.add_event_handler(Events.COMPLETED, self.completed)
+    def measure(self, case: Mapping[str, Any], output: Mapping[str, Any]) -> None:
+        """Take one case; the measures are of all together."""
+        probabilities = {
+            task: output[f"pred_{task}"].reshape(-1).float().cpu().tolist()
+            for task in self.classes
+            if f"pred_{task}" in output
+        }
+        row = {key: case.get(key) for key in (*self.classes, *self.case_keys)}
+        self.report.add_case(str(case["case_id"]), row, probabilities)
 
-    def iteration_completed(self, engine: Engine) -> None:
-        """Take the cases of this batch."""
-        state: Any = engine.state
-        for item, output in zip(state.batch, state.output, strict=True):
-            case = self.cases[str(item["case_id"])]
-            probabilities = {
-                task: output[f"pred_{task}"].reshape(-1).float().cpu().tolist()
-                for task in self.classes
-                if f"pred_{task}" in output
-            }
-            row = {key: case.get(key) for key in (*self.classes, *self.case_keys)}
-            self.report.add_case(str(item["case_id"]), row, probabilities)
-
-    def completed(self, engine: Engine) -> None:
-        """Write the results."""
-        page = self.report.write()
-        logger.info("report: %s", page)
+    def write(self) -> Path:
+        """Write json, csv and the report; returns the report's path."""
+        return self.report.write()

@@ -2,22 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from ignite.engine import Engine, Events
 
 from ctan_monai.data.photos import read_mask
-from ctan_monai.files import read_training_record
+from ctan_monai.handlers.case_evaluation import CaseEvaluation
 from ctan_monai.metrics import diagnosis_metrics, lesion_mask_metrics, summarise_lesions
-from ctan_monai.reports import LesionReport, provenance
+from ctan_monai.reports import LesionReport
 from ctan_monai.transforms import undo_letterbox
-
-logger = logging.getLogger(__name__)
 
 
 def load_lesion(case: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +31,7 @@ def load_lesion(case: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     return pixels.round().clamp(0, 255).to(torch.uint8).numpy().transpose(1, 2, 0), mask
 
 
-class LesionEvaluation:
+class LesionEvaluation(CaseEvaluation):
     """Measures an evaluator's predictions image by image, and writes json, csv and the HTML report.
 
     It reads "probability" (of background and lesion, on the prepared grid) and "pred_diagnosis" (probabilities) of the
@@ -64,60 +60,39 @@ class LesionEvaluation:
         seed: int | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        self.cases = {str(case["case_id"]): case for case in cases}
+        super().__init__(cases)
         self.classes = list(classes)
         self.rows: list[dict[str, Any]] = []
         self.report = LesionReport(
             output_dir=output_dir,
             title=title,
             classes=self.classes,
-            provenance={
-                **provenance(settings, seed, {"name": title, "images": len(self.cases)}),
-                "training": read_training_record(training_dir),
-            },
+            provenance=self.provenance(title, "images", settings, seed, training_dir),
             baselines=list(baselines),
             training_dir=training_dir,
         )
 
-    def attach(self, engine: Engine) -> None:
-        """Attach to an evaluator."""
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self.iteration_completed)
-        engine.add_event_handler(Events.COMPLETED, self.completed)
-
-    def iteration_completed(self, engine: Engine) -> None:
-        """Measure the images of this batch."""
-        state: Any = engine.state
-        for item, output in zip(state.batch, state.output, strict=True):
-            case = self.cases[str(item["case_id"])]
-            self.add(case, output.get("probability"), output.get("pred_diagnosis"))
-
-    def add(
-        self,
-        case: Mapping[str, Any],
-        probability: torch.Tensor | None,
-        diagnosis: torch.Tensor | Sequence[float] | None,
-    ) -> None:
+    def measure(self, case: Mapping[str, Any], output: Mapping[str, Any]) -> None:
         """Measure one image.
 
         Args:
             case: item of the data list.
-            probability: (2, H, W) on the prepared grid; None without that task.
-            diagnosis: probabilities (C,); None without that task.
+            output: "probability" (2, H, W) on the prepared grid and "pred_diagnosis", probabilities (C,); a task that
+                the network lacks is left out.
         """
         row: dict[str, Any] = {}
         predicted: np.ndarray | None = None
-        if probability is not None:
+        if "probability" in output:
             reference = read_mask(case["mask"])
-            lesion = undo_letterbox(probability[1:], case["box"], reference.shape)
+            lesion = undo_letterbox(output["probability"][1:], case["box"], reference.shape)
             predicted = lesion[0].cpu().numpy() >= 0.5
             row |= lesion_mask_metrics(reference, predicted)
-        if diagnosis is not None:
-            values = torch.as_tensor(diagnosis).double().reshape(-1).tolist()
+        if "pred_diagnosis" in output:
+            values = torch.as_tensor(output["pred_diagnosis"]).double().reshape(-1).tolist()
             row |= diagnosis_metrics(int(case["diagnosis"]), values, self.classes)
         self.rows.append(row)
         self.report.add_case(str(case["case_id"]), row, lambda: load_lesion(case), predicted)
 
-    def completed(self, engine: Engine | None = None) -> None:
-        """Write the results."""
-        page = self.report.write(summarise_lesions(self.rows, self.classes))
-        logger.info("report: %s", page)
+    def write(self) -> Path:
+        """Write json, csv and the report; returns the report's path."""
+        return self.report.write(summarise_lesions(self.rows, self.classes))

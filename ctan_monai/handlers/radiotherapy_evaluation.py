@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,11 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import torch
-from ignite.engine import Engine, Events
 
-from ctan_monai.files import read_training_record
+from ctan_monai.handlers.case_evaluation import CaseEvaluation
 from ctan_monai.metrics import DVH_METRICS, RadiotherapyReference, radiotherapy_metrics, summarise
-from ctan_monai.reports import RadiotherapyReport, provenance
+from ctan_monai.reports import RadiotherapyReport
 from ctan_monai.transforms import body_mask
-
-logger = logging.getLogger(__name__)
 
 
 def load_reference(
@@ -50,7 +46,7 @@ def load_reference(
     )
 
 
-class RadiotherapyEvaluation:
+class RadiotherapyEvaluation(CaseEvaluation):
     """Measures an evaluator's predictions patient by patient, and writes json, csv and the HTML report.
 
     It reads "pred_segmentation" (one-hot, or a label map of one channel) and "pred_dose" (Gy) of the post-processed
@@ -80,7 +76,7 @@ class RadiotherapyEvaluation:
         settings: Mapping[str, Any] | None = None,
         dvh_metrics: Mapping[str, Sequence[str]] = DVH_METRICS,
     ) -> None:
-        self.cases = {str(case["case_id"]): case for case in cases}
+        super().__init__(cases)
         self.labels = dict(labels)
         self.dvh_metrics = dict(dvh_metrics)
         self.rows: list[dict[str, Any]] = []
@@ -88,34 +84,22 @@ class RadiotherapyEvaluation:
             output_dir=output_dir,
             title=title,
             label_names={value: organ for organ, value in labels.items()},
-            provenance={
-                **provenance(settings, seed, {"name": title, "patients": len(self.cases)}),
-                "training": read_training_record(training_dir),
-            },
+            provenance=self.provenance(title, "patients", settings, seed, training_dir),
             baselines=list(baselines),
             training_dir=training_dir,
         )
 
-    def attach(self, engine: Engine) -> None:
-        """Attach to an evaluator."""
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self.iteration_completed)
-        engine.add_event_handler(Events.COMPLETED, self.completed)
+    def measure(self, case: Mapping[str, Any], output: Mapping[str, Any]) -> None:
+        """Measure one patient."""
+        ct, reference = load_reference(case, self.labels, self.dvh_metrics)
+        prediction = _prediction(output)
+        row = radiotherapy_metrics(reference, prediction)
+        self.rows.append(row)
+        self.report.add_case(str(case["case_id"]), row, ct, reference, prediction)
 
-    def iteration_completed(self, engine: Engine) -> None:
-        """Measure the patients of this batch."""
-        state: Any = engine.state
-        for item, output in zip(state.batch, state.output, strict=True):
-            case = self.cases[str(item["case_id"])]
-            ct, reference = load_reference(case, self.labels, self.dvh_metrics)
-            prediction = _prediction(output)
-            row = radiotherapy_metrics(reference, prediction)
-            self.rows.append(row)
-            self.report.add_case(str(item["case_id"]), row, ct, reference, prediction)
-
-    def completed(self, engine: Engine) -> None:
-        """Write the results."""
-        page = self.report.write(summarise(self.rows))
-        logger.info("report: %s", page)
+    def write(self) -> Path:
+        """Write json, csv and the report; returns the report's path."""
+        return self.report.write(summarise(self.rows))
 
 
 def _prediction(output: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:

@@ -31,6 +31,11 @@ class TrainingCheckpoint:
             last one's is kept. Its handler must come first.
         resume: True goes on from checkpoint.pt, if there is one.
 
+    Attributes:
+        best_score: the highest value so far.
+        best_epoch: of the network that is kept.
+        improved_epoch: the first epoch with the best score, from which early stopping counts.
+
     Raises:
         FileExistsError: on start, a run is there already and ``resume`` is False: nothing is overwritten.
     """
@@ -48,6 +53,7 @@ class TrainingCheckpoint:
         self.resume = resume
         self.best_score = -math.inf
         self.best_epoch = 0
+        self.improved_epoch = 0
 
     @property
     def path(self) -> Path:
@@ -88,6 +94,7 @@ class TrainingCheckpoint:
                     f"of that run, or choose another --output_dir. {str(error).splitlines()[0]}"
                 ) from error
         self.best_score, self.best_epoch = state["best_score"], state["best_epoch"]
+        self.improved_epoch = state.get("improved_epoch", self.best_epoch)  # absent before version 0.2
         engine.state.epoch, engine.state.iteration = state["epoch"], state["iteration"]
         logger.info("resumed from %s at the end of epoch %d", self.path, state["epoch"])
         if engine.state.epoch >= (engine.state.max_epochs or 0):
@@ -103,6 +110,7 @@ class TrainingCheckpoint:
             "iteration": engine.state.iteration,
             "best_score": self.best_score,
             "best_epoch": self.best_epoch,
+            "improved_epoch": self.improved_epoch,
             "objects": {name: _unwrap(item).state_dict() for name, item in self.objects.items()},
         }
         if better:
@@ -117,7 +125,7 @@ class TrainingCheckpoint:
     def _is_best(self, engine: Engine) -> bool:
         """Whether to keep this epoch's network; without validation, the last is the best."""
         if self.evaluator is None:
-            self.best_epoch = engine.state.epoch
+            self.best_epoch = self.improved_epoch = engine.state.epoch
             return True
         validation: Any = self.evaluator.state
         if validation.epoch != engine.state.epoch:
@@ -125,8 +133,9 @@ class TrainingCheckpoint:
         score = float(validation.metrics[validation.key_metric_name])
         if not score >= self.best_score:
             return False
+        self.best_epoch = engine.state.epoch
         if score > self.best_score:  # else as good, but trained longer: the AUROC of a few patients is often the same
-            self.best_score, self.best_epoch = score, engine.state.epoch
+            self.best_score, self.improved_epoch = score, engine.state.epoch
             logger.info("best score so far: %.4f in epoch %d", score, engine.state.epoch)
         return True
 
@@ -135,7 +144,7 @@ class EarlyStop:
     """Ends a training whose score has not improved for some epochs; off at 0.
 
     Args:
-        checkpoint: which knows the best epoch, also over a resume.
+        checkpoint: which knows when the score improved last, also over a resume.
         patience: epochs without a better score.
     """
 
@@ -149,8 +158,8 @@ class EarlyStop:
 
     def __call__(self, engine: Engine) -> None:
         """Stop if it is time."""
-        if 0 < self.patience <= engine.state.epoch - self.checkpoint.best_epoch:
-            logger.info("no better score since epoch %d: stopped", self.checkpoint.best_epoch)
+        if 0 < self.patience <= engine.state.epoch - self.checkpoint.improved_epoch:
+            logger.info("no better score since epoch %d: stopped", self.checkpoint.improved_epoch)
             engine.terminate()
 
 

@@ -38,6 +38,14 @@ def test_an_identity_that_is_missing(tag: str, tmp_path: Path) -> None:
         read_source(tmp_path)
 
 
+def test_a_name_with_a_backslash(tmp_path: Path) -> None:
+    """Found before the network runs, not by highdicom after it."""
+    write_ct(tmp_path)
+    change(tmp_path, PatientName="Doe\\Jane", StudyDate="20200101\\20200102")
+    with pytest.raises(InputError, match=r"CT\.001\.dcm: PatientName has 2 values, separated by a backslash; expected"):
+        read_source(tmp_path)
+
+
 def test_tags_that_may_be_empty_are_there_and_no_sex_is_made_up(tmp_path: Path) -> None:
     write_ct(tmp_path)
     change(tmp_path, PatientName=None, StudyID=None, PatientBirthDate=None, PatientSex="X", SliceThickness=None)

@@ -169,7 +169,7 @@ def test_the_best_epoch_is_kept_over_a_resume(tmp_path: Path) -> None:
 def test_early_stop(tmp_path: Path) -> None:
     trainer, _, checkpoint = training(tmp_path, 9, patience=2)
     checkpoint._is_best = lambda engine: False  # type: ignore[method-assign]
-    checkpoint.best_epoch = 1
+    checkpoint.improved_epoch = 1
     trainer.run()
     assert trainer.state.epoch == 3
 
@@ -195,7 +195,7 @@ def test_unsupported_arguments_are_named() -> None:
 
 
 def test_of_equally_good_epochs_the_last_is_kept(tmp_path: Path) -> None:
-    """And the epoch from which early stopping counts is the first of them."""
+    """And named; the epoch from which early stopping counts is the first of them."""
     network, validator = torch.nn.Linear(1, 1), Engine(lambda engine, batch: None)
     checkpoint = TrainingCheckpoint(tmp_path, {"network": network}, validator)
     trainer = Engine(lambda engine, batch: None)
@@ -209,4 +209,4 @@ def test_of_equally_good_epochs_the_last_is_kept(tmp_path: Path) -> None:
         checkpoint.completed(trainer)
         kept.append(int(torch.load(tmp_path / "model.pt", weights_only=True)["bias"]))
     assert kept == [1, 2, 2, 4, 4]
-    assert (checkpoint.best_score, checkpoint.best_epoch) == (0.75, 2)
+    assert (checkpoint.best_score, checkpoint.best_epoch, checkpoint.improved_epoch) == (0.75, 4, 2)

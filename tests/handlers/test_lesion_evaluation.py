@@ -114,9 +114,9 @@ def test_a_single_task(cases: list[dict[str, Any]], tmp_path: Path, task: str) -
 
 def test_a_case_twice(cases: list[dict[str, Any]], tmp_path: Path) -> None:
     handler = LesionEvaluation(cases, tmp_path, "Test", CLASSES)
-    handler.add(cases[0], probability(32), None)
+    handler.measure(cases[0], {"probability": probability(32)})
     with pytest.raises(ValueError, match=r"is in the report already; are its data listed twice"):
-        handler.add(cases[0], probability(32), None)
+        handler.measure(cases[0], {"probability": probability(32)})
 
 
 def test_results_of_inference(tmp_path: Path) -> None:
