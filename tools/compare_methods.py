@@ -31,6 +31,7 @@ from ctan_monai.comparison import (
     comparison_picture,
     comparison_table,
     estimate_seconds,
+    further_rows,
     markdown_table,
     plan_runs,
     read_result,
@@ -43,23 +44,28 @@ from ctan_monai.reports import provenance, write_csv
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLES = sorted(path.parent.name for path in REPOSITORY.glob("bundles/*/configs"))
+_OF_A_RUN = ("commit", "seed", "time", "machine")  # of its own record: runs of a table may be days apart
 
 
 def write_table(runner: Runner, runs: Sequence[Run], title: str, reference: str | None) -> str:
     """Write the table of the runs that are finished as json, csv, Markdown, HTML and PNG; returns the Markdown."""
     paths = [runner.result_path(run) for run in runs if runner.finished(run)]
-    results = [read_result(path) for path in paths]
+    results = [read_result(path, runner.metrics) for path in paths]
     table = comparison_table(results, runner.metrics)
     rows = table_rows(table, runner.metrics, reference)
+    further = further_rows(table, runner.metrics)
     missing = [run.name for run in runs if not runner.finished(run)]
     source = provenance(runner.values)
-    write_json(runner.output / "table.json", {"rows": table, "missing_runs": missing, "provenance": source})
     contents = [json.loads(path.read_text()) for path in paths]
-    page = comparison_page(title, table, rows, runner.metrics, contents, missing, source)
+    done = {path.stem: {k: c["training"].get(k) for k in _OF_A_RUN} for path, c in zip(paths, contents, strict=True)}
+    content = {"rows": table, "runs": done, "missing_runs": missing, "provenance": source}
+    write_json(runner.output / "table.json", content)
+    page = comparison_page(title, table, rows, further, runner.metrics, contents, missing, source)
     write_atomic(runner.output / "report.html", page)
     write_atomic(runner.output / "table.png", comparison_picture(title, table, runner.metrics))
-    write_csv(runner.output / "table.csv", rows)
-    text = markdown_table(rows)
+    wide = [row | more for row, more in zip(rows, further, strict=True)] if further else rows
+    write_csv(runner.output / "table.csv", wide)
+    text = "\n".join(filter(None, map(markdown_table, (rows, further))))
     write_atomic(runner.output / "table.md", text)
     return text
 

@@ -118,7 +118,10 @@ def _results(training_dir: Path, train: Mapping[str, Any]) -> dict[str, Any]:
     results: dict[str, Any] = {"test cases": summary.get("patients", summary.get("images"))}
     for task in train["task_names"]:
         metric = train["comparison"][task]
-        results[f"{task}: {metric['title']}"] = summary_value(summary, metric["metric"])
+        shown = {metric["title"]: metric["metric"], **metric.get("also", {})}
+        for title, name in shown.items():
+            value = summary_value(summary, name)
+            results[f"{task}: {title}"] = None if value is None else value * metric.get("scale", 1.0)
     return results
 
 

@@ -7,7 +7,7 @@ from .paired import paired_difference
 from .paper import paper_rows
 from .picture import comparison_picture
 from .plan import METHODS, Run, plan_runs
-from .render import markdown_table, table_rows
+from .render import further_rows, markdown_table, table_rows
 from .runner import Runner
 from .table import Result, TaskMetric, comparison_table
 
@@ -22,6 +22,7 @@ __all__ = [
     "comparison_picture",
     "comparison_table",
     "estimate_seconds",
+    "further_rows",
     "markdown_table",
     "paired_difference",
     "paper_rows",

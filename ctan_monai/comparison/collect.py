@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,8 @@ def collect_result(
         if value is None:
             known = sorted({*evaluation["summary"], *evaluation["summary"].get("metrics", {})})
             raise DataError(f"{path}: has no '{metric.metric}' for the task '{task}'; it has {', '.join(known)}.")
-        values[task] = value
-        column = metric.case_metric or metric.metric
-        cases_found = evaluation.get("patients") or evaluation.get("images") or {}
-        rows = {case: row.get(column) for case, row in cases_found.items()}
-        cases[task] = {case: value for case, value in rows.items() if value is not None}
+        values[task] = value * metric.scale
+        cases[task] = _case_values(evaluation.get("patients") or evaluation.get("images") or {}, metric)
     return {
         "row": run.row,
         "seed": run.seed,
@@ -61,11 +59,36 @@ def collect_result(
     }
 
 
-def read_result(path: Path) -> Result:
-    """A run's result file, as the table needs it."""
+def read_result(path: Path, metrics: Mapping[str, TaskMetric]) -> Result:
+    """A run's result file, as the table needs it.
+
+    Args:
+        path: the file.
+        metrics: task to its metric.
+    """
     content = json.loads(path.read_text())
     names = ("row", "seed", "values", "cases", "parameters", "training_seconds", "validation_seconds")
-    return Result(**{name: content[name] for name in names})
+    also = {
+        task: {
+            title: value * metrics[task].scale
+            for title, name in metrics[task].also.items()
+            if (value := summary_value(content["summary"], name)) is not None
+        }
+        for task in content["values"]
+    }
+    return Result(**{name: content[name] for name in names}, also=also)
+
+
+def _case_values(cases: Mapping[str, Mapping[str, Any]], metric: TaskMetric) -> dict[str, float]:
+    """The values whose mean over the cases is the metric: where each class counts alike, a case of a rare one counts
+    more."""
+    column = metric.case_metric or metric.metric
+    found = {case: row for case, row in cases.items() if row.get(column) is not None}
+    if not metric.case_class:
+        return {case: row[column] * metric.case_scale for case, row in found.items()}
+    sizes = Counter(row[metric.case_class] for row in found.values())
+    weights = {name: len(found) / (len(sizes) * size) for name, size in sizes.items()}
+    return {case: row[column] * metric.case_scale * weights[row[metric.case_class]] for case, row in found.items()}
 
 
 def summary_value(summary: Mapping[str, Any], metric: str) -> float | None:

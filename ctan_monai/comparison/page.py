@@ -25,6 +25,7 @@ def comparison_page(
     title: str,
     table: Sequence[Mapping[str, Any]],
     rows: Sequence[Mapping[str, str]],
+    further: Sequence[Mapping[str, str]],
     metrics: Mapping[str, TaskMetric],
     results: Sequence[Mapping[str, Any]],
     missing: Sequence[str],
@@ -36,6 +37,7 @@ def comparison_page(
         title: name of the data set.
         table: of :py:func:`comparison_table`.
         rows: the same as text, of :py:func:`table_rows`.
+        further: of :py:func:`further_rows`.
         metrics: task to its metric.
         results: contents of the finished runs' result files, for their curves.
         missing: names of the runs that are not finished.
@@ -44,7 +46,7 @@ def comparison_page(
     return render_html(
         "comparison.html.j2",
         title=title,
-        tables=_tables(rows, list(metrics)),
+        tables=_tables(rows, further, list(metrics)),
         seeds=max((len({r["seed"] for r in results if r["row"] == row["method"]}) for row in table), default=0),
         missing=list(missing),
         differences=[chart for task, metric in metrics.items() if (chart := _differences(table, task, metric))],
@@ -53,7 +55,9 @@ def comparison_page(
     )
 
 
-def _tables(rows: Sequence[Mapping[str, str]], tasks: Sequence[str]) -> list[Table]:
+def _tables(
+    rows: Sequence[Mapping[str, str]], further: Sequence[Mapping[str, str]], tasks: Sequence[str]
+) -> list[Table]:
     """One table a task, one over the tasks, one of the cost: all columns in one would be too wide to read."""
     if not rows:
         return []
@@ -63,7 +67,7 @@ def _tables(rows: Sequence[Mapping[str, str]], tasks: Sequence[str]) -> list[Tab
     grouped = {name for group in groups.values() for name in group}
     groups = {**groups, "All tasks": [name for name in names if name not in grouped]}
     order = [*tasks, "All tasks", "Cost"]
-    return [
+    tables = [
         Table(
             f"{caption}, test cases" if caption in tasks else caption,
             ["method", *(name.removeprefix(f"{caption}: ") for name in groups[caption])],
@@ -71,6 +75,10 @@ def _tables(rows: Sequence[Mapping[str, str]], tasks: Sequence[str]) -> list[Tab
         )
         for caption in order
     ]
+    if further:
+        cells = [[Cell(value or "–") for value in row.values()] for row in further]
+        tables.insert(len(tasks), Table("Further metrics, test cases", list(further[0]), cells))
+    return tables
 
 
 def _differences(table: Sequence[Mapping[str, Any]], task: str, metric: TaskMetric) -> Chart | None:
@@ -89,11 +97,10 @@ def _differences(table: Sequence[Mapping[str, Any]], task: str, metric: TaskMetr
 
     better = "right" if metric.higher_is_better else "left"
     said = "; ".join(f"{name} {p['mean']:+.3g} [{p['low']:+.3g}, {p['high']:+.3g}]" for name, p in found)
-    name = metric.case_metric or metric.title
     return draw_chart(
-        f"{task}: {name}",
-        f"Difference to STL in {name}, better to the {better}: {said}.",
-        f"Difference to STL in {name} (better to the {better})",
+        f"{task}: {metric.title}",
+        f"Difference to STL in {metric.title}, better to the {better}: {said}.",
+        f"Difference to STL in {metric.title} (better to the {better})",
         "",
         draw,
     )

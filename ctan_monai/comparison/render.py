@@ -46,6 +46,28 @@ def table_rows(
     return rows
 
 
+def further_rows(table: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskMetric]) -> list[dict[str, str]]:
+    """The metrics that are stated without comparing them, as :py:func:`table_rows`; empty where there are none.
+
+    Args:
+        table: of :py:func:`ctan_monai.comparison.comparison_table`.
+        metrics: task to its metric.
+    """
+    if not any(metric.also for metric in metrics.values()):
+        return []
+    return [
+        {
+            "method": method_title(row["method"]),
+            **{
+                f"{task}: {title}": _value(found["mean"], found["std"])
+                for task in metrics
+                for title, found in row["tasks"][task]["also"].items()
+            },
+        }
+        for row in table
+    ]
+
+
 def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
     """Rows of :py:func:`table_rows` as a Markdown table."""
     if not rows:

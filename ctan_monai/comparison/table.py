@@ -23,14 +23,21 @@ class TaskMetric:
         metric: its name in the evaluation's summary; "a::b" is b within a.
         title: as the table prints it, with its unit, such as "Dice (%)".
         higher_is_better: the sign in equation 3.
-        case_metric: the column of the evaluation's cases whose mean differences are compared in pairs; by default
-            ``metric``. A metric that is no mean over cases names another one, such as "correct" for balanced accuracy.
+        case_metric: the column of the evaluation's cases whose mean is the metric; by default ``metric``.
+        case_class: the column with a case's class, where each class counts alike in that mean, as in balanced accuracy.
+        case_scale: from the column's unit to that of the title, such as 100 for "correct", which is 0 or 1.
+        scale: from the metric's unit to that of the title.
+        also: further metrics to state without comparing them, title to name.
     """
 
     metric: str
     title: str
     higher_is_better: bool
     case_metric: str = ""
+    case_class: str = ""
+    case_scale: float = 1.0
+    scale: float = 1.0
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -45,6 +52,7 @@ class Result:
         parameters: trainable numbers of its network.
         training_seconds: of one epoch.
         validation_seconds: of one pass over the validation cases.
+        also: task to {title: value} of the metrics that are stated without comparing them.
     """
 
     row: str
@@ -54,6 +62,7 @@ class Result:
     parameters: int = 0
     training_seconds: float = 0.0
     validation_seconds: float = 0.0
+    also: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def comparison_table(results: Sequence[Result], metrics: Mapping[str, TaskMetric]) -> list[dict[str, Any]]:
@@ -66,9 +75,9 @@ def comparison_table(results: Sequence[Result], metrics: Mapping[str, TaskMetric
         metrics: task to its metric, in the order of the table.
 
     Returns:
-        rows with, for each task, ``mean``, ``std`` (over seeds; None with one seed), ``seeds``, ``values``,
-        ``difference`` (to STL by equation 3 on the means over seeds, in %) and ``paired`` (see
-        :py:func:`paired_difference`); and ``mean_difference``, ``rank``, ``parameters_million``,
+        rows with, for each task, ``mean``, ``std`` (over seeds; None with one seed), ``seeds``, ``values``, ``also``
+        (title to ``mean`` and ``std``), ``difference`` (to STL by equation 3 on the means over seeds, in %) and
+        ``paired`` (see :py:func:`paired_difference`); and ``mean_difference``, ``rank``, ``parameters_million``,
         ``training_seconds``, ``validation_seconds``. What cannot be had yet is None.
     """
     names = sorted({r.row for r in results}, key=lambda name: (name != BASELINE, _order(name)))
@@ -97,13 +106,14 @@ def _order(name: str) -> tuple[int, str]:
 
 def _row(name: str, results: Sequence[Result], metrics: Mapping[str, TaskMetric]) -> dict[str, Any]:
     tasks = {}
-    for task in metrics:
+    for task, metric in metrics.items():
         values = {r.seed: r.values[task] for r in results if task in r.values}
+        found = [r.also[task] for r in results if task in r.also]
         tasks[task] = {
-            "mean": statistics.fmean(values.values()) if values else None,
-            "std": statistics.stdev(values.values()) if len(values) > 1 else None,
+            **_mean_and_std(list(values.values())),
             "seeds": sorted(values),
             "values": [values[seed] for seed in sorted(values)],
+            "also": {title: _mean_and_std([f[title] for f in found if title in f]) for title in metric.also},
         }
     seeds = sorted({r.seed for r in results})
     by_seed = [[r for r in results if r.seed == seed] for seed in seeds]
@@ -117,6 +127,13 @@ def _row(name: str, results: Sequence[Result], metrics: Mapping[str, TaskMetric]
         "parameters_million": total("parameters") / 1e6,
         "training_seconds": total("training_seconds"),
         "validation_seconds": total("validation_seconds"),
+    }
+
+
+def _mean_and_std(values: Sequence[float]) -> dict[str, float | None]:
+    return {
+        "mean": statistics.fmean(values) if values else None,
+        "std": statistics.stdev(values) if len(values) > 1 else None,
     }
 
 

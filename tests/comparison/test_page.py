@@ -8,7 +8,7 @@ import re
 from PIL import Image
 from test_table import METRICS, results
 
-from ctan_monai.comparison import comparison_page, comparison_picture, comparison_table, table_rows
+from ctan_monai.comparison import comparison_page, comparison_picture, comparison_table, further_rows, table_rows
 
 
 def contents() -> list[dict]:
@@ -33,10 +33,12 @@ def contents() -> list[dict]:
 def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
     table = comparison_table(results(), METRICS)
     rows = table_rows(table, METRICS)
-    page = comparison_page("<Phantom>", table, rows, METRICS, contents(), ["hps_dwa_seed1"], {"commit": "abc"})
+    further = further_rows(table, METRICS)
+    page = comparison_page("<Phantom>", table, rows, further, METRICS, contents(), ["hps_dwa_seed1"], {"commit": "abc"})
     assert "&lt;Phantom&gt;: comparison of methods" in page
     assert "1 runs are not finished (hps_dwa_seed1)" in page
     assert "61.00 ± 1.41" in page
+    assert "Further metrics, test cases" in page and "0.45 ± 0.07" in page
     assert "+7.00 [+7.00, +7.00]" in page
     assert "Difference to STL in Dice (%), better to the right: ctan_dwa +7 [+7, +7]." in page
     assert "Validation: score" in page

@@ -2,12 +2,26 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from ctan_monai.comparison import Result, TaskMetric, comparison_table, markdown_table, paired_difference, table_rows
+from ctan_monai.comparison import (
+    Result,
+    Run,
+    TaskMetric,
+    collect_result,
+    comparison_table,
+    further_rows,
+    markdown_table,
+    paired_difference,
+    read_result,
+    table_rows,
+)
 
 METRICS = {
-    "segmentation": TaskMetric("dice", "Dice (%)", True),
+    "segmentation": TaskMetric("dice", "Dice (%)", True, also={"Jaccard": "jaccard"}),
     "dose": TaskMetric("mae", "MAE (Gy)", False),
 }
 
@@ -20,10 +34,18 @@ def results() -> list[Result]:
         Result("stl", 1, {"segmentation": 62.0}, {"segmentation": dice}, 1_000_000, 10.0, 1.0),
         Result("stl", 1, {"dose": 0.5}, {"dose": {"a": 0.5, "b": 0.5, "c": 0.5}}, 2_000_000, 20.0, 2.0),
         Result(
-            "ctan_dwa", 0, {"segmentation": 66.0, "dose": 0.4}, {"segmentation": {k: v + 6 for k, v in dice.items()}}
+            "ctan_dwa",
+            0,
+            {"segmentation": 66.0, "dose": 0.4},
+            {"segmentation": {k: v + 6 for k, v in dice.items()}},
+            also={"segmentation": {"Jaccard": 0.4}},
         ),
         Result(
-            "ctan_dwa", 1, {"segmentation": 68.2, "dose": 0.4}, {"segmentation": {k: v + 8 for k, v in dice.items()}}
+            "ctan_dwa",
+            1,
+            {"segmentation": 68.2, "dose": 0.4},
+            {"segmentation": {k: v + 8 for k, v in dice.items()}},
+            also={"segmentation": {"Jaccard": 0.5}},
         ),
         Result("hps_dwa", 0, {"segmentation": 61.0, "dose": 0.6}),
     ]
@@ -80,6 +102,46 @@ def test_a_row_that_lacks_a_task_is_not_ranked() -> None:
     assert ctan["tasks"]["segmentation"]["difference"] is not None
     assert ctan["mean_difference"] is None
     assert ctan["rank"] is None
+
+
+def test_further_metrics_by_hand() -> None:
+    rows = further_rows(comparison_table(results(), METRICS), METRICS)
+    assert rows == [
+        {"method": "STL", "segmentation: Jaccard": ""},
+        {"method": "HPS (dwa)", "segmentation: Jaccard": ""},
+        {"method": "CTAN (dwa)", "segmentation: Jaccard": "0.45 ± 0.07"},
+    ]
+    plain = {task: TaskMetric(m.metric, m.title, m.higher_is_better) for task, m in METRICS.items()}
+    assert further_rows(comparison_table(results(), plain), plain) == []
+
+
+def test_collected_cases_average_to_the_metric(tmp_path: Path) -> None:
+    """Balanced accuracy as a mean over cases: three nevi, two of them right, and one melanoma that is right."""
+    rows = {"a": ("nv", 1), "b": ("nv", 1), "c": ("nv", 0), "d": ("mel", 1)}
+    balanced = 100 * (2 / 3 + 1) / 2
+    summary = {"diagnosis": {"balanced_accuracy": balanced, "accuracy": 75.0, "auroc": 0.9}}
+    images = {case: {"diagnosis": name, "correct": right} for case, (name, right) in rows.items()}
+    evaluation = {"summary": summary, "images": images, "provenance": {}}
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation" / "evaluation.json").write_text(json.dumps(evaluation))
+    (tmp_path / "training.json").write_text('{"parameters": 5}')
+    for log in ("training_log.csv", "validation_log.csv"):
+        (tmp_path / log).write_text("epoch,seconds\n1,2.0\n")
+    metric = TaskMetric(
+        "diagnosis::balanced_accuracy", "balanced accuracy (%)", True,
+        case_metric="correct", case_class="diagnosis", case_scale=100.0, also={"accuracy (%)": "diagnosis::accuracy"},
+    )  # fmt: skip
+    run = Run("hps", "method_hps", ("diagnosis", "other"), "dwa", 0)
+    other = TaskMetric("diagnosis::auroc", "AUROC (%)", True, scale=100.0)
+    metrics = {"diagnosis": metric, "other": other}
+    content = collect_result(tmp_path, run, {}, metrics)
+    values = content["cases"]["diagnosis"]
+    assert values == {"a": pytest.approx(200 / 3), "b": pytest.approx(200 / 3), "c": 0, "d": pytest.approx(200)}
+    assert sum(values.values()) / 4 == pytest.approx(balanced)
+    assert content["values"] == {"diagnosis": pytest.approx(balanced), "other": pytest.approx(90)}
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(content))
+    assert read_result(path, metrics).also == {"diagnosis": {"accuracy (%)": 75.0}, "other": {}}
 
 
 def test_markdown_with_the_paper_beside() -> None:
