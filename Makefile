@@ -12,8 +12,11 @@ LABEL := .venv-label
 LABEL_PIP = PIP_CONSTRAINT=$(CURDIR)/requirements/label.txt $(LABEL)/bin/pip install --quiet
 DEPLOY := .venv-deploy
 CONFIGS := bundles/openkbp/configs
+SMALL := bundles/openkbp/models/ctan_small
+PACKED := runs/ctan_small
+RESULTS ?= runs/results
 
-.PHONY: help install quickstart test test-all label-test deploy-test lint benchmark clean
+.PHONY: help install quickstart predict ct-given test test-all label-test deploy-test lint benchmark clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,8 +42,25 @@ quickstart: install ## Phantom data -> train CTAN (CPU, minutes) -> evaluate -> 
 	  --backbone resnet18 --stem conv7x7 --checkpoint $(SMOKE)/model.pt \
 	  --training_ranges $(PREPARED)/datalist.json --output_dir $(SMOKE)/inference \
 	  --dataset_dir "$$(ls -d $(PREPARED)/test/*/ | head -n 1)ct.nii"
+	rm -rf $(SMOKE)/real_network
+	$(MAKE) predict CT="$$(ls -d $(PREPARED)/test/*/ | head -n 1)ct.nii" RESULTS=$(SMOKE)/real_network
 	@echo "Report:     $(SMOKE)/evaluation/report.html"
 	@echo "Prediction: $(SMOKE)/inference"
+	@echo "The same CT by the network trained on real patients ($(SMALL)/README.md): $(SMOKE)/real_network"
+
+predict: export PYTHONWARNINGS = ignore
+predict: ct-given $(PACKED)/openkbp ## Contours and dose from a CT by the network trained on real patients: make predict CT=ct.nii.gz RESULTS=folder
+	$(BIN)/ctan-monai-predict --bundle $(PACKED)/openkbp "$(CT)" "$(RESULTS)"
+
+ct-given:
+	@test -n "$(CT)" || { echo 'error: which CT? make predict CT=ct.nii.gz RESULTS=folder' >&2; exit 2; }
+
+# As its recipient gets it: packed, and unpacked beside the repository's own configs
+$(PACKED)/openkbp: $(SMALL)/model.pt $(SMALL)/training.json $(CONFIGS)/train.json $(CONFIGS)/inference.json | install
+	rm -rf $(PACKED)
+	$(RUN) tools/pack_bundle.py openkbp --checkpoint $(SMALL)/model.pt --half --formats --output $(PACKED)/openkbp.zip
+	$(RUN) -m zipfile -e $(PACKED)/openkbp.zip $(PACKED)
+	touch $@
 
 test: install ## Run the tests (minutes); those on real data are skipped, and say so, where it is absent
 	$(RUN) -m pytest -m "not slow" --durations=10
@@ -80,4 +100,4 @@ benchmark: install ## Speed of loading, training and inference on this machine
 	$(RUN) tools/benchmark.py openkbp --output docs/results/benchmark_openkbp.json
 
 clean: ## Remove what the quickstart and the serving tests made (data, runs), not the environments
-	rm -rf $(PHANTOM) $(PREPARED) $(SMOKE) $(SERVING)
+	rm -rf $(PHANTOM) $(PREPARED) $(SMOKE) $(SERVING) $(PACKED)

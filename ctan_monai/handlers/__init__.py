@@ -1,6 +1,7 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
 from .classification_evaluation import ClassificationEvaluation
+from .collapsed_layers import CollapsedLayers
 from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weights
 from .epoch_seed import EpochSeed
 from .gradient_conflict import GradientConflict
@@ -19,6 +20,7 @@ from .validation_picture import ValidationPicture
 
 __all__ = [
     "ClassificationEvaluation",
+    "CollapsedLayers",
     "DynamicWeightAverage",
     "EarlyStop",
     "EpochLog",
