@@ -3,7 +3,7 @@
 """Pictures of what a trained CTAN or MTAN attends to: the masks A_t of each stage, and the bottleneck's attention.
 
 Of a volume the slice with most of the labelled structures is shown. Writes <case>_attention.png and attention.json
-(how much of each mask is saturated).
+(how much of each mask is saturated, and which normalisation layers of the network have collapsed).
 
 example:
   python tools/show_attention.py --bundle openkbp --dataset_dir data/openkbp --checkpoint runs/ctan/model.pt \\
@@ -25,7 +25,8 @@ from tqdm import tqdm
 from ctan_monai.bundle import TrainingSetting, load_weights
 from ctan_monai.command_line import exit_status
 from ctan_monai.errors import DataError
-from ctan_monai.files import write_atomic, write_json
+from ctan_monai.files import read_training_record, write_atomic, write_json
+from ctan_monai.handlers import CollapsedLayers
 from ctan_monai.reports import provenance
 from ctan_monai.reports.attention import attention_maps, attention_picture
 
@@ -73,7 +74,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     missing = sorted(set(options.cases) - set(found))
     if missing:
         raise DataError(f"{options.dataset_dir}: section '{options.section}' has no {', '.join(missing)}.")
-    return {"cases": found, "provenance": provenance(setting["settings"], setting["seed"])}
+    layers = CollapsedLayers(network)
+    return {
+        "cases": found,
+        "normalisation_layers": {"number": len(layers.layers), "collapsed": layers.collapsed()},
+        "training": read_training_record(options.checkpoint.parent),
+        "provenance": provenance(setting["settings"], setting["seed"]),
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
