@@ -7,7 +7,7 @@ Of a volume the slice with most of the labelled structures is shown. Writes <cas
 
 example:
   python tools/show_attention.py --bundle openkbp --dataset_dir data/openkbp --checkpoint runs/ctan/model.pt \\
-      --config_file bundles/openkbp/configs/cpu.json --cases pt_242 pt_250 --output runs/ctan/attention
+      --cases pt_242 pt_250 --output runs/ctan/attention
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def shown(image: torch.Tensor) -> np.ndarray:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Draw the cases; returns what is written as attention.json."""
     root = REPOSITORY / "bundles" / options.bundle
+    record = read_training_record(options.checkpoint.parent)
     values = {"dataset_dir": str(options.dataset_dir.resolve()), "num_workers": 0, "pretrained": False}
+    values = {**(record or {}).get("values", {}), **values}  # the method and network that were trained
     setting = TrainingSetting(root, options.config_file, {**values, "validate::section": options.section})
     network = load_weights(setting["network"], options.checkpoint)
     found: dict[str, Any] = {}
@@ -78,7 +80,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "cases": found,
         "normalisation_layers": {"number": len(layers.layers), "collapsed": layers.collapsed()},
-        "training": read_training_record(options.checkpoint.parent),
+        "training": record,
         "provenance": provenance(setting["settings"], setting["seed"]),
     }
 
@@ -89,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", required=True, choices=BUNDLES)
     parser.add_argument("--dataset_dir", type=Path, required=True, help="prepared data (tools/prepare_data.py)")
     parser.add_argument("--checkpoint", type=Path, required=True, help="model.pt of a training")
-    parser.add_argument("--config_file", nargs="+", type=Path, default=[], help="the overrides of that training")
+    parser.add_argument("--config_file", nargs="+", type=Path, default=[], help="its overrides, if training.json is not beside it")
     parser.add_argument("--cases", nargs="+", default=[], help="case ids (default: all of the section)")
     parser.add_argument("--section", default="test", choices=("training", "validation", "test"))
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the pictures")
