@@ -91,7 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", required=True, choices=BUNDLES)
     parser.add_argument("--dataset_dir", type=Path, required=True, help="prepared data (tools/prepare_data.py)")
     parser.add_argument("--checkpoint", type=Path, required=True, help="model.pt of a training")
-    parser.add_argument("--config_file", nargs="+", type=Path, default=[], help="its overrides, if training.json is not beside it")
+    parser.add_argument(
+        "--config_file", nargs="+", type=Path, default=[], help="its overrides, if training.json is not beside it"
+    )
     parser.add_argument("--cases", nargs="+", default=[], help="case ids (default: all of the section)")
     parser.add_argument("--section", default="test", choices=("training", "validation", "test"))
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the pictures")

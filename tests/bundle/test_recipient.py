@@ -97,12 +97,12 @@ def check_results(name: str, image: Path, results: Path) -> None:
     if name == "ham10000":
         mask = Image.open(results / f"{image.stem}_segmentation.png")
         assert mask.size == Image.open(image).size
-        (row,) = csv.DictReader((results / "predictions.csv").open())
+        (row,) = csv.DictReader((results / "predictions.csv").read_text().splitlines())
         assert sum(float(row[key]) for key in ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")) == pytest.approx(
             1, abs=1e-3
         )
     elif name == "stoic":
-        (row,) = csv.DictReader((results / "probabilities.csv").open())
+        (row,) = csv.DictReader((results / "probabilities.csv").read_text().splitlines())
         assert all(0 < float(row[key]) < 1 for key in ("covid", "severity"))
     else:
         case = image.name.removesuffix(".nii.gz")
