@@ -1,0 +1,62 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""The README's figures are those of the committed tables, and these are those of the committed runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import REPOSITORY
+
+from ctan_monai.comparison import TaskMetric, comparison_table, read_result
+from ctan_monai.comparison.render import method_title
+
+RESULTS = REPOSITORY / "docs" / "results"
+TABLES = sorted(RESULTS.glob("comparison_*/table.json"))
+
+
+def metrics_of(table: Path) -> dict[str, TaskMetric]:
+    bundle = table.parent.name.removeprefix("comparison_")
+    train = json.loads((REPOSITORY / "bundles" / bundle / "configs" / "train.json").read_text())
+    return {task: TaskMetric(**values) for task, values in train["comparison"].items()}
+
+
+def section(bundle: str) -> str:
+    """The part of the README that begins with a heading with the bundle's link."""
+    text = (REPOSITORY / "README.md").read_text()
+    found = re.search(rf"^### [^\n]*{bundle}.*?(?=^##|\Z)", text, re.MULTILINE | re.DOTALL | re.IGNORECASE)
+    assert found is not None, f"the README has no section of {bundle}"
+    return found.group()
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parent.name)
+def test_a_table_is_of_its_runs(path: Path) -> None:
+    content: dict[str, Any] = json.loads(path.read_text())
+    runs = RESULTS / "runs" / path.parent.name.removeprefix("comparison_")
+    metrics = metrics_of(path)
+    results = [read_result(runs / f"{name}.json", metrics) for name in content["runs"]]
+    again = comparison_table(results, metrics)
+    for row, stated in zip(again, content["rows"], strict=True):
+        assert row["method"] == stated["method"]
+        assert row["mean_difference"] == pytest.approx(stated["mean_difference"])
+        for task in metrics:
+            assert row["tasks"][task]["mean"] == pytest.approx(stated["tasks"][task]["mean"])
+    assert all({"commit", "seed", "time", "machine"} <= set(run) for run in content["runs"].values())
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parent.name)
+def test_the_readme_states_the_tables_figures(path: Path) -> None:
+    text = section(path.parent.name.removeprefix("comparison_"))
+    for row in json.loads(path.read_text())["rows"]:
+        name = method_title(row["method"]).removesuffix(" (dwa)")
+        line = next((line for line in text.splitlines() if line.startswith(f"| {name} |")), None)
+        assert line is not None, f"no row of {name}"
+        cells = line.split("|")
+        for task, found in row["tasks"].items():
+            assert any(cell.strip().startswith(f"{found['mean']:.2f}") for cell in cells), (name, task, found["mean"])
+        if row["mean_difference"] is not None and row["method"] != "stl":
+            assert f"{row['mean_difference']:+.2f}" in line, (name, row["mean_difference"])
