@@ -63,6 +63,7 @@ def test_evaluation_writes_json_csv_and_a_report(trained: Path, phantom: Path) -
     assert evaluation["summary"]["dose_score"] > 0
     assert (trained / "evaluation" / "per_patient.csv").is_file()
     page = (trained / "evaluation" / "report.html").read_text()
+    assert "OpenKBP phantom: evaluation report" in page, "synthetic data do not pass as the release"
     assert "data:image/png;base64," in page
     assert not re.search(r"(src|href)=.https?://", page)
     training = evaluation["provenance"]["training"]
