@@ -25,7 +25,8 @@ from ctan_monai.bundle.checksums import write_checksums
 from ctan_monai.bundle.exports import check_agreement, export_onnx, export_torchscript
 from ctan_monai.bundle.packed_configs import packed_config, packed_metadata, read_record
 from ctan_monai.bundle.weights import load_weights
-from ctan_monai.comparison.collect import summary_value
+from ctan_monai.comparison.collect import metric_value
+from ctan_monai.comparison.table import TaskMetric
 from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256, prepare_output_dir, write_atomic, write_json
 from ctan_monai.reports.scrub import scrub_paths
@@ -117,11 +118,9 @@ def _results(training_dir: Path, train: Mapping[str, Any]) -> dict[str, Any]:
     summary = json.loads(path.read_text())["summary"]
     results: dict[str, Any] = {"test cases": summary.get("patients", summary.get("images"))}
     for task in train["task_names"]:
-        metric = train["comparison"][task]
-        shown = {metric["title"]: metric["metric"], **metric.get("also", {})}
-        for title, name in shown.items():
-            value = summary_value(summary, name)
-            results[f"{task}: {title}"] = None if value is None else value * metric.get("scale", 1.0)
+        metric = TaskMetric(**train["comparison"][task])
+        for title, name in {metric.title: metric.metric, **metric.also}.items():
+            results[f"{task}: {title}"] = metric_value(summary, metric, name)
     return results
 
 

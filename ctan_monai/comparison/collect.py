@@ -35,11 +35,11 @@ def collect_result(
     values, cases = {}, {}
     for task in run.tasks:
         metric = metrics[task]
-        value = summary_value(evaluation["summary"], metric.metric)
+        value = metric_value(evaluation["summary"], metric)
         if value is None:
             known = sorted({*evaluation["summary"], *evaluation["summary"].get("metrics", {})})
             raise DataError(f"{path}: has no '{metric.metric}' for the task '{task}'; it has {', '.join(known)}.")
-        values[task] = value * metric.scale
+        values[task] = value
         cases[task] = _case_values(evaluation.get("patients") or evaluation.get("images") or {}, metric)
     return {
         "row": run.row,
@@ -70,9 +70,9 @@ def read_result(path: Path, metrics: Mapping[str, TaskMetric]) -> Result:
     names = ("row", "seed", "values", "cases", "parameters", "training_seconds", "validation_seconds")
     also = {
         task: {
-            title: value * metrics[task].scale
+            title: value
             for title, name in metrics[task].also.items()
-            if (value := summary_value(content["summary"], name)) is not None
+            if (value := metric_value(content["summary"], metrics[task], name)) is not None
         }
         for task in content["values"]
     }
@@ -89,6 +89,21 @@ def _case_values(cases: Mapping[str, Mapping[str, Any]], metric: TaskMetric) -> 
     sizes = Counter(row[metric.case_class] for row in found.values())
     weights = {name: len(found) / (len(sizes) * size) for name, size in sizes.items()}
     return {case: row[column] * metric.case_scale * weights[row[metric.case_class]] for case, row in found.items()}
+
+
+def metric_value(summary: Mapping[str, Any], metric: TaskMetric, name: str = "") -> float | None:
+    """A metric of an evaluation's ``summary`` in the unit of its title.
+
+    Args:
+        summary: of the evaluation.
+        metric: the task's.
+        name: one of those in ``metric.also``; by default the compared one.
+
+    Returns:
+        the value; None where there is none.
+    """
+    value = summary_value(summary, name or metric.metric)
+    return None if value is None else value * metric.scale
 
 
 def summary_value(summary: Mapping[str, Any], metric: str) -> float | None:

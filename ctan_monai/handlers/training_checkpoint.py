@@ -94,7 +94,7 @@ class TrainingCheckpoint:
                     f"of that run, or choose another --output_dir. {str(error).splitlines()[0]}"
                 ) from error
         self.best_score, self.best_epoch = state["best_score"], state["best_epoch"]
-        self.improved_epoch = state.get("improved_epoch", self.best_epoch)  # absent before version 0.2
+        self.improved_epoch = state.get("improved_epoch", self.best_epoch)  # older checkpoints lack it
         engine.state.epoch, engine.state.iteration = state["epoch"], state["iteration"]
         logger.info("resumed from %s at the end of epoch %d", self.path, state["epoch"])
         if engine.state.epoch >= (engine.state.max_epochs or 0):
