@@ -15,6 +15,10 @@ CONFIGS := bundles/openkbp/configs
 SMALL := bundles/openkbp/models/ctan_small
 PACKED := runs/ctan_small
 RESULTS ?= runs/results
+# A path may hold a "$": neither make nor the shell may expand it
+override CT := $(value CT)
+override RESULTS := $(value RESULTS)
+export CT RESULTS
 
 .PHONY: help install quickstart predict ct-given test test-all label-test deploy-test lint benchmark clean
 
@@ -50,10 +54,11 @@ quickstart: install ## Phantom data -> train CTAN (CPU, minutes) -> evaluate -> 
 
 predict: export PYTHONWARNINGS = ignore
 predict: ct-given $(PACKED)/openkbp ## Contours and dose from a CT by the network trained on real patients: make predict CT=ct.nii.gz RESULTS=folder [ARGS=--dicom]
-	$(BIN)/ctan-monai-predict --bundle $(PACKED)/openkbp "$(CT)" "$(RESULTS)" $(ARGS)
+	$(BIN)/ctan-monai-predict --bundle $(PACKED)/openkbp "$$CT" "$$RESULTS" $(ARGS)
 
 ct-given:
-	@test -n "$(CT)" || { echo 'error: which CT? make predict CT=ct.nii.gz RESULTS=folder' >&2; exit 2; }
+	@test -n "$$CT" || { echo 'error: which CT? make predict CT=ct.nii.gz RESULTS=folder' >&2; exit 2; }
+	@test -e "$$CT" || { echo "error: $$CT: no such file or folder. Give a NIfTI, a MetaImage, or a folder with a DICOM CT series." >&2; exit 2; }
 
 # As its recipient gets it: packed, and unpacked beside the repository's own configs
 $(PACKED)/openkbp: $(SMALL)/model.pt $(SMALL)/training.json $(CONFIGS)/train.json $(CONFIGS)/inference.json | install

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ctan_monai.errors import DataError
+from ctan_monai.errors import DataError, plain_cause
 
 
 def exit_status(action: Callable[[], object], *also: type[Exception]) -> int:
@@ -26,8 +26,11 @@ def exit_status(action: Callable[[], object], *also: type[Exception]) -> int:
     plain: tuple[type[Exception], ...] = (DataError, OSError, *also)
     try:
         action()
-    except plain as error:
-        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:
+        cause = plain_cause(error)  # also of what goes wrong in a bundle's config
+        if not isinstance(cause, plain):
+            raise
+        print(f"error: {cause}", file=sys.stderr)
         return 2
     return 0
 

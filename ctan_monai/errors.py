@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "InputError"]
+import re
+
+__all__ = ["DataError", "InputError", "plain_cause"]
+
+_WRAPPERS = re.compile(r"Failed to (evaluate|instantiate)")  # MONAI's, around what goes wrong in a config
 
 
 class DataError(ValueError):
@@ -13,3 +17,10 @@ class DataError(ValueError):
 
 class InputError(DataError):
     """An input image, or a file of its study, that cannot be used; the same four things in its message."""
+
+
+def plain_cause(error: BaseException) -> BaseException:
+    """The error that says what is wrong: the first that is not MONAI's wrapper about a config's expression."""
+    while error.__cause__ is not None and _WRAPPERS.match(str(error)):
+        error = error.__cause__
+    return error

@@ -74,13 +74,18 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def json_text(content: Any) -> str:
+    """JSON as this package writes it: a missing number is null, never NaN, which is no JSON."""
+    return json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_json(path: str | Path, content: Any) -> Path:
-    """Write JSON, atomically; a missing number is null, never NaN, which is no JSON.
+    """Write :py:func:`json_text`, atomically.
 
     Returns:
         The path.
     """
-    write_atomic(path, json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_atomic(path, json_text(content))
     return Path(path)
 
 

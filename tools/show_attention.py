@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from ctan_monai.bundle import TrainingSetting, load_weights
 from ctan_monai.command_line import exit_status
+from ctan_monai.data.prepared import load_datalist
 from ctan_monai.errors import DataError
 from ctan_monai.files import read_training_record, write_atomic, write_json
 from ctan_monai.handlers import CollapsedLayers
@@ -51,6 +52,9 @@ def shown(image: torch.Tensor) -> np.ndarray:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Draw the cases; returns what is written as attention.json."""
+    known = {str(item["case_id"]) for item in load_datalist(options.dataset_dir).get(options.section, [])}
+    if missing := sorted(set(options.cases) - known):
+        raise DataError(f"{options.dataset_dir}: section '{options.section}' has no {', '.join(missing)}.")
     root = REPOSITORY / "bundles" / options.bundle
     record = read_training_record(options.checkpoint.parent)
     values = {"dataset_dir": str(options.dataset_dir.resolve()), "num_workers": 0, "pretrained": False}
@@ -73,9 +77,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
                 attention_picture(shown(image), maps, images.dim() == 5, options.masks_only),
             )
             found[case] = {"saturated": maps.saturated}
-    missing = sorted(set(options.cases) - set(found))
-    if missing:
-        raise DataError(f"{options.dataset_dir}: section '{options.section}' has no {', '.join(missing)}.")
     layers = CollapsedLayers(network)
     return {
         "cases": found,

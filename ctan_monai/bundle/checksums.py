@@ -13,7 +13,8 @@ from ctan_monai.files import file_sha256, write_json
 __all__ = ["CHECKSUMS_NAME", "verify_checksums", "write_checksums"]
 
 CHECKSUMS_NAME = "checksums.json"
-_GUARDED = ("configs", "models", "scripts")  # a file added here could be run or loaded
+# A file added here could be run, loaded or installed; the rest of the folder may hold the user's venv and results.
+_GUARDED = ("configs", "models", "scripts", "wheels")
 _AGAIN = "Do not use this bundle: get the zip again from whom it came, and unpack it into an empty folder."
 
 
@@ -43,13 +44,17 @@ def verify_checksums(root: Path, digest: str | None = None) -> None:
         digest: SHA-256 of ``checksums.json``, as the packer's command line and the ``.sha256`` file state it.
 
     Raises:
-        InputError: there are no checksums, or a file was changed, removed, or added where files are run or loaded.
+        InputError: there are no checksums, or a file was changed, removed, or added where files are run, loaded or
+            installed.
     """
     path = root / CHECKSUMS_NAME
     if not path.is_file():
         raise InputError(f"{path}: no such file. Expected the folder of an unpacked bundle; give it with --bundle.")
     if digest is not None and file_sha256(path) != digest.strip().lower():
-        raise InputError(f"{path}: has the SHA-256 {file_sha256(path)}, expected {digest}. {_AGAIN}")
+        raise InputError(
+            f"{path}: has the SHA-256 {file_sha256(path)}, expected {digest}. If that is the digest of the zip, "
+            f"compare it with the zip ('sha256sum'), not here. Otherwise: {_AGAIN}"
+        )
     try:
         expected = dict(json.loads(path.read_text()))
     except (OSError, ValueError, TypeError) as error:

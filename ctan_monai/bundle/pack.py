@@ -18,15 +18,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from monai.bundle import ConfigParser
 
 from ctan_monai.bundle.checksums import write_checksums
 from ctan_monai.bundle.exports import check_agreement, export_onnx, export_torchscript
 from ctan_monai.bundle.packed_configs import packed_config, packed_metadata, read_record
+from ctan_monai.bundle.recipient_texts import evaluation_results, write_texts
 from ctan_monai.bundle.weights import load_weights
-from ctan_monai.comparison.collect import metric_value
-from ctan_monai.comparison.table import TaskMetric
 from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256, prepare_output_dir, write_atomic, write_json
 from ctan_monai.reports.scrub import scrub_paths
@@ -73,8 +71,8 @@ def pack_bundle(
         bundle: the bundle's folder.
         checkpoint: the trained weights.
         output: the zip; ``<output>.sha256`` is written beside it.
-        training_dir: folder with ``training.json`` and, after an evaluation, ``evaluation/evaluation.json``; None: that
-            of the checkpoint.
+        training_dir: folder with ``training.json`` and, after an evaluation, ``evaluation/``; a ``limits.md`` there,
+            on what the weights are not good for, goes into the model card. None: the checkpoint's folder.
         half: store ``model.pt`` in half precision; the exports have the rounded weights too.
         formats: exports, of :py:data:`FORMATS`.
         say: prints a line of progress.
@@ -88,7 +86,7 @@ def pack_bundle(
     record = read_record(training_dir)
     configs = {name: packed_config(bundle / "configs" / name, record) for name in ("train.json", "inference.json")}
     network = _network(configs["inference.json"], checkpoint, half)
-    results = _results(training_dir, configs["train.json"])
+    results, rows = evaluation_results(training_dir, configs["train.json"])
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     metadata = packed_metadata(metadata, configs["inference.json"], record, results)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".packing.") as folder:
@@ -101,27 +99,13 @@ def pack_bundle(
         say("wheel of ctan_monai")
         wheel = _build_wheel(Path(__file__).resolve().parents[2], root / "wheels")
         write_atomic(root / "requirements.txt", _requirements(wheel.name))
-        _write_texts(root, metadata, record)
+        write_texts(root, metadata, record, training_dir, rows, half)
         _refuse_local_paths(root)
         digest = write_checksums(root)
         write_atomic(output, lambda stream: _zip(root, stream))
     sha256 = file_sha256(output)
     write_atomic(output.with_name(f"{output.name}.sha256"), f"{sha256}  {output.name}\n")
     return Packed(output, sha256, digest, differences)
-
-
-def _results(training_dir: Path, train: Mapping[str, Any]) -> dict[str, Any]:
-    """The metrics by which the bundle is compared, of the test cases; empty where there was no evaluation."""
-    path = training_dir / "evaluation" / "evaluation.json"
-    if not path.is_file():
-        return {}
-    summary = json.loads(path.read_text())["summary"]
-    results: dict[str, Any] = {"test cases": summary.get("patients", summary.get("images"))}
-    for task in train["task_names"]:
-        metric = TaskMetric(**train["comparison"][task])
-        for title, name in {metric.title: metric.metric, **metric.also}.items():
-            results[f"{task}: {title}"] = metric_value(summary, metric, name)
-    return results
 
 
 def _network(config: Mapping[str, Any], checkpoint: Path, half: bool) -> torch.nn.Module:
@@ -201,25 +185,6 @@ def _requirements(wheel: str) -> str:
         if "extra ==" not in line or 'extra == "dicom"' in line.replace("'", '"'):
             pins.append(f"{name}=={version(name).partition('+')[0]}")
     return "\n".join([*pins, f"./wheels/{wheel}", ""])
-
-
-def _write_texts(root: Path, metadata: Mapping[str, Any], record: Mapping[str, Any]) -> None:
-    environment = Environment(
-        loader=PackageLoader("ctan_monai.bundle"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    licence = record["data"].get("licence", "")
-    content = {
-        "metadata": metadata,
-        "licence": licence,
-        "non_commercial": bool(re.search(r"\bNC\b|non-?commercial", licence, re.IGNORECASE)),
-        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-    }
-    for template, name in (("recipient.md.j2", "README.md"), ("model_card.md.j2", "docs/model_card.md")):
-        write_atomic(root / name, environment.get_template(template).render(**content))
 
 
 def _refuse_local_paths(root: Path) -> None:

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from traceback import walk_tb
 from types import TracebackType
 
-from ctan_monai.errors import DataError
+from ctan_monai.errors import DataError, plain_cause
 
 _previous = sys.excepthook
-_WRAPPERS = re.compile(r"Failed to (evaluate|instantiate)")  # MONAI's, around what goes wrong in a config
-
-
-def plain_cause(error: BaseException) -> BaseException:
-    """The error that says what is wrong: the first that is not MONAI's wrapper about a config's expression."""
-    while error.__cause__ is not None and _WRAPPERS.match(str(error)):
-        error = error.__cause__
-    return error
 
 
 def show_cause_last() -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -21,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.bundle.checksums import verify_checksums
-from ctan_monai.bundle.plain_errors import plain_cause
-from ctan_monai.errors import DataError
+from ctan_monai.command_line import exit_status
+from ctan_monai.errors import DataError, plain_cause
 
 
 def predict(bundle: Path, source: Path, output: Path, digest: str | None = None, **values: Any) -> None:
@@ -88,21 +89,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     warnings.simplefilter("ignore")  # of libraries, about themselves
     logging.getLogger("ignite").setLevel(logging.WARNING)
+    return exit_status(lambda: run(options), ValueError)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Predict, and say where the results are and what to read first."""
+    values = _values(options.set)
+    if options.dicom:
+        values["dicom_output"] = True
+    if options.device:
+        values["device"] = f"$torch.device('{options.device}')"
     try:
-        values = _values(options.set)
-        if options.dicom:
-            values["dicom_output"] = True
-        if options.device:
-            values["device"] = f"$torch.device('{options.device}')"
         predict(options.bundle, options.source, options.output, options.sha256, **values)
     except Exception as error:
         cause = plain_cause(error)
-        if not isinstance(cause, (DataError, OSError, ValueError)):
+        if not isinstance(cause, DataError | OSError):
             raise
-        print(f"error: {cause}", file=sys.stderr)
-        return 2
+        raise DataError(_in_words_of_this_command(str(cause))) from error
     print(f"Results are in {options.output}. Research only: not for diagnosis or treatment.")
-    return 0
+    if any(options.output.glob("*_report.json")):
+        print("Read first, of each image: <name>_report.json, which says where its result is implausible.")
+
+
+def _in_words_of_this_command(message: str) -> str:
+    """Messages name ids of the bundle's config, which this command calls otherwise."""
+    return re.sub(r"--(dicom)_output\b", r"--\1", message).replace("--output_dir", "RESULTS")
 
 
 def _values(pairs: Sequence[str]) -> dict[str, Any]:

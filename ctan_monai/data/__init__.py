@@ -10,6 +10,7 @@ from .inputs import find_inputs
 from .loader import EpochDataLoader
 from .photos import to_rgb
 from .prepared import check_grid, read_datalist
+from .results_folder import ResultsFolder
 from .slices import expand_slices
 from .stoic_cases import stoic_cases
 
@@ -18,6 +19,7 @@ __all__ = [
     "DataError",
     "EpochDataLoader",
     "InputError",
+    "ResultsFolder",
     "check_grid",
     "describe_data",
     "expand_slices",

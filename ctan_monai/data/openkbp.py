@@ -60,7 +60,7 @@ class OpenKBPPatient:
     Attributes:
         ct: int32, HU + 1024 as the file has it (not clipped; voxels that the file lacks are 0, i.e. -1024 HU).
         dose: float64, Gy.
-        possible_dose_mask: bool, where the delivered plan can put dose.
+        possible_dose_mask: bool, where the plan can put dose.
         spacing: voxel sizes along (y, x, z) in mm.
         structures: bool masks of the structures that were contoured, by official name.
     """

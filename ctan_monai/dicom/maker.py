@@ -35,16 +35,19 @@ class Maker:
 PHANTOM = Maker("synthetic", "ctan-monai phantom", "phantom", "phantom", "Synthetic, of no patient.")
 
 
-def predicted_by(bundle: str) -> Maker:
+def predicted_by(bundle: str, weights: str = "") -> Maker:
     """The maker of a bundle's predictions.
 
     Args:
         bundle: its name, such as "prostate".
+        weights: what tells its weights from others, such as the beginning of their SHA-256; empty where unknown.
     """
+    version = f"{__version__}, weights {weights}" if weights else __version__
     return Maker(
         manufacturer="ctan-monai",
         model=f"ctan-monai {bundle}",
         description=f"Research use only, predicted by ctan-monai {bundle}",
         label="ctan-monai",
-        comment=f"Research use only, predicted by ctan-monai {bundle} {__version__}; not reviewed by anyone.",
+        comment=f"Research use only, predicted by ctan-monai {bundle} {version}; not reviewed by anyone.",
+        version=version,
     )

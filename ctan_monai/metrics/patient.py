@@ -25,7 +25,7 @@ class RadiotherapyReference:
 
     Args:
         spacing: voxel size in mm along each axis.
-        dose: delivered dose in Gy.
+        dose: planned dose in Gy.
         segmentation: integer label map.
         labels: label value by organ, for instance `{"brainstem": 1}`.
         body: voxels inside the patient.

@@ -33,19 +33,19 @@ DOSE_MEASURES = (
         "mae_possible_dose_mask",
         "MAE, possible-dose mask",
         "Gy",
-        "The same over the voxels that can receive dose, where errors matter most.",
+        "Mean absolute dose difference over the voxels that can receive dose, where errors matter most.",
     ),
     Measure(
         "mae_body_slices",
         "MAE, slices with body",
         "Gy",
-        "The same over whole axial slices that hold body; air lowers it.",
+        "Mean absolute dose difference over whole axial slices that hold body; air lowers it.",
     ),
     Measure(
         "mae_whole_volume",
         "MAE, whole volume",
         "Gy",
-        "The same over all voxels of the image; mostly air without dose, so it is small for any method.",
+        "Mean absolute dose difference over all voxels of the image; mostly air without dose, so small for any method.",
     ),
     Measure(
         "dose_score",

@@ -41,7 +41,7 @@ def summary_sentences(summary: Summary, organs: Sequence[str]) -> list[str]:
     body, whole = (score_entry(summary, key).get("mean") for key in ("mae_body", "mae_whole_volume"))
     if whole is not None:
         inside = "" if body is None else f"{number(body, 2)} Gy inside the body and "
-        text = f"{start}the predicted dose differs from the delivered one on average by {inside}"
+        text = f"{start}the predicted dose differs from the planned one on average by {inside}"
         text += f"{number(whole, 2)} Gy over the whole image"
         sentences.append(text[0].upper() + text[1:] + ".")
         scores = [

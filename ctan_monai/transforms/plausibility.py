@@ -71,20 +71,28 @@ def check_plausibility(
     if label_map is not None:
         counts = np.bincount(label_map.reshape(-1), minlength=1)
         report["segmentation"] = {}
+        missed: list[str] = []
         for name, label in label_names.items():
             volume = float(counts[label]) * voxel_cc if label < len(counts) else 0.0
             words = name.replace("_", " ")
             if volume == 0:
                 report["segmentation"][name] = {"volume_cc": {"value": 0.0}}
-                warnings.append(f"The {words} was not found: see whether the scan shows it, and contour it by hand.")
+                missed.append(f"The {words} was not found: see whether the scan shows it, and contour it by hand.")
                 continue
             limits = ranges.get("organ_volume_cc", {}).get(name)
             advice = "check this contour"
             report["segmentation"][name] = {
                 "volume_cc": figure(volume, limits, f"The volume of the {words}", "cc", advice)
             }
+        if len(missed) > len(label_names) / 2 and (body is None or body.any()):
+            warnings.insert(
+                0,
+                f"{len(missed)} of {len(label_names)} structures were not found: the scan probably shows another part "
+                "of the body, or is of another kind, than those the network was trained on. Use none of its results.",
+            )
+        warnings += missed
     if dose is not None:
-        advice = "do not use this dose without a check"
+        advice = "the predicted dose is not to be trusted"
         maximum = figure(float(dose.max()), ranges.get("max_dose_gy"), "The maximum dose", "Gy", advice)
         report["dose"] = {"max_gy": maximum}
         if body is not None and body.any():

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from monai.transforms import Transform
 
+from ctan_monai.data.results_folder import ResultsFolder
 from ctan_monai.dicom import mask_outlines, predicted_by, read_source, write_rtdose, write_rtstruct, write_seg
 from ctan_monai.dicom.kinds import dicom_kinds
 from ctan_monai.transforms.save_images import case_id
@@ -32,7 +32,7 @@ class SaveDicomRTd(Transform):
         kinds: of :py:func:`ctan_monai.dicom.kinds.dicom_kinds`; False writes nothing.
         bundle: its name, for the headers.
         label_names: organ to label.
-        output_dir: folder, made when needed.
+        results: where they go.
         image_key: the CT, whose meta data name the folder of the series.
         segmentation_key: label map (1, x, y, z) on the CT's own grid; may be missing.
         dose_key: dose in Gy on the same grid; may be missing.
@@ -44,7 +44,7 @@ class SaveDicomRTd(Transform):
         kinds: bool | str | Sequence[str],
         bundle: str,
         label_names: Mapping[str, int],
-        output_dir: str | Path,
+        results: ResultsFolder,
         image_key: str = "image",
         segmentation_key: str = "pred",
         dose_key: str = "dose",
@@ -52,9 +52,9 @@ class SaveDicomRTd(Transform):
     ) -> None:
         super().__init__()
         self.kinds = dicom_kinds(kinds, KINDS)
-        self.maker = predicted_by(bundle)
+        self.bundle = bundle
         self.label_names = dict(label_names)
-        self.output_dir = Path(output_dir)
+        self.results = results
         self.image_key, self.report_key = image_key, report_key
         self.segmentation_key, self.dose_key = segmentation_key, dose_key
 
@@ -69,8 +69,9 @@ class SaveDicomRTd(Transform):
             return data
         source = read_source(str(data[self.image_key].meta["filename_or_obj"]))
         name = case_id(data, self.image_key)
+        maker = predicted_by(self.bundle, self.results.weights)
         warning = " ".join(data.get(self.report_key, {}).get("warnings", []))
-        paths = {kind: self.output_dir / f"{name}_{kind}.dcm" for kind in self.kinds}
+        paths = {kind: self.results.file(name, f"{kind}.dcm") for kind in self.kinds}
         if self.segmentation_key in data:
             labels = data[self.segmentation_key][0].cpu().numpy().astype(np.uint8)
             found = {organ: label for organ, label in self.label_names.items() if (labels == label).any()}
@@ -78,10 +79,10 @@ class SaveDicomRTd(Transform):
                 logger.warning("%s: no organ was found, so there is no structure set and no segmentation.", name)
             elif "rtstruct" in paths:
                 outlines = {organ: mask_outlines(labels == label, source.affine) for organ, label in found.items()}
-                write_rtstruct(paths["rtstruct"], source, outlines, self.maker, warning)
+                write_rtstruct(paths["rtstruct"], source, outlines, maker, warning)
             if found and "seg" in paths:
-                write_seg(paths["seg"], source, labels, self.label_names, self.maker)
+                write_seg(paths["seg"], source, labels, self.label_names, maker)
         if self.dose_key in data and "rtdose" in paths:
             gray = data[self.dose_key][0].float().cpu().numpy()
-            write_rtdose(paths["rtdose"], source, gray, source.affine, self.maker, warning)
+            write_rtdose(paths["rtdose"], source, gray, source.affine, maker, warning)
         return data

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from monai.transforms import Transform
 
+from ctan_monai.data.results_folder import ResultsFolder
 from ctan_monai.dicom import predicted_by, write_sc
 from ctan_monai.dicom.kinds import dicom_kinds
 
@@ -24,17 +24,17 @@ class SaveDicomSCd(Transform):
     Args:
         kinds: of :py:func:`ctan_monai.dicom.kinds.dicom_kinds`; False writes nothing.
         bundle: its name, for the headers.
-        output_dir: folder, made when needed.
+        results: where it goes.
         mask_key: label map (1, H, W) on the photograph's own grid; may be missing.
     """
 
     def __init__(
-        self, kinds: bool | str | Sequence[str], bundle: str, output_dir: str | Path, mask_key: str = "pred"
+        self, kinds: bool | str | Sequence[str], bundle: str, results: ResultsFolder, mask_key: str = "pred"
     ) -> None:
         super().__init__()
         self.kinds = dicom_kinds(kinds, KINDS)
-        self.maker = predicted_by(bundle)
-        self.output_dir = Path(output_dir)
+        self.bundle = bundle
+        self.results = results
         self.mask_key = mask_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
@@ -46,5 +46,6 @@ class SaveDicomSCd(Transform):
         if self.kinds and self.mask_key in data:
             mask = data[self.mask_key][0].cpu().numpy() > 0
             case_id = str(data["case_id"])
-            write_sc(self.output_dir / f"{case_id}_sc.dcm", mask, case_id, self.maker)
+            maker = predicted_by(self.bundle, self.results.weights)
+            write_sc(self.results.file(case_id, "sc.dcm"), mask, case_id, maker)
         return data

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from monai.transforms import Transform
 
+from ctan_monai.data.results_folder import ResultsFolder
 from ctan_monai.dicom import predicted_by, read_source, write_sr
 from ctan_monai.dicom.kinds import dicom_kinds
 
@@ -25,7 +25,7 @@ class SaveDicomSRd(Transform):
         kinds: of :py:func:`ctan_monai.dicom.kinds.dicom_kinds`; False writes nothing.
         bundle: its name, for the headers.
         meanings: key of a probability (one value) to what it is the probability of; missing keys are left out.
-        output_dir: folder, made when needed.
+        results: where it goes.
         source_key: folder of the series.
         warnings_key: text to put beside the probabilities; may be missing.
     """
@@ -35,15 +35,15 @@ class SaveDicomSRd(Transform):
         kinds: bool | str | Sequence[str],
         bundle: str,
         meanings: Mapping[str, str],
-        output_dir: str | Path,
+        results: ResultsFolder,
         source_key: str = "source",
         warnings_key: str = "warnings",
     ) -> None:
         super().__init__()
         self.kinds = dicom_kinds(kinds, KINDS)
-        self.maker = predicted_by(bundle)
+        self.bundle = bundle
         self.meanings = dict(meanings)
-        self.output_dir = Path(output_dir)
+        self.results = results
         self.source_key, self.warnings_key = source_key, warnings_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
@@ -56,6 +56,7 @@ class SaveDicomSRd(Transform):
         if self.kinds:
             source = read_source(str(data[self.source_key]))
             values = {key: round(float(data[key].reshape(-1)[0]), 6) for key in self.meanings if key in data}
-            path = self.output_dir / f"{data['case_id']}_sr.dcm"
-            write_sr(path, source, values, self.meanings, self.maker, str(data.get(self.warnings_key, "")))
+            maker = predicted_by(self.bundle, self.results.weights)
+            path = self.results.file(str(data["case_id"]), "sr.dcm")
+            write_sr(path, source, values, self.meanings, maker, str(data.get(self.warnings_key, "")))
         return data

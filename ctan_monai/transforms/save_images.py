@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import logging
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -17,7 +16,8 @@ from monai.data import MetaTensor
 from monai.transforms import Transform
 
 from ctan_monai.data.nifti import is_nifti, nifti_stem
-from ctan_monai.files import write_output
+from ctan_monai.data.results_folder import ResultsFolder
+from ctan_monai.files import json_text, write_output
 
 __all__ = ["SaveImagesd", "case_id"]
 
@@ -33,21 +33,21 @@ class SaveImagesd(Transform):
 
     Args:
         names: key of a prediction (1, x, y, z) to its part of the file's name; missing keys are left out.
-        output_dir: folder, made when needed.
+        results: where they go.
         image_key: the CT, whose original affine the files get.
-        report_key: the report; the files' names are added to it. May be missing.
+        report_key: the report, to which the patient's and series' identity is added; may be missing.
     """
 
     def __init__(
         self,
         names: Mapping[str, str],
-        output_dir: str | Path,
+        results: ResultsFolder,
         image_key: str = "image",
         report_key: str = "report",
     ) -> None:
         super().__init__()
         self.names = dict(names)
-        self.output_dir = Path(output_dir)
+        self.results = results
         self.image_key = image_key
         self.report_key = report_key
 
@@ -59,15 +59,12 @@ class SaveImagesd(Transform):
         """
         name = case_id(data, self.image_key)
         affine = np.asarray(data[self.image_key].meta["original_affine"], dtype=float)
-        files = {}
         for key in (k for k in self.names if k in data):
-            path = self.output_dir / f"{name}_{self.names[key]}.nii.gz"
-            write_output(path, _nifti(data[key], affine))
-            files[self.names[key]] = path.name
+            write_output(self.results.file(name, f"{self.names[key]}.nii.gz"), _nifti(data[key], affine))
         if self.report_key in data:
-            text = json.dumps({**data[self.report_key], "files": files}, indent=2) + "\n"
-            write_output(self.output_dir / f"{name}_report.json", text)
-        logger.info("%s: results are in %s", name, self.output_dir)
+            report = {**data[self.report_key], **self.results.identity(name)}
+            write_output(self.results.file(name, "report.json"), json_text(report))
+        logger.info("%s: results are in %s", name, self.results.path)
         return data
 
 

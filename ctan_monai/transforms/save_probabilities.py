@@ -4,17 +4,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import logging
 from collections.abc import Hashable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from monai.transforms import Transform
 
-from ctan_monai.files import write_output
+from ctan_monai.data.results_folder import ResultsFolder
+from ctan_monai.files import json_text, write_output
 
 __all__ = ["SaveProbabilitiesd"]
 
@@ -23,25 +20,25 @@ CSV_NAME = "probabilities.csv"
 
 
 class SaveProbabilitiesd(Transform):
-    """Writes ``<case>_probabilities.json`` for each case and one ``probabilities.csv`` for all cases of the run.
+    """Writes ``<case>_probabilities.json`` for each case and one ``probabilities.csv`` for all cases of the folder.
 
     The csv is written anew and atomically after each case, so that an interrupted run leaves what is done.
 
     Args:
         names: key of a prediction (one value, or one a class) to the name of its column; missing keys are left out.
-        output_dir: folder, made when needed.
+        results: where they go.
         extra: further keys of text to write, such as "source" and "warnings".
     """
 
     def __init__(
         self,
         names: Mapping[str, str],
-        output_dir: str | Path,
+        results: ResultsFolder,
         extra: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.names = dict(names)
-        self.output_dir = Path(output_dir)
+        self.results = results
         self.extra = list(extra)
         self._rows: dict[str, dict[str, Any]] = {}
 
@@ -58,16 +55,13 @@ class SaveProbabilitiesd(Transform):
                 values = [round(v, 6) for v in data[key].reshape(-1).float().cpu().tolist()]
                 probabilities[name] = values[0] if len(values) == 1 else values
         extra = {key: data[key] for key in self.extra if key in data}
-        record = {"case_id": case_id, "probabilities": probabilities, **extra}
-        write_output(self.output_dir / f"{case_id}_probabilities.json", json.dumps(record, indent=2) + "\n")
+        identity = self.results.identity(case_id)
+        record = {"case_id": case_id, **identity, "probabilities": probabilities, **extra}
+        write_output(self.results.file(case_id, "probabilities.json"), json_text(record))
         flat: dict[str, Any] = {}
         for name, value in probabilities.items():
             flat.update({f"{name}_{i}": v for i, v in enumerate(value)} if isinstance(value, list) else {name: value})
-        self._rows[case_id] = {"case_id": case_id, **flat, **extra}
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(self._rows[case_id]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self._rows.values())
-        write_output(self.output_dir / CSV_NAME, text.getvalue())
-        logger.info("%s: results are in %s", case_id, self.output_dir)
+        self._rows[case_id] = {**flat, **extra}
+        self.results.write_table(CSV_NAME, self._rows)
+        logger.info("%s: results are in %s", case_id, self.results.path)
         return data

@@ -159,12 +159,17 @@ def add(bundle: Path) -> None:
     shutil.copy(bundle / "configs" / "inference.json", bundle / "configs" / "other.json")
 
 
+def add_wheel(bundle: Path) -> None:
+    (bundle / "wheels" / "torch-9.whl").touch()
+
+
 @pytest.mark.parametrize(
     ("tamper", "message"),
     [
         (change, r"configs/inference\.json: was changed after packing"),
         (remove, r"models/model\.pt: is missing"),
         (add, r"configs/other\.json: was not in the bundle"),
+        (add_wheel, r"wheels/torch-9\.whl: was not in the bundle"),
     ],
 )
 def test_a_changed_bundle_is_refused(

@@ -10,6 +10,7 @@ import pytest
 
 from ctan_monai.bundle import plain_errors
 from ctan_monai.bundle.weights import load_weights
+from ctan_monai.errors import plain_cause
 
 
 def raised(action) -> BaseException:
@@ -53,7 +54,7 @@ def test_the_message_is_ours_and_not_that_of_the_error_behind_it(capsys: pytest.
     behind = OSError(2, "No such file or directory")
     error = OSError("cannot write to the output folder 'x': choose another one with --output_dir.")
     error.__cause__ = behind
-    assert plain_errors.plain_cause(wrapped_by_monai(error)) is error
+    assert plain_cause(wrapped_by_monai(error)) is error
 
 
 def test_unexpected_errors_keep_their_traceback(

@@ -72,6 +72,19 @@ def test_no_body() -> None:
     assert "mean_body_gy" not in report["dose"]
 
 
+def test_another_part_of_the_body_is_said_first() -> None:
+    labels, dose, body = case()
+    report = check(labels * 0, dose + 90, body)
+    assert report["warnings"][0] == (
+        "2 of 2 structures were not found: the scan probably shows another part of the body, or is of another kind, "
+        "than those the network was trained on. Use none of its results."
+    )
+    assert len(report["warnings"]) == 5
+    assert "structures were not found" not in check(labels * 0, dose, body & False)["warnings"][0], "there is no body"
+    labels[labels == 2] = 0
+    assert not any("structures were not found" in w for w in check(labels, dose, body)["warnings"])
+
+
 def test_what_is_not_predicted_or_has_no_range_is_not_checked() -> None:
     labels, dose, _ = case()
     assert "dose" not in check(labels, None, None)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import logging
 from pathlib import Path
@@ -14,6 +15,8 @@ import torch
 from dicom_cases import NAMES, SHAPE, dose_map, label_map, write_ct
 from monai.data import MetaTensor
 
+from ctan_monai import __version__
+from ctan_monai.data import ResultsFolder
 from ctan_monai.dicom.kinds import dicom_kinds
 from ctan_monai.transforms import SaveDicomRTd, SaveDicomSCd, SaveDicomSRd
 
@@ -37,8 +40,13 @@ def names(folder: Path) -> list[str]:
 
 def test_contours_and_dose(tmp_path: Path) -> None:
     pytest.importorskip("highdicom")
-    SaveDicomRTd(True, "prostate", NAMES, tmp_path / "out")(item(tmp_path / "CT"))
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    results = ResultsFolder(tmp_path / "out", tmp_path / "model.pt")
+    SaveDicomRTd(True, "prostate", NAMES, results)(item(tmp_path / "CT"))
     assert names(tmp_path / "out") == ["p1_rtdose.dcm", "p1_rtstruct.dcm", "p1_seg.dcm"]
+    digest = hashlib.sha256(b"weights").hexdigest()[:12]
+    for path in (tmp_path / "out").iterdir():
+        assert pydicom.dcmread(path).SoftwareVersions == f"{__version__}, weights {digest}"
     structures = pydicom.dcmread(tmp_path / "out" / "p1_rtstruct.dcm")
     assert structures.StructureSetDescription.endswith("The rectum is small. The dose is high.")
     dose = pydicom.dcmread(tmp_path / "out" / "p1_rtdose.dcm")
@@ -58,7 +66,7 @@ def test_contours_and_dose(tmp_path: Path) -> None:
 def test_only_what_is_asked_for(kinds: Any, expected: list[str], tmp_path: Path) -> None:
     if "p1_seg.dcm" in expected:
         pytest.importorskip("highdicom")
-    SaveDicomRTd(kinds, "prostate", NAMES, tmp_path / "out")(item(tmp_path / "CT"))
+    SaveDicomRTd(kinds, "prostate", NAMES, ResultsFolder(tmp_path / "out"))(item(tmp_path / "CT"))
     assert names(tmp_path / "out") == expected
 
 
@@ -66,7 +74,7 @@ def test_a_method_with_one_task_and_an_organ_that_is_not_there(tmp_path: Path) -
     data = item(tmp_path / "CT")
     del data["dose"], data["report"]
     data["pred"][data["pred"] == 2] = 0
-    SaveDicomRTd(["rtstruct", "rtdose"], "prostate", NAMES, tmp_path / "out")(data)
+    SaveDicomRTd(["rtstruct", "rtdose"], "prostate", NAMES, ResultsFolder(tmp_path / "out"))(data)
     assert names(tmp_path / "out") == ["p1_rtstruct.dcm"]
     structures = pydicom.dcmread(tmp_path / "out" / "p1_rtstruct.dcm").StructureSetROISequence
     assert [roi.ROIName for roi in structures] == ["rectum", "left_femur", "right_femur", "ctv"]
@@ -76,7 +84,7 @@ def test_no_organ_at_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
     data = item(tmp_path / "CT")
     data["pred"] *= 0
     with caplog.at_level(logging.WARNING):
-        SaveDicomRTd(["rtstruct", "rtdose"], "prostate", NAMES, tmp_path / "out")(data)
+        SaveDicomRTd(["rtstruct", "rtdose"], "prostate", NAMES, ResultsFolder(tmp_path / "out"))(data)
     assert names(tmp_path / "out") == ["p1_rtdose.dcm"]
     assert "p1: no organ was found, so there is no structure set" in caplog.text
 
@@ -85,9 +93,9 @@ def test_probabilities(tmp_path: Path) -> None:
     pytest.importorskip("highdicom")
     data = item(tmp_path / "CT") | {"covid": torch.tensor([[0.25]]), "warnings": "The lungs are cut off."}
     data["source"] = str(tmp_path / "CT")
-    SaveDicomSRd(False, "stoic", MEANINGS, tmp_path / "out")(data)
+    SaveDicomSRd(False, "stoic", MEANINGS, ResultsFolder(tmp_path / "out"))(data)
     assert names(tmp_path / "out") == []
-    SaveDicomSRd(True, "stoic", MEANINGS, tmp_path / "out")(data)
+    SaveDicomSRd(True, "stoic", MEANINGS, ResultsFolder(tmp_path / "out"))(data)
     assert names(tmp_path / "out") == ["p1_sr.dcm"]
     text = str(pydicom.dcmread(tmp_path / "out" / "p1_sr.dcm"))
     assert MEANINGS["covid"] in text and MEANINGS["severity"] not in text
@@ -98,9 +106,9 @@ def test_probabilities(tmp_path: Path) -> None:
 def test_a_mask(tmp_path: Path) -> None:
     pytest.importorskip("highdicom")
     data = {"case_id": "ISIC_1", "pred": torch.tensor([[[0, 1, 1], [0, 0, 1]]], dtype=torch.uint8)}
-    SaveDicomSCd(False, "ham10000", tmp_path / "out")(data)
+    SaveDicomSCd(False, "ham10000", ResultsFolder(tmp_path / "out"))(data)
     assert names(tmp_path / "out") == []
-    SaveDicomSCd(True, "ham10000", tmp_path / "out")(data)
+    SaveDicomSCd(True, "ham10000", ResultsFolder(tmp_path / "out"))(data)
     found = pydicom.dcmread(tmp_path / "out" / "ISIC_1_sc.dcm").pixel_array
     np.testing.assert_array_equal(found, [[0, 255, 255], [0, 0, 255]])
 
@@ -108,7 +116,7 @@ def test_a_mask(tmp_path: Path) -> None:
 def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"p1_rtdose\.dcm: cannot be written .* another --output_dir"):
-        SaveDicomRTd("rtdose", "prostate", NAMES, tmp_path / "file")(item(tmp_path / "CT"))
+        SaveDicomRTd("rtdose", "prostate", NAMES, ResultsFolder(tmp_path / "file"))(item(tmp_path / "CT"))
 
 
 def test_an_unknown_kind() -> None:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
+from ctan_monai.data import ResultsFolder
 from ctan_monai.transforms import SaveImagesd
 
 AFFINE = np.array([[0, -2.0, 0, 30.25], [0, 0, -3.0, 40], [5.0, 0, 0, -100], [0, 0, 0, 1]])
@@ -30,7 +32,8 @@ def item() -> dict:
 
 def test_files_hold_the_arrays_on_the_original_grid(tmp_path: Path) -> None:
     data = item()
-    SaveImagesd(NAMES, tmp_path / "new" / "folder")(data)
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    SaveImagesd(NAMES, ResultsFolder(tmp_path / "new" / "folder", tmp_path / "model.pt"))(data)
     folder = tmp_path / "new" / "folder"
     assert sorted(p.name for p in folder.iterdir()) == ["p1_dose.nii.gz", "p1_report.json", "p1_segmentation.nii.gz"]
     for key, name, dtype in (("pred", "segmentation", np.uint8), ("dose", "dose", np.float32)):
@@ -41,17 +44,17 @@ def test_files_hold_the_arrays_on_the_original_grid(tmp_path: Path) -> None:
         np.testing.assert_allclose(image.get_qform(), AFFINE, atol=1e-5)
         assert image.header.get_xyzt_units()[0] == "mm"
     report = json.loads((folder / "p1_report.json").read_text())
-    assert report == {"plausible": True, "files": {"segmentation": "p1_segmentation.nii.gz", "dose": "p1_dose.nii.gz"}}
+    assert report == {"plausible": True, "weights_sha256": hashlib.sha256(b"weights").hexdigest()[:12]}
 
 
 def test_missing_prediction_and_name_from_the_input(tmp_path: Path) -> None:
     data = item()
     del data["dose"], data["case_id"], data["report"]
-    SaveImagesd(NAMES, tmp_path)(data)
+    SaveImagesd(NAMES, ResultsFolder(tmp_path))(data)
     assert [p.name for p in tmp_path.iterdir()] == ["CT_segmentation.nii.gz"]
 
 
 def test_output_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"p1_segmentation.nii.gz: cannot be written .* another --output_dir"):
-        SaveImagesd(NAMES, tmp_path / "file")(item())
+        SaveImagesd(NAMES, ResultsFolder(tmp_path / "file"))(item())

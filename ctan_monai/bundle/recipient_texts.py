@@ -1,0 +1,169 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a packed bundle says about itself: README, model card, results."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ctan_monai.comparison.collect import metric_value
+from ctan_monai.comparison.table import TaskMetric
+from ctan_monai.files import write_atomic
+from ctan_monai.reports.measures import DOSE_MEASURES
+from ctan_monai.reports.training import read_log
+
+__all__ = ["evaluation_results", "write_texts"]
+
+LIMITS_NAME = "limits.md"
+SUMMARY_NAME = "evaluation_summary.csv"
+_MEANINGS = {
+    "dice": "Overlap of predicted and reference volume, 100 % if equal; by case in 3-D (a photograph: in 2-D) on its "
+    "own grid, mean over the structures that it has. What was missed counts 0.",
+    "jaccard": "Intersection over union of predicted and reference mask.",
+    "accuracy": "Share of cases whose most probable class is right.",
+    "balanced_accuracy": "Mean over classes of the share that was recognised: rare classes count like frequent ones.",
+    "auroc": "Area under the ROC curve: 50 % is chance.",
+    **{measure.key: measure.meaning for measure in DOSE_MEASURES},
+}
+_ABOUT_THE_DOCS = (
+    "> This page describes the bundle as it is in its repository, with the defaults of its configs. The network in "
+    "this zip may be another, and was trained otherwise: see [model_card.md](model_card.md). Commands with `bundles/` "
+    "or `tools/` need the repository; to run the network in this zip, see [README.md](../README.md) one folder up.\n"
+)
+
+
+def evaluation_results(training_dir: Path, train: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What the evaluation of a training found on its test cases.
+
+    Args:
+        training_dir: of the training; its ``evaluation/evaluation.json`` is read.
+        train: the packed ``train.json``, which says by what metrics the bundle is compared.
+
+    Returns:
+        "<task>: <title>" to value, and the number of test cases; and the same as rows with ``task``, ``title``,
+        ``mean``, ``std`` and ``n`` (over cases; None where the metric is no mean over cases) and ``meaning``. Both
+        empty where there was no evaluation.
+    """
+    path = training_dir / "evaluation" / "evaluation.json"
+    if not path.is_file():
+        return {}, []
+    summary = json.loads(path.read_text())["summary"]
+    cases = summary.get("patients", summary.get("images"))
+    results: dict[str, Any] = {"test cases": cases}
+    rows = []
+    for task in train["task_names"]:
+        metric = TaskMetric(**train["comparison"][task])
+        for title, name in {metric.title: metric.metric, **metric.also}.items():
+            value = metric_value(summary, metric, name)
+            found = summary.get("metrics", {}).get(name, {})
+            std = found.get("std")
+            results[f"{task}: {title}"] = value
+            rows.append(
+                {
+                    "task": task,
+                    "title": title,
+                    "mean": value,
+                    "std": None if std is None or not math.isfinite(std) else std * metric.scale,
+                    "n": found.get("n", cases),
+                    "meaning": _meaning(name),
+                }
+            )
+    return results, rows
+
+
+def write_texts(
+    root: Path,
+    metadata: Mapping[str, Any],
+    record: Mapping[str, Any],
+    training_dir: Path,
+    rows: list[dict[str, Any]],
+    half: bool,
+) -> None:
+    """Write README.md, docs/model_card.md and the evaluation's summary, and say in docs/README.md what it is about.
+
+    Args:
+        root: folder of the packed bundle.
+        metadata: the packed ``metadata.json``.
+        record: the training's record.
+        training_dir: its folder; a ``limits.md`` in it (what these weights are not good for) goes into the model card.
+        rows: of :py:func:`evaluation_results`.
+        half: whether the weights are stored in half precision.
+    """
+    environment = Environment(
+        loader=PackageLoader("ctan_monai.bundle"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    licence = record["data"].get("licence", "")
+    limits = training_dir / LIMITS_NAME
+    summary = training_dir / "evaluation" / "summary.csv"
+    if rows and summary.is_file():
+        shutil.copyfile(summary, root / "docs" / SUMMARY_NAME)
+    scores = read_log(training_dir / "validation_log.csv").get("score", [])
+    content = {
+        "metadata": metadata,
+        "licence": licence,
+        "non_commercial": bool(re.search(r"\bNC\b|non-?commercial", licence, re.IGNORECASE)),
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "torch": version("torch").partition("+")[0],
+        "labels": _labels(metadata),
+        "optimizer": record["config"].get("optimizer", ""),
+        "best": (scores.index(max(scores)) + 1, len(scores), max(scores)) if scores else None,
+        "half": half,
+        "rows": rows,
+        "meanings": _meanings(rows),
+        "dose_volume": _dose_volume(training_dir) if rows else [],
+        "summary": SUMMARY_NAME if rows and summary.is_file() else "",
+        "limits": limits.read_text().strip() if limits.is_file() else "",
+    }
+    for template, name in (("recipient.md.j2", "README.md"), ("model_card.md.j2", "docs/model_card.md")):
+        write_atomic(root / name, environment.get_template(template).render(**content))
+    docs = root / "docs" / "README.md"
+    write_atomic(docs, f"{_ABOUT_THE_DOCS}\n{docs.read_text()}")
+
+
+def _meaning(name: str) -> str:
+    """One line on a metric: of its own name, or of the family it belongs to ("auroc_covid", "diagnosis::accuracy")."""
+    name = name.rpartition("::")[2].removeprefix("macro_")
+    return _MEANINGS.get(name) or next((_MEANINGS[key] for key in _MEANINGS if name.startswith(f"{key}_")), "")
+
+
+def _meanings(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Titles of what means the same, to what it means."""
+    titles: dict[str, list[str]] = {}
+    for row in rows:
+        if row["meaning"] and row["title"] not in titles.setdefault(row["meaning"], []):
+            titles[row["meaning"]].append(row["title"])
+    return {", ".join(names): meaning for meaning, names in titles.items()}
+
+
+def _labels(metadata: Mapping[str, Any]) -> str:
+    """ "1 brainstem, 2 spinal cord": the values of the label map; empty where there is none."""
+    outputs = metadata["network_data_format"]["outputs"]
+    names = outputs.get("segmentation", {}).get("channel_def", {})
+    return ", ".join(f"{value} {name}" for value, name in names.items() if value != "0")
+
+
+def _dose_volume(training_dir: Path) -> list[tuple[str, float, float, float, int]]:
+    """Dose-volume figures: what, planned, predicted and mean absolute error in Gy, number of patients."""
+    metrics = json.loads((training_dir / "evaluation" / "evaluation.json").read_text())["summary"].get("metrics", {})
+    found = []
+    for key, planned in metrics.items():
+        figure = key.removeprefix("dvh_reference_")
+        predicted, error = (metrics.get(f"dvh_{kind}_{figure}") for kind in ("predicted", "error"))
+        if figure != key and predicted and error:
+            what = figure.replace("_", " ")
+            found.append((what, planned["mean"], predicted["mean"], error["mean"], error["n"]))
+    return found

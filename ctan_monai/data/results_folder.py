@@ -1,0 +1,172 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""The folder of an inference's results, in which no image's results take the place of another's."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import functools
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pydicom
+
+from ctan_monai.dicom import ct_series
+from ctan_monai.errors import InputError
+from ctan_monai.files import file_sha256, json_text, write_output
+
+__all__ = ["INPUTS_NAME", "ResultsFolder", "image_identity"]
+
+INPUTS_NAME = "inputs.json"
+_OF_A_CASE = (  # every file that a bundle's inference writes for a case
+    *("segmentation.nii.gz", "dose.nii.gz", "segmentation.png", "report.json", "probabilities.json"),
+    *("rtstruct.dcm", "seg.dcm", "rtdose.dcm", "sr.dcm", "sc.dcm"),
+)
+_TABLES = ("probabilities.csv", "predictions.csv")
+
+
+class ResultsFolder:
+    """Where an inference writes, one case beside the other, in one run or in several.
+
+    A case is named after its file or folder, and "CT" or "ct.nii.gz" is many patients' name. ``inputs.json`` in the
+    folder says which image each case was; another image of the same name is refused before the network runs. A case
+    that is predicted again loses its former files, so that what lies there was made together; the other cases stay, in
+    the tables too.
+
+    Args:
+        path: folder, made when needed.
+        checkpoint: file of the weights that predict, for the record; None: unknown.
+    """
+
+    def __init__(self, path: str | Path, checkpoint: str | Path | None = None) -> None:
+        self.path = Path(path)
+        self.checkpoint = checkpoint
+        self._identities: dict[str, dict[str, str]] = {}
+        self._begun: set[str] = set()
+
+    def claim(self, inputs: Sequence[Mapping[str, str]]) -> None:
+        """Take the names of a run's cases, before time is spent.
+
+        Args:
+            inputs: items with "image", a path, and "case_id".
+
+        Raises:
+            InputError: the folder has results of other images under these names; one message lists them.
+            OSError: the folder cannot be written.
+        """
+        known = self._read()
+        claimed = {str(item["case_id"]): image_identity(item["image"]) for item in inputs}
+        rows = {case for name in _TABLES for case in self._rows(name)}
+        problems = [
+            f"{self.path}: has results of '{case}' from {_words(known.get(case))}, and that is also the name of "
+            f"{_words(identity)}."
+            for case, identity in claimed.items()
+            if not _same(known.get(case), identity) and (case in rows or self._has_files(case))
+        ]
+        if problems:
+            raise InputError(
+                "\n".join([*problems[:10], "Give another --output_dir: results of two images must not mix."])
+            )
+        self._identities = claimed
+        write_output(self.path / INPUTS_NAME, json_text({**known, **claimed}))
+
+    def file(self, case: str, name: str) -> Path:
+        """Path for a new file of a case, of which the former files are removed first.
+
+        Args:
+            case: its name.
+            name: the file's, without the case, such as "dose.nii.gz".
+        """
+        if case not in self._begun:
+            self._begun.add(case)
+            for old in _OF_A_CASE:
+                with contextlib.suppress(NotADirectoryError):  # what is written next says so
+                    (self.path / f"{case}_{old}").unlink(missing_ok=True)
+        return self.path / f"{case}_{name}"
+
+    @functools.cached_property
+    def weights(self) -> str:
+        """The first 12 digits of the SHA-256 of the weights; empty where they are unknown."""
+        return "" if self.checkpoint is None else file_sha256(self.checkpoint)[:12]
+
+    def identity(self, case: str) -> dict[str, str]:
+        """What tells a case's image, and the weights, from others: lines for its report."""
+        image = {key: value for key, value in self._identities.get(case, {}).items() if key != "image"}
+        return image | ({"weights_sha256": self.weights} if self.weights else {})
+
+    def write_table(self, name: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write a table of this run's cases; rows of other cases that are in it already stay.
+
+        Args:
+            name: of the csv file.
+            rows: case to its columns.
+
+        Raises:
+            OSError: the file cannot be written; the message names it.
+        """
+        merged = self._rows(name) | {case: {"case_id": case, **row} for case, row in rows.items()}
+        columns = list(dict.fromkeys(column for row in merged.values() for column in row))
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
+        writer.writeheader()
+        writer.writerows(merged.values())
+        write_output(self.path / name, text.getvalue())
+
+    def _read(self) -> dict[str, dict[str, str]]:
+        path = self.path / INPUTS_NAME
+        try:
+            return dict(json.loads(path.read_text())) if path.is_file() else {}
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(
+                f"{path}: cannot be read ({error}), so it is unknown whose results are in this folder. Give another "
+                "--output_dir."
+            ) from error
+
+    def _rows(self, name: str) -> dict[str, Mapping[str, Any]]:
+        """Case to row of a table that is there already."""
+        path = self.path / name
+        if not path.is_file():
+            return {}
+        with path.open(newline="", encoding="utf-8") as stream:
+            table = csv.DictReader(stream)
+            if "case_id" not in (table.fieldnames or []):
+                raise InputError(f"{path}: is no table of results: expected a column 'case_id'. Rename or remove it.")
+            return {row["case_id"]: row for row in table}
+
+    def _has_files(self, case: str) -> bool:
+        return any((self.path / f"{case}_{name}").exists() for name in _OF_A_CASE)
+
+
+def image_identity(path: str | Path) -> dict[str, str]:
+    """What tells an image from others of the same name.
+
+    Args:
+        path: a file, or the folder of a DICOM CT series.
+
+    Returns:
+        its path as "image"; of a series "patient_id" and "series_instance_uid", of a file "sha256".
+    """
+    path = Path(path)
+    if path.is_file():
+        return {"image": str(path), "sha256": file_sha256(path)}
+    series = ct_series(path)
+    header = pydicom.dcmread(series.files[0], stop_before_pixels=True, specific_tags=["PatientID"])
+    patient = str(header.get("PatientID") or "")
+    return {"image": str(path), "patient_id": patient, "series_instance_uid": series.series_uid}
+
+
+def _same(known: Mapping[str, str] | None, identity: Mapping[str, str]) -> bool:
+    return known is not None and {**known, "image": ""} == {**identity, "image": ""}
+
+
+def _words(identity: Mapping[str, str] | None) -> str:
+    if identity is None:
+        return f"an image that {INPUTS_NAME} does not name"
+    if "series_instance_uid" in identity:
+        patient = identity.get("patient_id") or "without ID"
+        return f"patient {patient}, series {identity['series_instance_uid']} ({identity['image']})"
+    return f"the file {identity['image']} (SHA-256 {identity['sha256'][:8]}...)"

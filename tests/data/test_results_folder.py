@@ -1,0 +1,110 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from ctan_monai.data import InputError, ResultsFolder, find_inputs
+from ctan_monai.dicom.write import write_ct_series
+
+AFFINE = np.diag([-2.0, -2.0, 3.0, 1.0])
+FILES = ("segmentation.nii.gz", "dose.nii.gz", "rtdose.dcm", "report.json")
+
+
+def series(folder: Path, patient: str) -> Path:
+    write_ct_series(folder, np.zeros((8, 8, 4)), AFFINE, patient_id=patient)
+    return folder
+
+
+def run(results: Path, source: Path, files: tuple[str, ...] = FILES, text: str = "") -> None:
+    """As an inference does: claims all cases, then writes one after the other."""
+    folder = ResultsFolder(results)
+    inputs = find_inputs(source)
+    folder.claim(inputs)
+    for item in inputs:
+        for name in files:
+            folder.file(item["case_id"], name).write_text(text)
+
+
+def test_another_patient_in_a_folder_of_the_same_name_is_refused(tmp_path: Path) -> None:
+    first, second = series(tmp_path / "a" / "CT", "Anna"), series(tmp_path / "b" / "CT", "Berta")
+    run(tmp_path / "out", first, text="of Anna")
+    before = {p.name: p.read_text() for p in (tmp_path / "out").iterdir()}
+    with pytest.raises(InputError) as caught:
+        run(tmp_path / "out", second)
+    message = str(caught.value)
+    assert "has results of 'CT' from patient Anna, series 2.25." in message
+    assert "also the name of patient Berta, series 2.25." in message
+    assert str(first) in message and str(second) in message and message.endswith("must not mix.")
+    assert {p.name: p.read_text() for p in (tmp_path / "out").iterdir()} == before
+    run(tmp_path / "other", second)
+    assert json.loads((tmp_path / "other" / "inputs.json").read_text())["CT"]["patient_id"] == "Berta"
+
+
+def test_the_next_patient_under_the_same_path_is_refused(tmp_path: Path) -> None:
+    run(tmp_path / "out", series(tmp_path / "CT", "Anna"))
+    shutil.rmtree(tmp_path / "CT")
+    with pytest.raises(InputError, match="patient Anna"):
+        run(tmp_path / "out", series(tmp_path / "CT", "Berta"))
+    for number in (0, 1):
+        nib.save(nib.Nifti1Image(np.full((8, 8, 4), number, np.int16), AFFINE), tmp_path / "ct.nii")
+        if number == 0:
+            run(tmp_path / "files", tmp_path / "ct.nii")
+    with pytest.raises(InputError, match=r"results of 'ct' from the file .*ct\.nii \(SHA-256 \w{8}\.\.\.\)"):
+        run(tmp_path / "files", tmp_path / "ct.nii")
+
+
+def test_the_same_patient_again_leaves_no_file_of_the_former_run(tmp_path: Path) -> None:
+    source, out = series(tmp_path / "CT", "Anna"), tmp_path / "out"
+    run(out, source, text="old")
+    (out / "CT_notes.txt").write_text("the user's own")
+    (out / "CT_2_dose.nii.gz").write_text("of another case")
+    ResultsFolder(out).claim(find_inputs(source))
+    assert (out / "CT_dose.nii.gz").read_text() == "old"  # until something takes its place
+    shutil.move(source, tmp_path / "moved" / "CT")  # the same series elsewhere is the same
+    run(out, tmp_path / "moved" / "CT", ("segmentation.nii.gz", "report.json"), "new")
+    left = {p.name: p.read_text() for p in out.iterdir() if p.name != "inputs.json"}
+    assert left == {
+        "CT_segmentation.nii.gz": "new",
+        "CT_report.json": "new",
+        "CT_notes.txt": "the user's own",
+        "CT_2_dose.nii.gz": "of another case",
+    }
+
+
+def test_several_runs_share_a_folder_and_its_table(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for name, rows in (("a", {"a": {"covid": 0.25}}), ("b", {"b": {"covid": 0.5, "severity": 1.0}})):
+        folder = ResultsFolder(out)
+        folder.claim(find_inputs(series(tmp_path / name, name)))
+        folder.write_table("probabilities.csv", rows)
+    assert list(json.loads((out / "inputs.json").read_text())) == ["a", "b"]
+    with (out / "probabilities.csv").open() as file:
+        assert list(csv.reader(file)) == [["case_id", "covid", "severity"], ["a", "0.25", ""], ["b", "0.5", "1.0"]]
+    series(tmp_path / "x" / "a", "another")
+    with pytest.raises(InputError, match="results of 'a' from patient a"):  # only a row of the table tells
+        ResultsFolder(out).claim(find_inputs(tmp_path / "x" / "a"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("CT_dose.nii.gz", "", r"results of 'CT' from an image that inputs\.json does not name"),
+        ("inputs.json", "{", r"inputs\.json: cannot be read"),
+        ("predictions.csv", "a,b\n", r"predictions\.csv: is no table of results: expected a column 'case_id'"),
+    ],
+)
+def test_a_folder_that_holds_something_else(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        run(tmp_path / "out", series(tmp_path / "CT", "Anna"))
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [name]
+    assert (tmp_path / "out" / name).read_text() == content

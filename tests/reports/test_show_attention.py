@@ -1,0 +1,59 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command line that draws what a trained network attends to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from support import run_tool
+
+from ctan_monai.networks import CTAN, HPS
+
+TASKS = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level": "pixel", "out_channels": 1}}
+SMALL = ["bundles/openkbp/configs/cpu.json", "bundles/openkbp/configs/method_{}.json"]
+
+
+def show(dataset_dir: Path, folder: Path, method: str, *options: str) -> tuple[int, str]:
+    files = [name.format(method) for name in SMALL]
+    done = run_tool(
+        "tools/show_attention.py", "--bundle", "openkbp", "--dataset_dir", str(dataset_dir), "--checkpoint",
+        str(folder / "model.pt"), "--output", str(folder / "attention"), "--config_file", *files, *options,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_picture_of_each_case(phantom: Path, tmp_path: Path) -> None:
+    network = CTAN(2, 3, TASKS, backbone="resnet18", stem="conv7x7", pretrained=False)
+    torch.save(network.state_dict(), tmp_path / "model.pt")
+    status, text = show(phantom, tmp_path, "ctan")
+    assert status == 0, text
+    (case,) = (path.name for path in (phantom / "test").iterdir() if path.is_dir())
+    found = json.loads((tmp_path / "attention" / "attention.json").read_text())
+    assert list(found["cases"]) == [case]
+    assert {task: len(stages) for task, stages in found["cases"][case]["saturated"].items()} == dict.fromkeys(TASKS, 4)
+    assert found["normalisation_layers"] == {"number": found["normalisation_layers"]["number"], "collapsed": []}
+    with Image.open(tmp_path / "attention" / f"{case}_attention.png") as picture:
+        assert min(picture.size) > 300
+
+
+@pytest.mark.parametrize(
+    ("dataset", "options", "message"),
+    [
+        ("nowhere", (), "error: nowhere: no such dataset folder."),
+        (None, ("--cases", "pt_999"), "section 'test' has no pt_999."),
+        (None, (), "HPS has no attention: give the checkpoint of a CTAN or an MTAN."),
+    ],
+)
+def test_mistakes_end_in_one_line(
+    phantom: Path, tmp_path: Path, dataset: str | None, options: tuple[str, ...], message: str
+) -> None:
+    torch.save(HPS(2, 3, TASKS, backbone="resnet18", stem="conv7x7").state_dict(), tmp_path / "model.pt")
+    status, text = show(Path(dataset) if dataset else phantom, tmp_path, "hps", *options)
+    assert status == 2
+    assert message in text and "Traceback" not in text
+    assert not (tmp_path / "attention").exists()
