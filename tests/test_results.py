@@ -38,7 +38,7 @@ def test_a_table_is_of_its_runs(path: Path) -> None:
     content: dict[str, Any] = json.loads(path.read_text())
     runs = RESULTS / "runs" / path.parent.name.removeprefix("comparison_")
     metrics = metrics_of(path)
-    results = [read_result(runs / f"{name}.json", metrics) for name in content["runs"]]
+    results = [read_result(json.loads((runs / f"{name}.json").read_text()), metrics) for name in content["runs"]]
     again = comparison_table(results, metrics)
     for row, stated in zip(again, content["rows"], strict=True):
         assert row["method"] == stated["method"]

@@ -36,6 +36,7 @@ from ctan_monai.comparison import (
     plan_runs,
     read_result,
     table_rows,
+    unequal_settings,
 )
 from ctan_monai.data import read_datalist
 from ctan_monai.errors import DataError
@@ -49,23 +50,26 @@ _OF_A_RUN = ("commit", "seed", "time", "machine")  # of its own record: runs of 
 
 def write_table(runner: Runner, runs: Sequence[Run], title: str, reference: str | None) -> str:
     """Write the table of the runs that are finished as json, csv, Markdown, HTML and PNG; returns the Markdown."""
-    paths = [runner.result_path(run) for run in runs if runner.finished(run)]
-    results = [read_result(path, runner.metrics) for path in paths]
+    contents = {run.name: json.loads(runner.result_path(run).read_text()) for run in runs if runner.finished(run)}
+    results = [read_result(content, runner.metrics) for content in contents.values()]
     table = comparison_table(results, runner.metrics)
     rows = table_rows(table, runner.metrics, reference)
     further = further_rows(table, runner.metrics)
-    missing = [run.name for run in runs if not runner.finished(run)]
+    missing = [run.name for run in runs if run.name not in contents]
+    unequal = unequal_settings(contents)
     source = provenance(runner.values)
-    contents = [json.loads(path.read_text()) for path in paths]
-    done = {path.stem: {k: c["training"].get(k) for k in _OF_A_RUN} for path, c in zip(paths, contents, strict=True)}
-    content = {"rows": table, "runs": done, "missing_runs": missing, "provenance": source}
-    write_json(runner.output / "table.json", content)
-    page = comparison_page(title, table, rows, further, runner.metrics, contents, missing, source)
+    done = {run: {k: content["training"].get(k) for k in _OF_A_RUN} for run, content in contents.items()}
+    written = {"rows": table, "runs": done, "missing_runs": missing, "unequal": unequal, "provenance": source}
+    write_json(runner.output / "table.json", written)
+    page = comparison_page(
+        title, table, rows, further, runner.metrics, list(contents.values()), missing, unequal, source
+    )
     write_atomic(runner.output / "report.html", page)
     write_atomic(runner.output / "table.png", comparison_picture(title, table, runner.metrics))
     wide = [row | more for row, more in zip(rows, further, strict=True)] if further else rows
     write_csv(runner.output / "table.csv", wide)
-    text = "\n".join(filter(None, map(markdown_table, (rows, further))))
+    tables = [*map(markdown_table, (rows, further)), *(f"Runs differ in more than the method: {u}\n" for u in unequal)]
+    text = "\n".join(filter(None, tables))
     write_atomic(runner.output / "table.md", text)
     return text
 

@@ -10,6 +10,7 @@ from .plan import METHODS, Run, plan_runs
 from .render import further_rows, markdown_table, table_rows
 from .runner import Runner
 from .table import Result, TaskMetric, comparison_table
+from .unequal import unequal_settings
 
 __all__ = [
     "METHODS",
@@ -29,4 +30,5 @@ __all__ = [
     "plan_runs",
     "read_result",
     "table_rows",
+    "unequal_settings",
 ]

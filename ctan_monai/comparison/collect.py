@@ -59,14 +59,13 @@ def collect_result(
     }
 
 
-def read_result(path: Path, metrics: Mapping[str, TaskMetric]) -> Result:
+def read_result(content: Mapping[str, Any], metrics: Mapping[str, TaskMetric]) -> Result:
     """A run's result file, as the table needs it.
 
     Args:
-        path: the file.
+        content: of the file.
         metrics: task to its metric.
     """
-    content = json.loads(path.read_text())
     names = ("row", "seed", "values", "cases", "parameters", "training_seconds", "validation_seconds")
     also = {
         task: {

@@ -29,6 +29,7 @@ def comparison_page(
     metrics: Mapping[str, TaskMetric],
     results: Sequence[Mapping[str, Any]],
     missing: Sequence[str],
+    unequal: Sequence[str],
     provenance: Mapping[str, Any],
 ) -> str:
     """The page.
@@ -41,6 +42,7 @@ def comparison_page(
         metrics: task to its metric.
         results: contents of the finished runs' result files, for their curves.
         missing: names of the runs that are not finished.
+        unequal: of :py:func:`unequal_settings`.
         provenance: of the table.
     """
     return render_html(
@@ -49,6 +51,7 @@ def comparison_page(
         tables=_tables(rows, further, list(metrics)),
         seeds=max((len({r["seed"] for r in results if r["row"] == row["method"]}) for row in table), default=0),
         missing=list(missing),
+        unequal=list(unequal),
         differences=[chart for task, metric in metrics.items() if (chart := _differences(table, task, metric))],
         training=_training(results),
         provenance=flatten(dict(provenance)),

@@ -34,7 +34,8 @@ def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
     table = comparison_table(results(), METRICS)
     rows = table_rows(table, METRICS)
     further = further_rows(table, METRICS)
-    page = comparison_page("<Phantom>", table, rows, further, METRICS, contents(), ["hps_dwa_seed1"], {"commit": "abc"})
+    provenance = {"commit": "abc"}
+    page = comparison_page("<Phantom>", table, rows, further, METRICS, contents(), ["hps_dwa_seed1"], [], provenance)
     assert "&lt;Phantom&gt;: comparison of methods" in page
     assert "1 runs are not finished (hps_dwa_seed1)" in page
     assert "61.00 ± 1.41" in page
@@ -48,6 +49,9 @@ def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
     # the shorter run ends the mean: epochs that both seeds have
     assert "ctan_dwa from 0.1 to 0.2" in page
     assert "One seed" not in page
+    assert "Not a fair comparison" not in page
+    page = comparison_page("", table, rows, further, METRICS, contents(), [], ["optimizer: <x>."], provenance)
+    assert "Not a fair comparison" in page and "<li>optimizer: &lt;x&gt;.</li>" in page
 
 
 def test_picture_of_the_table() -> None:

@@ -141,7 +141,7 @@ def test_collected_cases_average_to_the_metric(tmp_path: Path) -> None:
     assert content["values"] == {"diagnosis": pytest.approx(balanced), "other": pytest.approx(90)}
     path = tmp_path / "result.json"
     path.write_text(json.dumps(content))
-    assert read_result(path, metrics).also == {"diagnosis": {"accuracy (%)": 75.0}, "other": {}}
+    assert read_result(json.loads(path.read_text()), metrics).also == {"diagnosis": {"accuracy (%)": 75.0}, "other": {}}
 
 
 def test_markdown_with_the_paper_beside() -> None:

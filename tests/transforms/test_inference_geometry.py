@@ -169,10 +169,11 @@ def test_a_method_with_one_task_gives_its_file_alone(
 ) -> None:
     nib.save(real_ct, tmp_path / "ct.nii.gz")
     (report,) = infer(tmp_path / "ct.nii.gz", tmp_path / "out", tasks=(task,))
-    assert report["files"] == {task: f"ct_{task}.nii.gz"}
     assert task in report
     assert other not in report
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(["ct_report.json", f"ct_{task}.nii.gz"])
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(
+        ["ct_report.json", f"ct_{task}.nii.gz", "inputs.json"]
+    )
 
 
 def test_air_alone_is_reported_and_predicts_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

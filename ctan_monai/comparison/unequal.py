@@ -1,0 +1,44 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_MAY_DIFFER = ("method", "tasks", "weighting", "section")  # what is compared, and what is no setting of a training
+
+
+def unequal_settings(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What differs between the trainings of a comparison beside the method: in a fair one, nothing.
+
+    The command line is the same for all runs, but a bundle's defaults and the data may change between the first run and
+    the last.
+
+    Args:
+        results: run to the content of its result file.
+
+    Returns:
+        one sentence for each such setting, naming its values and their runs.
+    """
+    found = {run: _settings(content["training"]) for run, content in results.items()}
+    sentences = []
+    for key in dict.fromkeys(key for settings in found.values() for key in settings):
+        runs: dict[str, list[str]] = {}
+        for run, settings in found.items():
+            runs.setdefault(settings.get(key, "not recorded"), []).append(run)
+        if len(runs) > 1:
+            values = "; ".join(f"{value} in {', '.join(names)}" for value, names in runs.items())
+            sentences.append(f"{key.replace('_', ' ')}: {values}.")
+    return sentences
+
+
+def _settings(training: Mapping[str, Any]) -> dict[str, str]:
+    config = {key: value for key, value in training.get("config", {}).items() if key not in _MAY_DIFFER}
+    data = training.get("data", {})
+    more = {
+        "max_epochs": training.get("max_epochs"),
+        "weight_decay": training.get("values", {}).get("weight_decay"),
+        "data": data.get("name"),
+        "cases": data.get("cases"),
+    }
+    return {key: str(value) for key, value in {**config, **more}.items() if value is not None}

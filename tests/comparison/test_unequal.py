@@ -1,0 +1,44 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from support import REPOSITORY
+
+from ctan_monai.comparison import unequal_settings
+
+
+def result(method: str, optimizer: str | None = "AdamW", epochs: int = 8, cases: int = 48, **config: Any) -> dict:
+    known = {"method": method, "tasks": ["dose"], "weighting": method, "learning_rate": 0.001, **config}
+    if optimizer:
+        known["optimizer"] = optimizer
+    data = {"name": "OpenKBP", "cases": {"training": cases}}
+    return {"training": {"config": known, "max_epochs": epochs, "values": {"weight_decay": 1e-5}, "data": data}}
+
+
+def test_methods_and_weightings_may_differ_and_nothing_else() -> None:
+    assert unequal_settings({"a": result("STL"), "b": result("CTAN")}) == []
+    assert unequal_settings({}) == []
+    found = unequal_settings(
+        {
+            "a": result("STL"),
+            "b": result("CTAN", None, learning_rate=0.01),
+            "c": result("HPS", "Adam", epochs=9, cases=47),
+        }
+    )
+    assert found == [
+        "learning rate: 0.001 in a, c; 0.01 in b.",
+        "optimizer: AdamW in a; not recorded in b; Adam in c.",
+        "max epochs: 8 in a, b; 9 in c.",
+        "cases: {'training': 48} in a, b; {'training': 47} in c.",
+    ]
+
+
+def test_the_published_comparisons_are_fair() -> None:
+    for table in sorted((REPOSITORY / "docs" / "results").glob("comparison_*/table.json")):
+        runs = json.loads(table.read_text())["runs"]
+        folder = REPOSITORY / "docs" / "results" / "runs" / table.parent.name.removeprefix("comparison_")
+        contents = {run: json.loads((folder / f"{run}.json").read_text()) for run in runs}
+        assert unequal_settings(contents) == [], table
