@@ -88,7 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
     options = parse(arguments)
     warnings.simplefilter("ignore")  # of libraries, about themselves
-    logging.getLogger("ignite").setLevel(logging.WARNING)
+    for name in ("ignite", "monai.data.nvimgcodec_pydicom_plugin"):  # progress, and a decoder that nothing here needs
+        logging.getLogger(name).setLevel(logging.ERROR)
     return exit_status(lambda: run(options), ValueError)
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import functools
 import io
@@ -46,17 +45,18 @@ class ResultsFolder:
         self.path = Path(path)
         self.checkpoint = checkpoint
         self._identities: dict[str, dict[str, str]] = {}
+        self._known: dict[str, dict[str, str]] = {}
         self._begun: set[str] = set()
+        self._recorded = False
 
     def claim(self, inputs: Sequence[Mapping[str, str]]) -> None:
-        """Take the names of a run's cases, before time is spent.
+        """Take the names of a run's cases, before time is spent; nothing is written before the first result.
 
         Args:
             inputs: items with "image", a path, and "case_id".
 
         Raises:
             InputError: the folder has results of other images under these names; one message lists them.
-            OSError: the folder cannot be written.
         """
         known = self._read()
         claimed = {str(item["case_id"]): image_identity(item["image"]) for item in inputs}
@@ -71,8 +71,7 @@ class ResultsFolder:
             raise InputError(
                 "\n".join([*problems[:10], "Give another --output_dir: results of two images must not mix."])
             )
-        self._identities = claimed
-        write_output(self.path / INPUTS_NAME, json_text({**known, **claimed}))
+        self._identities, self._known = claimed, known
 
     def file(self, case: str, name: str) -> Path:
         """Path for a new file of a case, of which the former files are removed first.
@@ -80,12 +79,15 @@ class ResultsFolder:
         Args:
             case: its name.
             name: the file's, without the case, such as "dose.nii.gz".
+
+        Raises:
+            OSError: the folder cannot be written.
         """
-        if case not in self._begun:
-            self._begun.add(case)
+        self._record()
+        if case not in self._begun and self.path.is_dir():
             for old in _OF_A_CASE:
-                with contextlib.suppress(NotADirectoryError):  # what is written next says so
-                    (self.path / f"{case}_{old}").unlink(missing_ok=True)
+                (self.path / f"{case}_{old}").unlink(missing_ok=True)
+        self._begun.add(case)
         return self.path / f"{case}_{name}"
 
     @functools.cached_property
@@ -108,6 +110,7 @@ class ResultsFolder:
         Raises:
             OSError: the file cannot be written; the message names it.
         """
+        self._record()
         merged = self._rows(name) | {case: {"case_id": case, **row} for case, row in rows.items()}
         columns = list(dict.fromkeys(column for row in merged.values() for column in row))
         text = io.StringIO(newline="")
@@ -115,6 +118,12 @@ class ResultsFolder:
         writer.writeheader()
         writer.writerows(merged.values())
         write_output(self.path / name, text.getvalue())
+
+    def _record(self) -> None:
+        """Say whose results the cases' are, once, before the first of them is written."""
+        if self._identities and not self._recorded:
+            write_output(self.path / INPUTS_NAME, json_text({**self._known, **self._identities}))
+            self._recorded = True
 
     def _read(self) -> dict[str, dict[str, str]]:
         path = self.path / INPUTS_NAME

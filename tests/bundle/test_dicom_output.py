@@ -100,7 +100,7 @@ def test_probabilities(stoic_phantom_release: Path, tmp_path: Path) -> None:
     write_ct_series(tmp_path / "scan", sitk.GetArrayFromImage(image).transpose(2, 1, 0), affine)
     infer("stoic", tmp_path / "scan", tmp_path / "out", slices=2, image_size=[96, 96], spacing=[3.6, 3.6, 5.0])
     names = {p.name for p in (tmp_path / "out").iterdir()}
-    assert names == {"probabilities.csv", "scan_probabilities.json", "scan_sr.dcm"}
+    assert names == {"inputs.json", "probabilities.csv", "scan_probabilities.json", "scan_sr.dcm"}
     assert dicom_errors(tmp_path / "out" / "scan_sr.dcm") == []
     text = (tmp_path / "out" / "probabilities.csv").read_text().splitlines()
     values = dict(zip(text[0].split(","), text[1].split(","), strict=False))
@@ -115,7 +115,7 @@ def test_a_photographs_mask(tmp_path: Path) -> None:
     Image.fromarray(pixels).save(tmp_path / "ISIC_1.jpg")
     infer("ham10000", tmp_path / "ISIC_1.jpg", tmp_path / "out", size=[96, 128])
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
-        "predictions.csv", "ISIC_1_segmentation.png", "ISIC_1_sc.dcm"
+        "inputs.json", "predictions.csv", "ISIC_1_segmentation.png", "ISIC_1_sc.dcm"
     }  # fmt: skip
     mask = np.asarray(Image.open(tmp_path / "out" / "ISIC_1_segmentation.png"))
     np.testing.assert_array_equal(pydicom.dcmread(tmp_path / "out" / "ISIC_1_sc.dcm").pixel_array, mask)
