@@ -14,6 +14,7 @@ DEPLOY := .venv-deploy
 CONFIGS := bundles/openkbp/configs
 SMALL := bundles/openkbp/models/ctan_small
 PACKED := runs/ctan_small
+PACKAGE := $(shell find ctan_monai -name '*.py' -o -name '*.j2' -o -name '*.csv')
 RESULTS ?= runs/results
 # A path may hold a "$": neither make nor the shell may expand it
 override CT := $(value CT)
@@ -61,7 +62,7 @@ ct-given:
 	@test -e "$$CT" || { echo "error: $$CT: no such file or folder. Give a NIfTI, a MetaImage, or a folder with a DICOM CT series." >&2; exit 2; }
 
 # As its recipient gets it: packed, and unpacked beside the repository's own configs
-$(PACKED)/openkbp: $(SMALL)/model.pt $(SMALL)/training.json $(CONFIGS)/train.json $(CONFIGS)/inference.json | install
+$(PACKED)/openkbp: $(wildcard $(SMALL)/* $(SMALL)/evaluation/* $(CONFIGS)/*.json) $(PACKAGE) | install
 	rm -rf $(PACKED)
 	$(RUN) tools/pack_bundle.py openkbp --checkpoint $(SMALL)/model.pt --half --formats --output $(PACKED)/openkbp.zip
 	$(RUN) -m zipfile -e $(PACKED)/openkbp.zip $(PACKED)

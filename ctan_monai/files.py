@@ -123,8 +123,9 @@ def prepare_output_dir(path: str | Path, needed_mb: float = 0.0, option: str = "
         with tempfile.TemporaryFile(dir=path):  # without a name: several ranks may try at once
             pass
     except OSError as error:
+        reason = "it is a file" if path.is_file() else error.strerror or error
         raise OSError(
-            f"cannot write to the output folder '{path}' ({error.strerror or error}): choose another one with {option}."
+            f"cannot write to the output folder '{path}' ({reason}): choose another one with {option}."
         ) from error
     free = shutil.disk_usage(path).free / 1e6
     if free < needed_mb:

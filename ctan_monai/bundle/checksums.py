@@ -5,6 +5,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+from collections.abc import Iterator
+from importlib.machinery import all_suffixes
 from pathlib import Path
 
 from ctan_monai.errors import InputError
@@ -13,9 +17,15 @@ from ctan_monai.files import file_sha256, write_json
 __all__ = ["CHECKSUMS_NAME", "verify_checksums", "write_checksums"]
 
 CHECKSUMS_NAME = "checksums.json"
-# A file added here could be run, loaded or installed; the rest of the folder may hold the user's venv and results.
+# A file added here could be loaded or installed. The rest of the folder may hold the user's results, but no program:
+# MONAI puts the folder on Python's search path.
 _GUARDED = ("configs", "models", "scripts", "wheels")
-_AGAIN = "Do not use this bundle: get the zip again from whom it came, and unpack it into an empty folder."
+_PROGRAMS = (*all_suffixes(), ".pyd")
+_VENVS = ("venv", ".venv", "env")
+_AGAIN = (
+    "Do not use this bundle: get the zip again from whom it came (or pack it again, if that was you), and unpack it "
+    "into an empty folder."
+)
 
 
 def write_checksums(root: Path) -> str:
@@ -44,12 +54,16 @@ def verify_checksums(root: Path, digest: str | None = None) -> None:
         digest: SHA-256 of ``checksums.json``, as the packer's command line and the ``.sha256`` file state it.
 
     Raises:
-        InputError: there are no checksums, or a file was changed, removed, or added where files are run, loaded or
-            installed.
+        InputError: there are no checksums, or a file was changed or removed; or one was added to ``configs``,
+            ``models``, ``scripts`` or ``wheels``, or a program anywhere but in a virtual environment.
     """
     path = root / CHECKSUMS_NAME
     if not path.is_file():
         raise InputError(f"{path}: no such file. Expected the folder of an unpacked bundle; give it with --bundle.")
+    if digest is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", digest.strip()):
+        raise InputError(
+            f"--sha256 {digest}: is no SHA-256; expected 64 hexadecimal digits, as the packer was told them."
+        )
     if digest is not None and file_sha256(path) != digest.strip().lower():
         raise InputError(
             f"{path}: has the SHA-256 {file_sha256(path)}, expected {digest}. If that is the digest of the zip, "
@@ -66,9 +80,22 @@ def verify_checksums(root: Path, digest: str | None = None) -> None:
             problems.append(f"{file}: is missing.")
         elif file_sha256(file) != wanted:
             problems.append(f"{file}: was changed after packing (its SHA-256 is not that of {CHECKSUMS_NAME}).")
-    for folder in _GUARDED:
-        found = (f for f in sorted((root / folder).rglob("*")) if f.is_file() and "__pycache__" not in f.parts)
-        added = [file for file in found if file.relative_to(root).as_posix() not in expected]
-        problems += [f"{file}: was not in the bundle when it was packed." for file in added]
+    added = [file for file in _dangerous(root) if file.relative_to(root).as_posix() not in expected]
+    problems += [f"{file}: was not in the bundle when it was packed." for file in added]
     if problems:
         raise InputError("\n".join([*problems[:10], _AGAIN]))
+
+
+def _dangerous(root: Path) -> Iterator[Path]:
+    """Files of a bundle's folder that could be run, loaded or installed. Links are followed, as Python does."""
+    seen = set()
+    for name, folders, files in os.walk(root, followlinks=True):
+        folder = Path(name)
+        if folder.resolve() in seen:
+            folders.clear()
+            continue
+        seen.add(folder.resolve())
+        if folder == root:
+            folders[:] = [f for f in folders if not (f in _VENVS and (root / f / "pyvenv.cfg").is_file())]
+        guarded = folder != root and folder.relative_to(root).parts[0] in _GUARDED
+        yield from (folder / file for file in sorted(files) if guarded or file.endswith(_PROGRAMS))

@@ -26,7 +26,7 @@ from ctan_monai.command_line import exit_status
 from ctan_monai.errors import DataError, plain_cause
 
 
-def predict(bundle: Path, source: Path, output: Path, digest: str | None = None, **values: Any) -> None:
+def predict(bundle: Path, source: Path, output: Path, digest: str | None = None, **values: Any) -> list[str]:
     """Run a packed bundle's inference.
 
     Args:
@@ -35,6 +35,9 @@ def predict(bundle: Path, source: Path, output: Path, digest: str | None = None,
         output: folder for the results.
         digest: SHA-256 of the bundle's ``checksums.json``; see :py:func:`verify_checksums`.
         values: further ids of its ``inference.json`` and their values.
+
+    Returns:
+        names of the cases, by which their files in ``output`` begin.
 
     Raises:
         InputError: the bundle was changed, or the input cannot be used.
@@ -55,6 +58,7 @@ def predict(bundle: Path, source: Path, output: Path, digest: str | None = None,
     workflow.initialize()
     workflow.run()
     workflow.finalize()
+    return list(workflow.parser.get_parsed_content("results").cases)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -88,7 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
     options = parse(arguments)
     warnings.simplefilter("ignore")  # of libraries, about themselves
-    for name in ("ignite", "monai.data.nvimgcodec_pydicom_plugin"):  # progress, and a decoder that nothing here needs
+    # progress; a decoder that nothing here needs; warnings that are printed at the end
+    for name in ("ignite", "monai.data.nvimgcodec_pydicom_plugin", "ctan_monai.transforms.report"):
         logging.getLogger(name).setLevel(logging.ERROR)
     return exit_status(lambda: run(options), ValueError)
 
@@ -99,17 +104,45 @@ def run(options: argparse.Namespace) -> None:
     if options.dicom:
         values["dicom_output"] = True
     if options.device:
-        values["device"] = f"$torch.device('{options.device}')"
+        values["device"] = _device(options.device)
     try:
-        predict(options.bundle, options.source, options.output, options.sha256, **values)
+        cases = predict(options.bundle, options.source, options.output, options.sha256, **values)
+    except KeyboardInterrupt as error:
+        raise DataError(
+            f"interrupted: {options.output} lacks results, or has those of some images only. Run it again."
+        ) from error
     except Exception as error:
         cause = plain_cause(error)
-        if not isinstance(cause, DataError | OSError):
+        if not isinstance(cause, DataError | OSError | ValueError):
             raise
         raise DataError(_in_words_of_this_command(str(cause))) from error
+    for case in cases:
+        print(_verdict(options.output, case))
     print(f"Results are in {options.output}. Research only: not for diagnosis or treatment.")
-    if any(options.output.glob("*_report.json")):
-        print("Read first, of each image: <name>_report.json, which says where its result is implausible.")
+
+
+def _verdict(output: Path, case: str) -> str:
+    """What a user must know of a case before they look at anything, one warning a line."""
+    report = next((p for kind in ("report", "probabilities") if (p := output / f"{case}_{kind}.json").is_file()), None)
+    if report is None:  # a photograph: there is nothing to judge its result by
+        return f"{case}: done."
+    warnings = json.loads(report.read_text()).get("warnings") or []
+    warnings = [warnings] if isinstance(warnings, str) else warnings
+    if not warnings:
+        return f"{case}: no warning, which is no proof that the result is right ({report.name})."
+    return "\n".join([f"{case}: IMPLAUSIBLE, see {report.name}:", *(f"  - {warning}" for warning in warnings)])
+
+
+def _device(name: str) -> str:
+    import torch  # here: it takes seconds, and --help should not
+
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise DataError(
+            f"--device {name}: PyTorch cannot use it here ({str(error).splitlines()[0]}). Leave --device out."
+        ) from error
+    return f"$torch.device('{name}')"
 
 
 def _in_words_of_this_command(message: str) -> str:

@@ -28,7 +28,7 @@ LIMITS_NAME = "limits.md"
 SUMMARY_NAME = "evaluation_summary.csv"
 _MEANINGS = {
     "dice": "Overlap of predicted and reference volume, 100 % if equal; by case in 3-D (a photograph: in 2-D) on its "
-    "own grid, mean over the structures that it has. What was missed counts 0.",
+    "own grid, mean over the structures that it has, then over cases. What was missed counts 0.",
     "jaccard": "Intersection over union of predicted and reference mask.",
     "accuracy": "Share of cases whose most probable class is right.",
     "balanced_accuracy": "Mean over classes of the share that was recognised: rare classes count like frequent ones.",
@@ -37,8 +37,9 @@ _MEANINGS = {
 }
 _ABOUT_THE_DOCS = (
     "> This page describes the bundle as it is in its repository, with the defaults of its configs. The network in "
-    "this zip may be another, and was trained otherwise: see [model_card.md](model_card.md). Commands with `bundles/` "
-    "or `tools/` need the repository; to run the network in this zip, see [README.md](../README.md) one folder up.\n"
+    "this zip may be another, was trained otherwise and needs no overrides: see [model_card.md](model_card.md). "
+    "Commands with `bundles/` or `tools/` need the repository; to run the network in this zip, see "
+    "[README.md](../README.md) one folder up.\n"
 )
 
 

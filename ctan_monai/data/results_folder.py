@@ -8,19 +8,24 @@ import csv
 import functools
 import io
 import json
+import logging
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pydicom
 
-from ctan_monai.dicom import ct_series
+from ctan_monai.dicom import Maker, ct_series, predicted_by
 from ctan_monai.errors import InputError
 from ctan_monai.files import file_sha256, json_text, write_output
 
 __all__ = ["INPUTS_NAME", "ResultsFolder", "image_identity"]
 
+logger = logging.getLogger(__name__)
+
 INPUTS_NAME = "inputs.json"
+FORMER_NAME = "former"
 _OF_A_CASE = (  # every file that a bundle's inference writes for a case
     *("segmentation.nii.gz", "dose.nii.gz", "segmentation.png", "report.json", "probabilities.json"),
     *("rtstruct.dcm", "seg.dcm", "rtdose.dcm", "sr.dcm", "sc.dcm"),
@@ -32,17 +37,19 @@ class ResultsFolder:
     """Where an inference writes, one case beside the other, in one run or in several.
 
     A case is named after its file or folder, and "CT" or "ct.nii.gz" is many patients' name. ``inputs.json`` in the
-    folder says which image each case was; another image of the same name is refused before the network runs. A case
-    that is predicted again loses its former files, so that what lies there was made together; the other cases stay, in
-    the tables too.
+    folder says which image each case was; another image of the same name is refused before the network runs. The former
+    files of a case that is predicted again are moved to ``former/``, so that what lies in the folder was made together;
+    the other cases stay, in the tables too.
 
     Args:
         path: folder, made when needed.
-        checkpoint: file of the weights that predict, for the record; None: unknown.
+        bundle: name of the bundle that predicts, for the record.
+        checkpoint: file of its weights, likewise; None: unknown.
     """
 
-    def __init__(self, path: str | Path, checkpoint: str | Path | None = None) -> None:
+    def __init__(self, path: str | Path, bundle: str, checkpoint: str | Path | None = None) -> None:
         self.path = Path(path)
+        self.bundle = bundle
         self.checkpoint = checkpoint
         self._identities: dict[str, dict[str, str]] = {}
         self._known: dict[str, dict[str, str]] = {}
@@ -74,7 +81,7 @@ class ResultsFolder:
         self._identities, self._known = claimed, known
 
     def file(self, case: str, name: str) -> Path:
-        """Path for a new file of a case, of which the former files are removed first.
+        """Path for a new file of a case, of which the former files are moved away first.
 
         Args:
             case: its name.
@@ -84,9 +91,8 @@ class ResultsFolder:
             OSError: the folder cannot be written.
         """
         self._record()
-        if case not in self._begun and self.path.is_dir():
-            for old in _OF_A_CASE:
-                (self.path / f"{case}_{old}").unlink(missing_ok=True)
+        if case not in self._begun:
+            self._move_former(case)
         self._begun.add(case)
         return self.path / f"{case}_{name}"
 
@@ -95,13 +101,26 @@ class ResultsFolder:
         """The first 12 digits of the SHA-256 of the weights; empty where they are unknown."""
         return "" if self.checkpoint is None else file_sha256(self.checkpoint)[:12]
 
-    def identity(self, case: str) -> dict[str, str]:
-        """What tells a case's image, and the weights, from others: lines for its report."""
+    @property
+    def maker(self) -> Maker:
+        """What DICOM files say of who made them."""
+        return predicted_by(self.bundle, self.weights)
+
+    @property
+    def cases(self) -> list[str]:
+        """Names of the run's cases, as they were claimed."""
+        return list(self._identities)
+
+    def about(self, case: str) -> dict[str, str]:
+        """Lines for a case's report: what it is, when and by what it was made, and of which image."""
         image = {key: value for key, value in self._identities.get(case, {}).items() if key != "image"}
-        return image | ({"weights_sha256": self.weights} if self.weights else {})
+        made = {"about": self.maker.comment, "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")}
+        return made | ({"weights_sha256": self.weights} if self.weights else {}) | image
 
     def write_table(self, name: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
         """Write a table of this run's cases; rows of other cases that are in it already stay.
+
+        A column says which weights a row is of.
 
         Args:
             name: of the csv file.
@@ -111,13 +130,25 @@ class ResultsFolder:
             OSError: the file cannot be written; the message names it.
         """
         self._record()
-        merged = self._rows(name) | {case: {"case_id": case, **row} for case, row in rows.items()}
+        weights = {"weights_sha256": self.weights} if self.weights else {}
+        merged = self._rows(name) | {case: {"case_id": case, **row, **weights} for case, row in rows.items()}
         columns = list(dict.fromkeys(column for row in merged.values() for column in row))
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
         writer.writeheader()
         writer.writerows(merged.values())
         write_output(self.path / name, text.getvalue())
+
+    def _move_former(self, case: str) -> None:
+        """A user may have worked on them: they are kept."""
+        former = [file for name in _OF_A_CASE if (file := self.path / f"{case}_{name}").is_file()]
+        if not former:
+            return
+        folder = self.path / FORMER_NAME / f"{case}_{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+        folder.mkdir(parents=True)
+        for file in former:
+            file.rename(folder / file.name)
+        logger.info("%s: the results of a former run are now in %s", case, folder)
 
     def _record(self) -> None:
         """Say whose results the cases' are, once, before the first of them is written."""

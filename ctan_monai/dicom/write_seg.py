@@ -21,11 +21,17 @@ __all__ = ["write_seg"]
 
 
 def write_seg(
-    path: Path | str, source: DicomSource, labels: np.ndarray, names: Mapping[str, int], maker: Maker
+    path: Path | str,
+    source: DicomSource,
+    labels: np.ndarray,
+    names: Mapping[str, int],
+    maker: Maker,
+    warning: str = "",
 ) -> None:
     """Writes a binary segmentation on the CT's slices, one segment for each label.
 
-    Segment numbers are the labels in ascending order; a label without voxels has a segment without frames.
+    Segment numbers are the labels in ascending order; a label without voxels has a segment without frames, whose
+    description says so.
 
     Args:
         path: the file.
@@ -33,6 +39,7 @@ def write_seg(
         labels: uint8 label map (x, y, z) on the CT's grid, not all 0.
         names: organ to label; codes are those of :py:func:`ctan_monai.dicom.segment_codes.segment_code`.
         maker: for the headers.
+        warning: what a user of the contours must know, for the segments' descriptions.
 
     Raises:
         OSError: the file cannot be written.
@@ -58,6 +65,8 @@ def write_seg(
         if code.side is not None:
             kind = segment.SegmentedPropertyTypeCodeSequence[0]
             kind.SegmentedPropertyTypeModifierCodeSequence = [hd.sr.CodedConcept.from_code(code.side)]
+        missing = "" if (labels == names[name]).any() else "Not found: no voxels. "
+        segment.SegmentDescription = f"{missing}{maker.comment} {warning}".strip()[:1024]
         segments.append(segment)
     numbers = np.zeros(256, np.uint8)
     for number, name in enumerate(ordered, start=1):

@@ -13,6 +13,10 @@ import numpy as np
 __all__ = ["body_edges", "check_plausibility"]
 
 EDGE_CONTACT_MM2 = 100.0  # smaller contact with the image's edge is noise or the couch's corner
+WRONG_SITE = (
+    "{} of {} structures were not found or have a size far from any training patient's: the scan probably shows "
+    "another part of the body, or is of another kind, than those the network was trained on. Use none of its results."
+)
 # the side of the patient at an axis' first and last index, by the direction in which the index grows
 SIDES = {"R": ("left", "right"), "L": ("right", "left"), "A": ("back", "front"), "P": ("front", "back")}
 
@@ -41,65 +45,83 @@ def check_plausibility(
         ``plausible`` (no warning), ``warnings`` (sentences), and the figures with their ranges: ``body``,
         ``segmentation`` by organ, ``dose``. JSON-ready.
     """
+    voxel_cc = float(np.prod(np.asarray(spacing, dtype=float))) / 1000
     warnings: list[str] = []
     report: dict[str, Any] = {}
-    voxel_cc = float(np.prod(np.asarray(spacing, dtype=float))) / 1000
-
-    def figure(value: float, limits: Mapping[str, float] | None, words: str, unit: str, advice: str) -> dict[str, Any]:
-        if limits is None:
-            return {"value": round(value, 3)}
-        low, high = float(limits["min"]), float(limits["max"])
-        if not low <= value <= high:
-            warnings.append(
-                f"{words} is {value:.1f} {unit}, outside the range of the training patients, "
-                f"{low:.1f} to {high:.1f} {unit}: {advice}."
-            )
-        return {"value": round(value, 3), "training_min": round(low, 3), "training_max": round(high, 3)}
-
     if body is not None:
-        if body.any():
-            volume = float(np.count_nonzero(body)) * voxel_cc
-            advice = "the scan may show another part of the body, or its values may not be HU"
-            report["body"] = {
-                "volume_cc": figure(volume, ranges.get("body_volume_cc"), "The body's volume", "cc", advice)
-            }
-        else:
-            report["body"] = {"volume_cc": {"value": 0.0}}
-            warnings.append(
-                "No body was found (nothing above -300 HU): the image may be empty or not in HU. Nothing was predicted."
-            )
+        report["body"] = _body(body, voxel_cc, ranges.get("body_volume_cc"), warnings)
     if label_map is not None:
-        counts = np.bincount(label_map.reshape(-1), minlength=1)
-        report["segmentation"] = {}
-        missed: list[str] = []
-        for name, label in label_names.items():
-            volume = float(counts[label]) * voxel_cc if label < len(counts) else 0.0
-            words = name.replace("_", " ")
-            if volume == 0:
-                report["segmentation"][name] = {"volume_cc": {"value": 0.0}}
-                missed.append(f"The {words} was not found: see whether the scan shows it, and contour it by hand.")
-                continue
-            limits = ranges.get("organ_volume_cc", {}).get(name)
-            advice = "check this contour"
-            report["segmentation"][name] = {
-                "volume_cc": figure(volume, limits, f"The volume of the {words}", "cc", advice)
-            }
-        if len(missed) > len(label_names) / 2 and (body is None or body.any()):
-            warnings.insert(
-                0,
-                f"{len(missed)} of {len(label_names)} structures were not found: the scan probably shows another part "
-                "of the body, or is of another kind, than those the network was trained on. Use none of its results.",
-            )
-        warnings += missed
+        report["segmentation"] = _organs(label_map, voxel_cc, ranges.get("organ_volume_cc", {}), label_names, warnings)
+        suspicious = sum(map(_suspicious, report["segmentation"].values()))
+        if suspicious >= len(label_names) / 2 and (body is None or body.any()):
+            warnings.insert(0, WRONG_SITE.format(suspicious, len(label_names)))
     if dose is not None:
         advice = "the predicted dose is not to be trusted"
-        maximum = figure(float(dose.max()), ranges.get("max_dose_gy"), "The maximum dose", "Gy", advice)
+        limits = ranges.get("max_dose_gy")
+        maximum = _figure(float(dose.max()), limits, "The maximum dose", "Gy", advice, warnings)
         report["dose"] = {"max_gy": maximum}
         if body is not None and body.any():
-            mean = float(dose[body].mean(dtype=np.float64))
-            limits = ranges.get("mean_body_dose_gy")
-            report["dose"]["mean_body_gy"] = figure(mean, limits, "The mean dose in the body", "Gy", advice)
+            mean, limits = float(dose[body].mean(dtype=np.float64)), ranges.get("mean_body_dose_gy")
+            report["dose"]["mean_body_gy"] = _figure(mean, limits, "The mean dose in the body", "Gy", advice, warnings)
     return {"plausible": not warnings, "warnings": warnings, **report}
+
+
+def _body(body: np.ndarray, voxel_cc: float, limits: Mapping[str, float] | None, warnings: list[str]) -> dict[str, Any]:
+    if not body.any():
+        warnings.append(
+            "No body was found (nothing above -300 HU): the image may be empty or not in HU. Nothing was predicted."
+        )
+        return {"volume_cc": {"value": 0.0}}
+    volume = float(np.count_nonzero(body)) * voxel_cc
+    advice = "the scan may show another part of the body, or its values may not be HU"
+    return {"volume_cc": _figure(volume, limits, "The body's volume", "cc", advice, warnings)}
+
+
+def _organs(
+    label_map: np.ndarray,
+    voxel_cc: float,
+    ranges: Mapping[str, Mapping[str, float]],
+    label_names: Mapping[str, int],
+    warnings: list[str],
+) -> dict[str, Any]:
+    counts = np.bincount(label_map.reshape(-1), minlength=1)
+    found = {}
+    for name, label in label_names.items():
+        volume = float(counts[label]) * voxel_cc if label < len(counts) else 0.0
+        words = name.replace("_", " ")
+        if volume == 0:
+            found[name] = {"volume_cc": {"value": 0.0, **_limits(ranges.get(name))}}
+            warnings.append(f"The {words} was not found: see whether the scan shows it, and contour it by hand.")
+        else:
+            title, advice = f"The volume of the {words}", "check this contour"
+            found[name] = {"volume_cc": _figure(volume, ranges.get(name), title, "cc", advice, warnings)}
+    return found
+
+
+def _suspicious(organ: Mapping[str, Mapping[str, float]]) -> bool:
+    """Whether an organ was not found, or is less than half of the smallest or more than twice the largest known one."""
+    volume = organ["volume_cc"]
+    low, high = volume.get("training_min", 0.0), volume.get("training_max", float("inf"))
+    return volume["value"] == 0 or not low / 2 <= volume["value"] <= 2 * high
+
+
+def _figure(
+    value: float, limits: Mapping[str, float] | None, words: str, unit: str, advice: str, warnings: list[str]
+) -> dict[str, Any]:
+    """A figure with its range for the report; outside, a sentence is added to the warnings."""
+    if limits is not None and not limits["min"] <= value <= limits["max"]:
+        crossed = limits["min"] if value < limits["min"] else limits["max"]
+        digits = next((d for d in range(1, 5) if f"{value:.{d}f}" != f"{crossed:.{d}f}"), 5)
+        low, high = (f"{limits[end]:.{digits}f}" for end in ("min", "max"))
+        warnings.append(
+            f"{words} is {value:.{digits}f} {unit}, outside the range of the training patients, {low} to {high} "
+            f"{unit}: {advice}."
+        )
+    return {"value": round(value, 3), **_limits(limits)}
+
+
+def _limits(limits: Mapping[str, float] | None) -> dict[str, float]:
+    return {} if limits is None else {f"training_{end}": round(float(limits[end]), 3) for end in ("min", "max")}
 
 
 def body_edges(body: np.ndarray, affine: np.ndarray) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from monai.transforms import Transform
 
 from ctan_monai.data.results_folder import ResultsFolder
-from ctan_monai.dicom import mask_outlines, predicted_by, read_source, write_rtdose, write_rtstruct, write_seg
+from ctan_monai.dicom import mask_outlines, read_source, write_rtdose, write_rtstruct, write_seg
 from ctan_monai.dicom.kinds import dicom_kinds
 from ctan_monai.transforms.save_images import case_id
 
@@ -30,7 +30,6 @@ class SaveDicomRTd(Transform):
 
     Args:
         kinds: of :py:func:`ctan_monai.dicom.kinds.dicom_kinds`; False writes nothing.
-        bundle: its name, for the headers.
         label_names: organ to label.
         results: where they go.
         image_key: the CT, whose meta data name the folder of the series.
@@ -42,7 +41,6 @@ class SaveDicomRTd(Transform):
     def __init__(
         self,
         kinds: bool | str | Sequence[str],
-        bundle: str,
         label_names: Mapping[str, int],
         results: ResultsFolder,
         image_key: str = "image",
@@ -52,7 +50,6 @@ class SaveDicomRTd(Transform):
     ) -> None:
         super().__init__()
         self.kinds = dicom_kinds(kinds, KINDS)
-        self.bundle = bundle
         self.label_names = dict(label_names)
         self.results = results
         self.image_key, self.report_key = image_key, report_key
@@ -69,7 +66,7 @@ class SaveDicomRTd(Transform):
             return data
         source = read_source(str(data[self.image_key].meta["filename_or_obj"]))
         name = case_id(data, self.image_key)
-        maker = predicted_by(self.bundle, self.results.weights)
+        maker = self.results.maker
         warning = " ".join(data.get(self.report_key, {}).get("warnings", []))
         paths = {kind: self.results.file(name, f"{kind}.dcm") for kind in self.kinds}
         if self.segmentation_key in data:
@@ -81,7 +78,7 @@ class SaveDicomRTd(Transform):
                 outlines = {organ: mask_outlines(labels == label, source.affine) for organ, label in found.items()}
                 write_rtstruct(paths["rtstruct"], source, outlines, maker, warning)
             if found and "seg" in paths:
-                write_seg(paths["seg"], source, labels, self.label_names, maker)
+                write_seg(paths["seg"], source, labels, self.label_names, maker, warning)
         if self.dose_key in data and "rtdose" in paths:
             gray = data[self.dose_key][0].float().cpu().numpy()
             write_rtdose(paths["rtdose"], source, gray, source.affine, maker, warning)

@@ -10,7 +10,7 @@ from typing import Any
 from monai.transforms import Transform
 
 from ctan_monai.data.results_folder import ResultsFolder
-from ctan_monai.dicom import predicted_by, write_sc
+from ctan_monai.dicom import write_sc
 from ctan_monai.dicom.kinds import dicom_kinds
 
 __all__ = ["SaveDicomSCd"]
@@ -23,17 +23,13 @@ class SaveDicomSCd(Transform):
 
     Args:
         kinds: of :py:func:`ctan_monai.dicom.kinds.dicom_kinds`; False writes nothing.
-        bundle: its name, for the headers.
         results: where it goes.
         mask_key: label map (1, H, W) on the photograph's own grid; may be missing.
     """
 
-    def __init__(
-        self, kinds: bool | str | Sequence[str], bundle: str, results: ResultsFolder, mask_key: str = "pred"
-    ) -> None:
+    def __init__(self, kinds: bool | str | Sequence[str], results: ResultsFolder, mask_key: str = "pred") -> None:
         super().__init__()
         self.kinds = dicom_kinds(kinds, KINDS)
-        self.bundle = bundle
         self.results = results
         self.mask_key = mask_key
 
@@ -46,6 +42,6 @@ class SaveDicomSCd(Transform):
         if self.kinds and self.mask_key in data:
             mask = data[self.mask_key][0].cpu().numpy() > 0
             case_id = str(data["case_id"])
-            maker = predicted_by(self.bundle, self.results.weights)
+            maker = self.results.maker
             write_sc(self.results.file(case_id, "sc.dcm"), mask, case_id, maker)
         return data

@@ -10,7 +10,7 @@ from typing import Any
 from monai.transforms import Transform
 
 from ctan_monai.data.results_folder import ResultsFolder
-from ctan_monai.dicom import predicted_by, read_source, write_sr
+from ctan_monai.dicom import read_source, write_sr
 from ctan_monai.dicom.kinds import dicom_kinds
 
 __all__ = ["SaveDicomSRd"]
@@ -23,7 +23,6 @@ class SaveDicomSRd(Transform):
 
     Args:
         kinds: of :py:func:`ctan_monai.dicom.kinds.dicom_kinds`; False writes nothing.
-        bundle: its name, for the headers.
         meanings: key of a probability (one value) to what it is the probability of; missing keys are left out.
         results: where it goes.
         source_key: folder of the series.
@@ -33,7 +32,6 @@ class SaveDicomSRd(Transform):
     def __init__(
         self,
         kinds: bool | str | Sequence[str],
-        bundle: str,
         meanings: Mapping[str, str],
         results: ResultsFolder,
         source_key: str = "source",
@@ -41,7 +39,6 @@ class SaveDicomSRd(Transform):
     ) -> None:
         super().__init__()
         self.kinds = dicom_kinds(kinds, KINDS)
-        self.bundle = bundle
         self.meanings = dict(meanings)
         self.results = results
         self.source_key, self.warnings_key = source_key, warnings_key
@@ -56,7 +53,7 @@ class SaveDicomSRd(Transform):
         if self.kinds:
             source = read_source(str(data[self.source_key]))
             values = {key: round(float(data[key].reshape(-1)[0]), 6) for key in self.meanings if key in data}
-            maker = predicted_by(self.bundle, self.results.weights)
+            maker = self.results.maker
             path = self.results.file(str(data["case_id"]), "sr.dcm")
             write_sr(path, source, values, self.meanings, maker, str(data.get(self.warnings_key, "")))
         return data

@@ -35,7 +35,7 @@ class SaveImagesd(Transform):
         names: key of a prediction (1, x, y, z) to its part of the file's name; missing keys are left out.
         results: where they go.
         image_key: the CT, whose original affine the files get.
-        report_key: the report, to which the patient's and series' identity is added; may be missing.
+        report_key: the report, to which is added who made it, and of which image; may be missing. It is written last.
     """
 
     def __init__(
@@ -60,9 +60,12 @@ class SaveImagesd(Transform):
         name = case_id(data, self.image_key)
         affine = np.asarray(data[self.image_key].meta["original_affine"], dtype=float)
         for key in (k for k in self.names if k in data):
-            write_output(self.results.file(name, f"{self.names[key]}.nii.gz"), _nifti(data[key], affine))
+            write_output(
+                self.results.file(name, f"{self.names[key]}.nii.gz"),
+                _nifti(data[key], affine, self.results.maker.comment),
+            )
         if self.report_key in data:
-            report = {**data[self.report_key], **self.results.identity(name)}
+            report = {**data[self.report_key], **self.results.about(name)}
             write_output(self.results.file(name, "report.json"), json_text(report))
         logger.info("%s: results are in %s", name, self.results.path)
         return data
@@ -76,11 +79,12 @@ def case_id(data: Mapping[Hashable, Any], image_key: str = "image") -> str:
     return nifti_stem(source) if is_nifti(source) else Path(source).name
 
 
-def _nifti(prediction: MetaTensor, affine: np.ndarray) -> Any:
+def _nifti(prediction: MetaTensor, affine: np.ndarray, about: str) -> Any:
     image = nib.Nifti1Image(prediction[0].cpu().numpy(), affine)
     image.set_qform(affine, code=1)  # readers differ in which of the two they follow
     image.set_sform(affine, code=1)
     image.header.set_xyzt_units("mm")
+    image.header["descrip"] = about.encode("ascii", "replace")[:79]
 
     def write(stream: IO[bytes]) -> None:
         # level 1: a dose of 50 million voxels in seconds, at some 10 % more bytes than level 6

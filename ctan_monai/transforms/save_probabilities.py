@@ -55,8 +55,8 @@ class SaveProbabilitiesd(Transform):
                 values = [round(v, 6) for v in data[key].reshape(-1).float().cpu().tolist()]
                 probabilities[name] = values[0] if len(values) == 1 else values
         extra = {key: data[key] for key in self.extra if key in data}
-        identity = self.results.identity(case_id)
-        record = {"case_id": case_id, **identity, "probabilities": probabilities, **extra}
+        about = self.results.about(case_id)
+        record = {"case_id": case_id, **about, "probabilities": probabilities, **extra}
         write_output(self.results.file(case_id, "probabilities.json"), json_text(record))
         flat: dict[str, Any] = {}
         for name, value in probabilities.items():

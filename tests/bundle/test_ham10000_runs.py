@@ -107,7 +107,9 @@ def test_other_methods_from_inside_the_bundle(method: str, ham10000_phantom: Pat
         "--size", "[96,128]", "--backbone", "resnet18", "--stem", "conv7x7", inside=True,
     )  # fmt: skip
     written = {path.name for path in (tmp_path / "results").iterdir()}
-    assert written == {"predictions.csv"} | ({f"{photo.stem}_segmentation.png"} if "segmentation" in tasks else set())
+    assert written == {"inputs.json", "predictions.csv"} | (
+        {f"{photo.stem}_segmentation.png"} if "segmentation" in tasks else set()
+    )
 
 
 def start(output: Path, **overrides: object) -> None:

@@ -139,11 +139,25 @@ def test_the_recipients_command_predicts_a_patient(bundle: Path, phantom: Path, 
         "-m", "ctan_monai.bundle.predict", str(ct), str(tmp_path / "results"), "--device", "cpu", cwd=bundle
     )
     assert result.returncode == 0, result.stdout + result.stderr
+    report = json.loads((tmp_path / "results" / "ct_report.json").read_text())
+    said = "".join(f"\n  - {warning}" for warning in report["warnings"])
+    verdict = f"ct: IMPLAUSIBLE, see ct_report.json:{said}" if said else "ct: no warning, which is no proof"
+    assert verdict in result.stdout
+    assert result.stdout.rstrip().endswith("Research only: not for diagnosis or treatment.")
     segmentation = nib.load(tmp_path / "results" / "ct_segmentation.nii.gz")
     dose = nib.load(tmp_path / "results" / "ct_dose.nii.gz")
     assert segmentation.shape == dose.shape == nib.load(ct).shape
     np.testing.assert_allclose(dose.affine, nib.load(ct).affine)
     assert dose.get_data_dtype() == np.float32
+
+
+def test_a_device_that_is_not_there(bundle: Path, phantom: Path, tmp_path: Path) -> None:
+    (ct,) = phantom.glob("test/*/ct.nii")
+    arguments = [str(ct), str(tmp_path / "results"), "--bundle", str(bundle), "--device", "banana"]
+    result = run_tool("-m", "ctan_monai.bundle.predict", *arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: --device banana: PyTorch cannot use it here (")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def change(bundle: Path) -> None:
@@ -163,6 +177,22 @@ def add_wheel(bundle: Path) -> None:
     (bundle / "wheels" / "torch-9.whl").touch()
 
 
+def add_module(bundle: Path) -> None:
+    (bundle / "jinja2.py").write_text("print('run instead of the library')")
+
+
+def add_package(bundle: Path) -> None:
+    (bundle / "highdicom").mkdir()
+    (bundle / "highdicom" / "__init__.py").touch()
+    (bundle / "highdicom" / "pyvenv.cfg").touch()
+
+
+def add_link(bundle: Path) -> None:
+    (bundle.parent / "elsewhere" / "sqlite3").mkdir(parents=True)
+    (bundle.parent / "elsewhere" / "sqlite3" / "__init__.py").touch()
+    (bundle / "results").symlink_to(bundle.parent / "elsewhere")
+
+
 @pytest.mark.parametrize(
     ("tamper", "message"),
     [
@@ -170,6 +200,9 @@ def add_wheel(bundle: Path) -> None:
         (remove, r"models/model\.pt: is missing"),
         (add, r"configs/other\.json: was not in the bundle"),
         (add_wheel, r"wheels/torch-9\.whl: was not in the bundle"),
+        (add_module, r"jinja2\.py: was not in the bundle"),
+        (add_package, r"highdicom/__init__\.py: was not in the bundle"),
+        (add_link, r"results/sqlite3/__init__\.py: was not in the bundle"),
     ],
 )
 def test_a_changed_bundle_is_refused(
@@ -183,6 +216,18 @@ def test_a_changed_bundle_is_refused(
     assert result.returncode == 2
     assert result.stderr.strip().endswith("unpack it into an empty folder.")
     assert not (tmp_path / "results").exists()
+
+
+def test_the_users_environment_and_results_are_no_part_of_the_bundle(bundle: Path) -> None:
+    (bundle / "venv" / "lib").mkdir(parents=True)
+    (bundle / "venv" / "pyvenv.cfg").touch()
+    (bundle / "venv" / "lib" / "site.py").touch()
+    (bundle / "results").mkdir()
+    for name in ("ct_report.json", "ct_dose.nii.gz", "ct_rtdose.dcm"):
+        (bundle / "results" / name).touch()
+    verify_checksums(bundle)
+    with pytest.raises(InputError, match="--sha256 abc: is no SHA-256; expected 64 hexadecimal digits"):
+        verify_checksums(bundle, "abc")
 
 
 def test_checksums_written_anew_are_refused_by_the_digest(bundle: Path) -> None:

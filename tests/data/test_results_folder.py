@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -25,7 +26,7 @@ def series(folder: Path, patient: str) -> Path:
 
 def run(results: Path, source: Path, files: tuple[str, ...] = FILES, text: str = "") -> None:
     """As an inference does: claims all cases, then writes one after the other."""
-    folder = ResultsFolder(results)
+    folder = ResultsFolder(results, "prostate")
     inputs = find_inputs(source)
     folder.claim(inputs)
     for item in inputs:
@@ -61,36 +62,44 @@ def test_the_next_patient_under_the_same_path_is_refused(tmp_path: Path) -> None
         run(tmp_path / "files", tmp_path / "ct.nii")
 
 
-def test_the_same_patient_again_leaves_no_file_of_the_former_run(tmp_path: Path) -> None:
+def test_the_same_patient_again_moves_the_former_files_away(tmp_path: Path) -> None:
     source, out = series(tmp_path / "CT", "Anna"), tmp_path / "out"
     run(out, source, text="old")
     (out / "CT_notes.txt").write_text("the user's own")
     (out / "CT_2_dose.nii.gz").write_text("of another case")
-    ResultsFolder(out).claim(find_inputs(source))
+    ResultsFolder(out, "prostate").claim(find_inputs(source))
     assert (out / "CT_dose.nii.gz").read_text() == "old"  # until something takes its place
     shutil.move(source, tmp_path / "moved" / "CT")  # the same series elsewhere is the same
     run(out, tmp_path / "moved" / "CT", ("segmentation.nii.gz", "report.json"), "new")
-    left = {p.name: p.read_text() for p in out.iterdir() if p.name != "inputs.json"}
+    left = {p.name: p.read_text() for p in out.iterdir() if p.is_file() and p.name != "inputs.json"}
     assert left == {
         "CT_segmentation.nii.gz": "new",
         "CT_report.json": "new",
         "CT_notes.txt": "the user's own",
         "CT_2_dose.nii.gz": "of another case",
     }
+    (former,) = (out / "former").iterdir()  # perhaps the user corrected a contour in one of them
+    assert former.name.startswith("CT_20")
+    assert {p.name: p.read_text() for p in former.iterdir()} == {f"CT_{name}": "old" for name in FILES}
 
 
 def test_several_runs_share_a_folder_and_its_table(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    for name, rows in (("a", {"a": {"covid": 0.25}}), ("b", {"b": {"covid": 0.5, "severity": 1.0}})):
-        folder = ResultsFolder(out)
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()[:12]
+    runs = (("a", None, {"a": {"covid": 0.25}}), ("b", tmp_path / "model.pt", {"b": {"covid": 0.5, "severity": 1.0}}))
+    for name, checkpoint, rows in runs:
+        folder = ResultsFolder(out, "prostate", checkpoint)
         folder.claim(find_inputs(series(tmp_path / name, name)))
         folder.write_table("probabilities.csv", rows)
     assert list(json.loads((out / "inputs.json").read_text())) == ["a", "b"]
     with (out / "probabilities.csv").open() as file:
-        assert list(csv.reader(file)) == [["case_id", "covid", "severity"], ["a", "0.25", ""], ["b", "0.5", "1.0"]]
+        assert list(csv.reader(file)) == [
+            ["case_id", "covid", "severity", "weights_sha256"], ["a", "0.25", "", ""], ["b", "0.5", "1.0", digest]
+        ]  # fmt: skip
     series(tmp_path / "x" / "a", "another")
     with pytest.raises(InputError, match="results of 'a' from patient a"):  # only a row of the table tells
-        ResultsFolder(out).claim(find_inputs(tmp_path / "x" / "a"))
+        ResultsFolder(out, "prostate").claim(find_inputs(tmp_path / "x" / "a"))
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,13 @@ def test_highdicom_gets_the_labels_back_in_every_position(position: str, tmp_pat
 def test_segments_say_what_they_are(tmp_path: Path) -> None:
     source = write_ct(tmp_path / "CT")
     labels = np.where(label_map() == 2, 0, label_map()).astype(np.uint8)
-    write_seg(tmp_path / "SEG.dcm", source, labels, NAMES, predicted_by("prostate"))
+    write_seg(tmp_path / "SEG.dcm", source, labels, NAMES, predicted_by("prostate"), "The rectum is small.")
     dataset = pydicom.dcmread(tmp_path / "SEG.dcm")
     assert [s.SegmentLabel for s in dataset.SegmentSequence] == list(NAMES)
     assert [s.SegmentNumber for s in dataset.SegmentSequence] == list(NAMES.values()), "also of one that was not found"
+    comment = f"{predicted_by('prostate').comment} The rectum is small."
+    expected = [f"Not found: no voxels. {comment}" if label == 2 else comment for label in NAMES.values()]
+    assert [s.SegmentDescription for s in dataset.SegmentSequence] == expected
     femur = dataset.SegmentSequence[2]
     kind = femur.SegmentedPropertyTypeCodeSequence[0]
     assert (kind.CodeMeaning, kind.SegmentedPropertyTypeModifierCodeSequence[0].CodeMeaning) == ("Femur", "Left")

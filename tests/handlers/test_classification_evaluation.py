@@ -114,17 +114,20 @@ def test_mistakes() -> None:
 
 
 def test_probabilities_as_json_and_csv(tmp_path: Path) -> None:
-    save = SaveProbabilitiesd({"covid": "covid", "severity": "severity"}, ResultsFolder(tmp_path), extra=["warnings"])
+    save = SaveProbabilitiesd(
+        {"covid": "covid", "severity": "severity"}, ResultsFolder(tmp_path, "prostate"), extra=["warnings"]
+    )
     save({"case_id": "a", "covid": torch.tensor([0.25]), "severity": torch.tensor([0.5]), "warnings": "No, lungs."})
     save({"case_id": "b", "covid": torch.tensor([0.75]), "severity": torch.tensor([0.125]), "warnings": ""})
     text = (tmp_path / "probabilities.csv").read_text()
     assert text == 'case_id,covid,severity,warnings\na,0.25,0.5,"No, lungs."\nb,0.75,0.125,\n'
     record = json.loads((tmp_path / "a_probabilities.json").read_text())
+    assert record.pop("made") and record.pop("about").startswith("Research use only")
     assert record == {"case_id": "a", "probabilities": {"covid": 0.25, "severity": 0.5}, "warnings": "No, lungs."}
-    several = SaveProbabilitiesd({"diagnosis": "diagnosis"}, ResultsFolder(tmp_path / "c"))
+    several = SaveProbabilitiesd({"diagnosis": "diagnosis"}, ResultsFolder(tmp_path / "c", "prostate"))
     several({"case_id": "a", "diagnosis": torch.tensor([0.25, 0.75])})
     assert (tmp_path / "c" / "probabilities.csv").read_text() == "case_id,diagnosis_0,diagnosis_1\na,0.25,0.75\n"
     (tmp_path / "file").touch()
-    blocked = SaveProbabilitiesd({"covid": "covid"}, ResultsFolder(tmp_path / "file" / "x"))
+    blocked = SaveProbabilitiesd({"covid": "covid"}, ResultsFolder(tmp_path / "file" / "x", "prostate"))
     with pytest.raises(OSError, match=r"cannot be written .*another --output_dir"):
         blocked({"case_id": "a", "covid": torch.tensor([0.25])})

@@ -124,7 +124,7 @@ def test_results_of_inference(tmp_path: Path) -> None:
     mask[:, :10, :15] = 1
     batch = [{"case_id": "a"}, {"case_id": "b"}]
     output = [{"pred": mask, "diagnosis": one_hot(3)}, {"pred": 0 * mask, "diagnosis": torch.full((7,), 1 / 7)}]
-    run(SaveLesions(ResultsFolder(tmp_path), CLASSES), batch, output)
+    run(SaveLesions(ResultsFolder(tmp_path, "prostate"), CLASSES), batch, output)
     saved = Image.open(tmp_path / "a_segmentation.png")
     assert (saved.size, saved.mode) == ((30, 20), "L")
     np.testing.assert_array_equal(np.asarray(saved), mask[0].numpy() * 255)
@@ -136,7 +136,7 @@ def test_results_of_inference(tmp_path: Path) -> None:
 
 
 def test_the_table_is_written_where_a_run_breaks_off(tmp_path: Path) -> None:
-    handler = SaveLesions(ResultsFolder(tmp_path), CLASSES)
+    handler = SaveLesions(ResultsFolder(tmp_path, "prostate"), CLASSES)
 
     def process(engine: Engine, data: Any) -> Any:
         if engine.state.iteration == 2:
@@ -153,4 +153,8 @@ def test_the_table_is_written_where_a_run_breaks_off(tmp_path: Path) -> None:
 def test_an_output_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"predictions\.csv: cannot be written .*give another --output_dir"):
-        run(SaveLesions(ResultsFolder(tmp_path / "file"), CLASSES), [{"case_id": "a"}], [{"diagnosis": one_hot(0)}])
+        run(
+            SaveLesions(ResultsFolder(tmp_path / "file", "prostate"), CLASSES),
+            [{"case_id": "a"}],
+            [{"diagnosis": one_hot(0)}],
+        )

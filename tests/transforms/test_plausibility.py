@@ -55,7 +55,7 @@ def test_each_implausible_figure_has_a_sentence() -> None:
     dose[dose > 0] = 90.5
     report = check(labels, dose, body)
     assert not report["plausible"]
-    assert [w.split(":")[0] for w in report["warnings"]] == [
+    assert [w.split(":")[0] for w in report["warnings"][1:]] == [
         "The body's volume is 40.0 cc, outside the range of the training patients, 50.0 to 200.0 cc",
         "The volume of the brainstem is 11.5 cc, outside the range of the training patients, 1.0 to 2.0 cc",
         "The spinal cord was not found",
@@ -74,15 +74,30 @@ def test_no_body() -> None:
 
 def test_another_part_of_the_body_is_said_first() -> None:
     labels, dose, body = case()
-    report = check(labels * 0, dose + 90, body)
-    assert report["warnings"][0] == (
-        "2 of 2 structures were not found: the scan probably shows another part of the body, or is of another kind, "
-        "than those the network was trained on. Use none of its results."
+    nothing = check(labels * 0, dose + 90, body)
+    assert nothing["warnings"][0] == (
+        "2 of 2 structures were not found or have a size far from any training patient's: the scan probably shows "
+        "another part of the body, or is of another kind, than those the network was trained on. Use none of its "
+        "results."
     )
-    assert len(report["warnings"]) == 5
-    assert "structures were not found" not in check(labels * 0, dose, body & False)["warnings"][0], "there is no body"
-    labels[labels == 2] = 0
-    assert not any("structures were not found" in w for w in check(labels, dose, body)["warnings"])
+    assert len(nothing["warnings"]) == 5
+    assert nothing["segmentation"]["brainstem"]["volume_cc"] == {"value": 0, "training_min": 1, "training_max": 2}
+    assert "far from any" not in check(labels * 0, dose, body & False)["warnings"][0], "there is no body"
+    # a third of the smallest brainstem, a cord of usual size: half of the structures
+    labels[labels == 1] = 0
+    labels[0, 0, :3] = 1
+    assert check(labels, dose, body)["warnings"][0].startswith("1 of 2 structures")
+    labels[0, 0, :6] = 1  # small, but not absurd: its own warning is enough
+    assert [w[:27] for w in check(labels, dose, body)["warnings"]] == ["The volume of the brainstem"]
+
+
+def test_a_figure_just_outside_shows_the_digit_that_says_so() -> None:
+    labels, dose, body = case()
+    dose[:2] = 80.004
+    (warning,) = check(labels, dose, body)["warnings"]
+    assert warning.startswith(
+        "The maximum dose is 80.004 Gy, outside the range of the training patients, 60.000 to 80.000"
+    )
 
 
 def test_what_is_not_predicted_or_has_no_range_is_not_checked() -> None:

@@ -41,8 +41,8 @@ def names(folder: Path) -> list[str]:
 def test_contours_and_dose(tmp_path: Path) -> None:
     pytest.importorskip("highdicom")
     (tmp_path / "model.pt").write_bytes(b"weights")
-    results = ResultsFolder(tmp_path / "out", tmp_path / "model.pt")
-    SaveDicomRTd(True, "prostate", NAMES, results)(item(tmp_path / "CT"))
+    results = ResultsFolder(tmp_path / "out", "prostate", tmp_path / "model.pt")
+    SaveDicomRTd(True, NAMES, results)(item(tmp_path / "CT"))
     assert names(tmp_path / "out") == ["p1_rtdose.dcm", "p1_rtstruct.dcm", "p1_seg.dcm"]
     digest = hashlib.sha256(b"weights").hexdigest()[:12]
     for path in (tmp_path / "out").iterdir():
@@ -66,7 +66,7 @@ def test_contours_and_dose(tmp_path: Path) -> None:
 def test_only_what_is_asked_for(kinds: Any, expected: list[str], tmp_path: Path) -> None:
     if "p1_seg.dcm" in expected:
         pytest.importorskip("highdicom")
-    SaveDicomRTd(kinds, "prostate", NAMES, ResultsFolder(tmp_path / "out"))(item(tmp_path / "CT"))
+    SaveDicomRTd(kinds, NAMES, ResultsFolder(tmp_path / "out", "prostate"))(item(tmp_path / "CT"))
     assert names(tmp_path / "out") == expected
 
 
@@ -74,7 +74,7 @@ def test_a_method_with_one_task_and_an_organ_that_is_not_there(tmp_path: Path) -
     data = item(tmp_path / "CT")
     del data["dose"], data["report"]
     data["pred"][data["pred"] == 2] = 0
-    SaveDicomRTd(["rtstruct", "rtdose"], "prostate", NAMES, ResultsFolder(tmp_path / "out"))(data)
+    SaveDicomRTd(["rtstruct", "rtdose"], NAMES, ResultsFolder(tmp_path / "out", "prostate"))(data)
     assert names(tmp_path / "out") == ["p1_rtstruct.dcm"]
     structures = pydicom.dcmread(tmp_path / "out" / "p1_rtstruct.dcm").StructureSetROISequence
     assert [roi.ROIName for roi in structures] == ["rectum", "left_femur", "right_femur", "ctv"]
@@ -84,7 +84,7 @@ def test_no_organ_at_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
     data = item(tmp_path / "CT")
     data["pred"] *= 0
     with caplog.at_level(logging.WARNING):
-        SaveDicomRTd(["rtstruct", "rtdose"], "prostate", NAMES, ResultsFolder(tmp_path / "out"))(data)
+        SaveDicomRTd(["rtstruct", "rtdose"], NAMES, ResultsFolder(tmp_path / "out", "prostate"))(data)
     assert names(tmp_path / "out") == ["p1_rtdose.dcm"]
     assert "p1: no organ was found, so there is no structure set" in caplog.text
 
@@ -93,9 +93,9 @@ def test_probabilities(tmp_path: Path) -> None:
     pytest.importorskip("highdicom")
     data = item(tmp_path / "CT") | {"covid": torch.tensor([[0.25]]), "warnings": "The lungs are cut off."}
     data["source"] = str(tmp_path / "CT")
-    SaveDicomSRd(False, "stoic", MEANINGS, ResultsFolder(tmp_path / "out"))(data)
+    SaveDicomSRd(False, MEANINGS, ResultsFolder(tmp_path / "out", "prostate"))(data)
     assert names(tmp_path / "out") == []
-    SaveDicomSRd(True, "stoic", MEANINGS, ResultsFolder(tmp_path / "out"))(data)
+    SaveDicomSRd(True, MEANINGS, ResultsFolder(tmp_path / "out", "prostate"))(data)
     assert names(tmp_path / "out") == ["p1_sr.dcm"]
     text = str(pydicom.dcmread(tmp_path / "out" / "p1_sr.dcm"))
     assert MEANINGS["covid"] in text and MEANINGS["severity"] not in text
@@ -106,9 +106,9 @@ def test_probabilities(tmp_path: Path) -> None:
 def test_a_mask(tmp_path: Path) -> None:
     pytest.importorskip("highdicom")
     data = {"case_id": "ISIC_1", "pred": torch.tensor([[[0, 1, 1], [0, 0, 1]]], dtype=torch.uint8)}
-    SaveDicomSCd(False, "ham10000", ResultsFolder(tmp_path / "out"))(data)
+    SaveDicomSCd(False, ResultsFolder(tmp_path / "out", "prostate"))(data)
     assert names(tmp_path / "out") == []
-    SaveDicomSCd(True, "ham10000", ResultsFolder(tmp_path / "out"))(data)
+    SaveDicomSCd(True, ResultsFolder(tmp_path / "out", "prostate"))(data)
     found = pydicom.dcmread(tmp_path / "out" / "ISIC_1_sc.dcm").pixel_array
     np.testing.assert_array_equal(found, [[0, 255, 255], [0, 0, 255]])
 
@@ -116,7 +116,7 @@ def test_a_mask(tmp_path: Path) -> None:
 def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"p1_rtdose\.dcm: cannot be written .* another --output_dir"):
-        SaveDicomRTd("rtdose", "prostate", NAMES, ResultsFolder(tmp_path / "file"))(item(tmp_path / "CT"))
+        SaveDicomRTd("rtdose", NAMES, ResultsFolder(tmp_path / "file", "prostate"))(item(tmp_path / "CT"))
 
 
 def test_an_unknown_kind() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import nibabel as nib
@@ -12,6 +13,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
+from ctan_monai import __version__
 from ctan_monai.data import ResultsFolder
 from ctan_monai.transforms import SaveImagesd
 
@@ -33,7 +35,7 @@ def item() -> dict:
 def test_files_hold_the_arrays_on_the_original_grid(tmp_path: Path) -> None:
     data = item()
     (tmp_path / "model.pt").write_bytes(b"weights")
-    SaveImagesd(NAMES, ResultsFolder(tmp_path / "new" / "folder", tmp_path / "model.pt"))(data)
+    SaveImagesd(NAMES, ResultsFolder(tmp_path / "new" / "folder", "prostate", tmp_path / "model.pt"))(data)
     folder = tmp_path / "new" / "folder"
     assert sorted(p.name for p in folder.iterdir()) == ["p1_dose.nii.gz", "p1_report.json", "p1_segmentation.nii.gz"]
     for key, name, dtype in (("pred", "segmentation", np.uint8), ("dose", "dose", np.float32)):
@@ -44,17 +46,23 @@ def test_files_hold_the_arrays_on_the_original_grid(tmp_path: Path) -> None:
         np.testing.assert_allclose(image.get_qform(), AFFINE, atol=1e-5)
         assert image.header.get_xyzt_units()[0] == "mm"
     report = json.loads((folder / "p1_report.json").read_text())
-    assert report == {"plausible": True, "weights_sha256": hashlib.sha256(b"weights").hexdigest()[:12]}
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC", report.pop("made"))
+    digest = hashlib.sha256(b"weights").hexdigest()[:12]
+    about = (
+        f"Research use only, predicted by ctan-monai prostate {__version__}, weights {digest}; not reviewed by anyone."
+    )
+    assert report == {"plausible": True, "about": about, "weights_sha256": digest}
+    assert bytes(image.header["descrip"]).decode().startswith("Research use only, predicted by ctan-monai prostate")
 
 
 def test_missing_prediction_and_name_from_the_input(tmp_path: Path) -> None:
     data = item()
     del data["dose"], data["case_id"], data["report"]
-    SaveImagesd(NAMES, ResultsFolder(tmp_path))(data)
+    SaveImagesd(NAMES, ResultsFolder(tmp_path, "prostate"))(data)
     assert [p.name for p in tmp_path.iterdir()] == ["CT_segmentation.nii.gz"]
 
 
 def test_output_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"p1_segmentation.nii.gz: cannot be written .* another --output_dir"):
-        SaveImagesd(NAMES, ResultsFolder(tmp_path / "file"))(item())
+        SaveImagesd(NAMES, ResultsFolder(tmp_path / "file", "prostate"))(item())
