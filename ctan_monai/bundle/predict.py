@@ -17,13 +17,16 @@ import logging
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ctan_monai.bundle.checksums import verify_checksums
 from ctan_monai.command_line import exit_status
 from ctan_monai.errors import DataError, plain_cause
+
+REPORTING = "ctan_monai.transforms.report"
 
 
 def predict(bundle: Path, source: Path, output: Path, digest: str | None = None, **values: Any) -> list[str]:
@@ -92,10 +95,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
     options = parse(arguments)
     warnings.simplefilter("ignore")  # of libraries, about themselves
+    with _quiet():
+        return exit_status(lambda: run(options), ValueError)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what other words say better here."""
     # progress; a decoder that nothing here needs; warnings that are printed at the end
-    for name in ("ignite", "monai.data.nvimgcodec_pydicom_plugin", "ctan_monai.transforms.report"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    return exit_status(lambda: run(options), ValueError)
+    loggers = [logging.getLogger(n) for n in ("ignite", "monai.data.nvimgcodec_pydicom_plugin", REPORTING)]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -130,7 +146,12 @@ def _verdict(output: Path, case: str) -> str:
     warnings = [warnings] if isinstance(warnings, str) else warnings
     if not warnings:
         return f"{case}: no warning, which is no proof that the result is right ({report.name})."
-    return "\n".join([f"{case}: IMPLAUSIBLE, see {report.name}:", *(f"  - {warning}" for warning in warnings)])
+    plural = "s" if len(warnings) > 1 else ""
+    lines = [
+        f"{case}: {len(warnings)} warning{plural}, see {report.name}:",
+        *(f"  - {warning}" for warning in warnings),
+    ]
+    return "\n".join(lines)
 
 
 def _device(name: str) -> str:

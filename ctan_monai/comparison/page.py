@@ -10,6 +10,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from ctan_monai.comparison.render import method_title
 from ctan_monai.comparison.table import TaskMetric
 from ctan_monai.reports.cells import Cell, Table
 from ctan_monai.reports.charts import Chart, draw_chart
@@ -85,7 +86,9 @@ def _tables(
 
 
 def _differences(table: Sequence[Mapping[str, Any]], task: str, metric: TaskMetric) -> Chart | None:
-    found = [(row["method"], row["tasks"][task]["paired"]) for row in table if row["tasks"][task]["paired"]]
+    found = [
+        (method_title(row["method"]), row["tasks"][task]["paired"]) for row in table if row["tasks"][task]["paired"]
+    ]
     if not found:
         return None
 
@@ -122,6 +125,12 @@ def _training(results: Sequence[Mapping[str, Any]]) -> list[Chart]:
     return charts
 
 
+def _line(name: str) -> str:
+    """A line's name as the tables have it; STL has a line a task, "stl dose"."""
+    method, _, task = name.partition(" ")
+    return f"{method_title(method)} {task}".strip()
+
+
 def _gradient(name: str) -> bool:
     return name.startswith("gradient_")
 
@@ -130,7 +139,7 @@ def _mean_lines(results: Sequence[Mapping[str, Any]], log: str, column: str) -> 
     runs: dict[str, list[Sequence[float]]] = {}
     for result in results:
         if column in result[log]:
-            runs.setdefault(result["line"], []).append(result[log][column])
+            runs.setdefault(_line(result["line"]), []).append(result[log][column])
     epochs = max(len(values) for group in runs.values() for values in group)
     nan = float("nan")
     lines = {name: [statistics.fmean(v) for v in zip(*group, strict=False)] for name, group in runs.items()}

@@ -41,13 +41,13 @@ def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
     assert "61.00 ± 1.41" in page
     assert "Further metrics, test cases" in page and "0.45 ± 0.07" in page
     assert "+7.00 [+7.00, +7.00]" in page
-    assert "Difference to STL in Dice (%), better to the right: ctan_dwa +7 [+7, +7]." in page
+    assert "Difference to STL in Dice (%), better to the right: CTAN (dwa) +7 [+7, +7]." in page
     assert "Validation: score" in page
     assert "Training: gradient cosine a b" in page
     assert "Training: loss" not in page, "losses of other epochs' weights are not comparable"
     assert not re.search(r"(src|href)=.https?://", page)
     # the shorter run ends the mean: epochs that both seeds have
-    assert "ctan_dwa from 0.1 to 0.2" in page
+    assert "CTAN (dwa) from 0.1 to 0.2" in page
     assert "One seed" not in page
     assert "Not a fair comparison" not in page
     page = comparison_page("", table, rows, further, METRICS, contents(), [], ["optimizer: <x>."], provenance)
