@@ -16,11 +16,12 @@ from ctan_monai.comparison import TaskMetric, comparison_table, read_result
 from ctan_monai.comparison.render import method_title
 
 RESULTS = REPOSITORY / "docs" / "results"
-TABLES = sorted(RESULTS.glob("comparison_*/table.json"))
+COMPARISONS = sorted(RESULTS.glob("comparison_*/table.json"))
+TABLES = sorted(RESULTS.glob("*_*/table.json"))  # also of weightings and ablations
 
 
 def metrics_of(table: Path) -> dict[str, TaskMetric]:
-    bundle = table.parent.name.removeprefix("comparison_")
+    bundle = table.parent.name.partition("_")[2]
     train = json.loads((REPOSITORY / "bundles" / bundle / "configs" / "train.json").read_text())
     return {task: TaskMetric(**values) for task, values in train["comparison"].items()}
 
@@ -36,7 +37,7 @@ def section(bundle: str) -> str:
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parent.name)
 def test_a_table_is_of_its_runs(path: Path) -> None:
     content: dict[str, Any] = json.loads(path.read_text())
-    runs = RESULTS / "runs" / path.parent.name.removeprefix("comparison_")
+    runs = RESULTS / "runs" / path.parent.name.partition("_")[2]
     metrics = metrics_of(path)
     results = [read_result(json.loads((runs / f"{name}.json").read_text()), metrics) for name in content["runs"]]
     again = comparison_table(results, metrics)
@@ -48,7 +49,7 @@ def test_a_table_is_of_its_runs(path: Path) -> None:
     assert all({"commit", "seed", "time", "machine"} <= set(run) for run in content["runs"].values())
 
 
-@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.parent.name)
 def test_the_readme_states_the_tables_figures(path: Path) -> None:
     text = section(path.parent.name.removeprefix("comparison_"))
     for row in json.loads(path.read_text())["rows"]:
