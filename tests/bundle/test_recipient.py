@@ -95,8 +95,8 @@ def test_one_command_gives_results(unpacked: Path, environment: dict[str, Any], 
 
 def check_results(name: str, image: Path, results: Path) -> None:
     if name == "ham10000":
-        mask = Image.open(results / f"{image.stem}_segmentation.png")
-        assert mask.size == Image.open(image).size
+        with Image.open(results / f"{image.stem}_segmentation.png") as mask, Image.open(image) as photograph:
+            assert mask.size == photograph.size
         (row,) = csv.DictReader((results / "predictions.csv").read_text().splitlines())
         assert sum(float(row[key]) for key in ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")) == pytest.approx(
             1, abs=1e-3
