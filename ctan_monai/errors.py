@@ -8,7 +8,7 @@ import re
 
 __all__ = ["DataError", "InputError", "plain_cause"]
 
-_WRAPPERS = re.compile(r"Failed to (evaluate|instantiate)")  # MONAI's, around what goes wrong in a config
+_WRAPPERS = re.compile(r"Failed to (evaluate|instantiate)|applying transform ")  # MONAI's, around what goes wrong
 
 
 class DataError(ValueError):

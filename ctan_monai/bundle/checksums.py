@@ -88,14 +88,14 @@ def verify_checksums(root: Path, digest: str | None = None) -> None:
 
 def _dangerous(root: Path) -> Iterator[Path]:
     """Files of a bundle's folder that could be run, loaded or installed. Links are followed, as Python does."""
-    seen = set()
+    seen = set()  # a guarded folder, also where a link elsewhere in the bundle led there before
     for name, folders, files in os.walk(root, followlinks=True):
         folder = Path(name)
-        if folder.resolve() in seen:
+        guarded = folder != root and folder.relative_to(root).parts[0] in _GUARDED
+        if (folder.resolve(), guarded) in seen:
             folders.clear()
             continue
-        seen.add(folder.resolve())
+        seen.add((folder.resolve(), guarded))
         if folder == root:
             folders[:] = [f for f in folders if not (f in _VENVS and (root / f / "pyvenv.cfg").is_file())]
-        guarded = folder != root and folder.relative_to(root).parts[0] in _GUARDED
         yield from (folder / file for file in sorted(files) if guarded or file.endswith(_PROGRAMS))

@@ -112,7 +112,10 @@ def write_texts(
     summary = training_dir / "evaluation" / "summary.csv"
     if rows and summary.is_file():
         shutil.copyfile(summary, root / "docs" / SUMMARY_NAME)
-    scores = read_log(training_dir / "validation_log.csv").get("score", [])
+    log = read_log(training_dir / "validation_log.csv")
+    # of epochs with the same score, the last one's weights are kept
+    scored = [(score, int(epoch)) for score, epoch in zip(log.get("score", []), log.get("epoch", []), strict=False)]
+    scored = [pair for pair in scored if not math.isnan(pair[0])]
     content = {
         "metadata": metadata,
         "licence": licence,
@@ -121,7 +124,7 @@ def write_texts(
         "torch": version("torch").partition("+")[0],
         "labels": _labels(metadata),
         "optimizer": record["config"].get("optimizer", ""),
-        "best": (scores.index(max(scores)) + 1, len(scores), max(scores)) if scores else None,
+        "best": (max(scored)[1], int(log["epoch"][-1]), max(scored)[0]) if scored else None,
         "half": half,
         "rows": rows,
         "meanings": _meanings(rows),

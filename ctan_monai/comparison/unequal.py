@@ -20,7 +20,7 @@ def unequal_settings(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     Returns:
         one sentence for each such setting, naming its values and their runs.
     """
-    found = {run: _settings(content["training"]) for run, content in results.items()}
+    found = {run: _settings(content) for run, content in results.items()}
     sentences = []
     for key in dict.fromkeys(key for settings in found.values() for key in settings):
         runs: dict[str, list[str]] = {}
@@ -32,8 +32,12 @@ def unequal_settings(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return sentences
 
 
-def _settings(training: Mapping[str, Any]) -> dict[str, str]:
+def _settings(content: Mapping[str, Any]) -> dict[str, str]:
+    training = content["training"]
     config = {key: value for key, value in training.get("config", {}).items() if key not in _MAY_DIFFER}
+    if "optimizer" not in config:  # records of earlier versions have it only where it was an override
+        name = content.get("settings", {}).get("optimizer::_target_", "").rpartition(".")[2]
+        config |= {"optimizer": name} if name else {}
     data = training.get("data", {})
     more = {
         "max_epochs": training.get("max_epochs"),

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import csv
 import functools
+import hashlib
 import io
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -192,11 +194,22 @@ def image_identity(path: str | Path) -> dict[str, str]:
     """
     path = Path(path)
     if path.is_file():
-        return {"image": str(path), "sha256": file_sha256(path)}
+        digests = [file_sha256(file) for file in (path, *_voxel_files(path))]
+        digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+        return {"image": str(path), "sha256": digest}
     series = ct_series(path)
     header = pydicom.dcmread(series.files[0], stop_before_pixels=True, specific_tags=["PatientID"])
     patient = str(header.get("PatientID") or "")
     return {"image": str(path), "patient_id": patient, "series_instance_uid": series.series_uid}
+
+
+def _voxel_files(path: Path) -> list[Path]:
+    """Of a MetaImage header (.mhd), the file that has the voxels: headers of two patients may be alike."""
+    if path.suffix.lower() != ".mhd":
+        return []
+    found = re.search(r"^ElementDataFile\s*=\s*(.+?)\s*$", path.read_text(errors="replace"), re.MULTILINE)
+    file = path.parent / found.group(1) if found else path
+    return [file] if found and file.is_file() else []
 
 
 def _same(known: Mapping[str, str] | None, identity: Mapping[str, str]) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ctan_monai.data import InputError, ResultsFolder, find_inputs
+from ctan_monai.data.results_folder import image_identity
 from ctan_monai.dicom.write import write_ct_series
 
 AFFINE = np.diag([-2.0, -2.0, 3.0, 1.0])
@@ -117,3 +118,13 @@ def test_a_folder_that_holds_something_else(tmp_path: Path, name: str, content: 
         run(tmp_path / "out", series(tmp_path / "CT", "Anna"))
     assert [p.name for p in (tmp_path / "out").iterdir()] == [name]
     assert (tmp_path / "out" / name).read_text() == content
+
+
+def test_a_header_alone_does_not_tell_two_images_apart(tmp_path: Path) -> None:
+    found = []
+    for name, voxels in (("a", b"\0\0"), ("b", b"\1\1")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ct.mhd").write_text("NDims = 3\nElementDataFile = ct.raw\n")
+        (tmp_path / name / "ct.raw").write_bytes(voxels)
+        found.append(image_identity(tmp_path / name / "ct.mhd")["sha256"])
+    assert found[0] != found[1]
