@@ -187,6 +187,11 @@ def add_package(bundle: Path) -> None:
     (bundle / "highdicom" / "pyvenv.cfg").touch()
 
 
+def add_behind_link(bundle: Path) -> None:
+    (bundle / "a").symlink_to(bundle / "configs")
+    add(bundle)
+
+
 def add_link(bundle: Path) -> None:
     (bundle.parent / "elsewhere" / "sqlite3").mkdir(parents=True)
     (bundle.parent / "elsewhere" / "sqlite3" / "__init__.py").touch()
@@ -202,6 +207,7 @@ def add_link(bundle: Path) -> None:
         (add_wheel, r"wheels/torch-9\.whl: was not in the bundle"),
         (add_module, r"jinja2\.py: was not in the bundle"),
         (add_package, r"highdicom/__init__\.py: was not in the bundle"),
+        (add_behind_link, r"/(a|configs)/other\.json: was not in the bundle"),
         (add_link, r"results/sqlite3/__init__\.py: was not in the bundle"),
     ],
 )
