@@ -37,8 +37,8 @@ def provenance(
         data: facts about the data, for instance name, split and number of patients.
 
     Returns:
-        Values fit for JSON: `commit` (with "+changes" where the package's files differ from it; "unknown" outside a
-        checkout), `version`, `libraries`, `machine`, `time` (UTC), `command`, `config_files`, `seed`, `config`,
+        Values fit for JSON: `commit` (with "+changes" where the package's files differ from it; outside a checkout, as
+        in a container, what the environment variable CTAN_MONAI_COMMIT says, or "unknown"), `version`, `libraries`, `machine`, `time` (UTC), `command`, `config_files`, `seed`, `config`,
         `data`. Paths are relative to the working directory, or only their last part.
     """
     return {
@@ -72,7 +72,8 @@ def _commit(source_file: Path) -> str:
         commit = _git(top, "rev-parse", "HEAD")
         changes = _git(top, "status", "--porcelain")
     except (OSError, subprocess.SubprocessError):
-        return "unknown"
+        # files that were copied to a machine without their history: who copied them can say what they were
+        return os.environ.get("CTAN_MONAI_COMMIT", "unknown")
     return f"{commit}+changes" if changes else commit
 
 

@@ -117,6 +117,17 @@ def _git(folder: Path, *arguments: str) -> str:
     ).stdout.strip()
 
 
+def test_commit_of_copied_files_is_what_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "module.py"
+    source.write_text("x = 1\n")
+    monkeypatch.setenv("CTAN_MONAI_COMMIT", "abc123")
+    assert _commit(source) == "abc123"
+    _git(tmp_path, "init", "--quiet")
+    _git(tmp_path, "add", "module.py")
+    _git(tmp_path, "commit", "--quiet", "-m", "one")
+    assert _commit(source) == _git(tmp_path, "rev-parse", "HEAD")  # the checkout's own word is worth more
+
+
 def test_commit_says_whether_files_changed(tmp_path: Path) -> None:
     source = tmp_path / "package" / "module.py"
     source.parent.mkdir()
