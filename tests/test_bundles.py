@@ -8,6 +8,8 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,14 @@ def strings(value: Any) -> Iterator[str]:
         yield value
 
 
+def targets(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from (v for k, v in value.items() if k == "_target_")
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from targets(item)
+
+
 @pytest.fixture(params=BUNDLES)
 def bundle(request: pytest.FixtureRequest) -> str:
     return request.param
@@ -77,6 +87,15 @@ def test_expressions_are_short_plain_and_free_of_paths(bundle: str) -> None:
             if text.startswith("$"):
                 assert len(text) < 80, f"{name}: {len(text)} characters: {text}"
                 assert not re.search(r"handlers(::|#|\[)\d", text), f"{name}: a handler by its index: {text}"
+
+
+def test_no_target_is_the_name_of_a_module_too(bundle: str) -> None:
+    """MONAI finds a target by ``pydoc.locate``, which from Python 3.12 on prefers a module to a function of its name."""
+    for name, config in configs(bundle).items():
+        for target in targets(config):
+            package = target.rpartition(".")[0]
+            if package and hasattr(import_module(package), "__path__"):
+                assert find_spec(target) is None, f"{name}: {target} is a module"
 
 
 def test_every_override_id_exists_in_train(bundle: str) -> None:

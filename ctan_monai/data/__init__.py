@@ -12,7 +12,7 @@ from .photos import to_rgb
 from .prepared import check_grid, read_datalist
 from .results_folder import ResultsFolder
 from .slices import expand_slices
-from .stoic_cases import stoic_cases
+from .stoic_datalist import stoic_cases
 
 __all__ = [
     "CTReader",

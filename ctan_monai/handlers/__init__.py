@@ -7,7 +7,7 @@ from .epoch_seed import EpochSeed
 from .gradient_conflict import GradientConflict
 from .lesion_evaluation import LesionEvaluation, load_lesion
 from .log import EpochLog
-from .named import named
+from .by_name import named
 from .progress import Progress
 from .radiotherapy_evaluation import RadiotherapyEvaluation, load_reference
 from .run_record import RunRecord
