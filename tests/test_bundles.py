@@ -90,7 +90,7 @@ def test_expressions_are_short_plain_and_free_of_paths(bundle: str) -> None:
 
 
 def test_no_target_is_the_name_of_a_module_too(bundle: str) -> None:
-    """MONAI finds a target by ``pydoc.locate``, which from Python 3.12 on prefers a module to a function of its name."""
+    """MONAI finds a target by ``pydoc.locate``, which from Python 3.12 on prefers a module to its namesake function."""
     for name, config in configs(bundle).items():
         for target in targets(config):
             package = target.rpartition(".")[0]

@@ -21,16 +21,17 @@ TABLES = sorted(RESULTS.glob("*_*/table.json"))  # also of weightings and ablati
 
 
 def metrics_of(table: Path) -> dict[str, TaskMetric]:
-    bundle = table.parent.name.partition("_")[2]
+    bundle = table.parent.name.split("_")[1]  # "comparison_<bundle>", and "_<backbone>" where there are several
     train = json.loads((REPOSITORY / "bundles" / bundle / "configs" / "train.json").read_text())
     return {task: TaskMetric(**values) for task, values in train["comparison"].items()}
 
 
-def section(bundle: str) -> str:
-    """The part of the README that begins with a heading with the bundle's link."""
+def section(name: str) -> str:
+    """The part of the README that begins with a heading of the bundle, and of the backbone where it is named."""
     text = (REPOSITORY / "README.md").read_text()
-    found = re.search(rf"^### [^\n]*{bundle}.*?(?=^##|\Z)", text, re.MULTILINE | re.DOTALL | re.IGNORECASE)
-    assert found is not None, f"the README has no section of {bundle}"
+    heading = r"[^\n]*".join(["### ", *map(re.escape, name.split("_"))])
+    found = re.search(rf"^{heading}.*?(?=^##|\Z)", text, re.MULTILINE | re.DOTALL | re.IGNORECASE)
+    assert found is not None, f"the README has no section of {name}"
     return found.group()
 
 

@@ -23,7 +23,7 @@ from monai.bundle import ConfigParser
 from ctan_monai.bundle.checksums import write_checksums
 from ctan_monai.bundle.exports import check_agreement, export_onnx, export_torchscript
 from ctan_monai.bundle.packed_configs import packed_config, packed_metadata, read_record
-from ctan_monai.bundle.recipient_texts import evaluation_results, write_texts
+from ctan_monai.bundle.recipient_texts import evaluation_results, evaluation_summary, write_texts
 from ctan_monai.bundle.weights import load_weights
 from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256, prepare_output_dir, write_atomic, write_json
@@ -86,7 +86,8 @@ def pack_bundle(
     record = read_record(training_dir)
     configs = {name: packed_config(bundle / "configs" / name, record) for name in ("train.json", "inference.json")}
     network = _network(configs["inference.json"], checkpoint, half)
-    results, rows = evaluation_results(training_dir, configs["train.json"])
+    evaluation = evaluation_summary(training_dir)
+    results, rows = evaluation_results(evaluation, configs["train.json"])
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     metadata = packed_metadata(metadata, configs["inference.json"], record, results)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".packing.") as folder:
@@ -99,7 +100,7 @@ def pack_bundle(
         say("wheel of ctan_monai")
         wheel = _build_wheel(Path(__file__).resolve().parents[2], root / "wheels")
         write_atomic(root / "requirements.txt", _requirements(wheel.name))
-        write_texts(root, metadata, record, training_dir, rows, half)
+        write_texts(root, metadata, record, training_dir, evaluation, rows, half, output.name)
         _refuse_local_paths(root)
         digest = write_checksums(root)
         write_atomic(output, lambda stream: _zip(root, stream))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ctan_monai.bundle.plain_values import WITH_ARGUMENTS
 from ctan_monai.errors import DataError
 from ctan_monai.files import read_training_record
 
@@ -48,8 +49,9 @@ def packed_config(path: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     config: dict[str, Any] = json.loads(path.read_text())
     for key, value in record["values"].items():
         part, _, argument = key.rpartition("::")
-        if part == "network_def":
-            config[part][argument] = value
+        if part in WITH_ARGUMENTS:
+            if part in config:  # there is no optimizer in inference.json
+                config[part][argument] = value
         elif key in config and key not in _OF_A_RUN:
             config[key] = value
     config["network_def"]["pretrained"] = False  # the weights are in the zip

@@ -6,6 +6,7 @@ from typing import Any
 
 from ctan_monai.bundle.workflow import running_workflow
 
+WITH_ARGUMENTS = ("network_def", "optimizer")  # components whose arguments decide what was trained
 _PLACES = ("dataset_dir", "output_dir", "bundle_root", "checkpoint")  # of this run on this machine
 
 
@@ -15,15 +16,15 @@ def plain_values() -> dict[str, Any]:
     A checkpoint is of use only together with these, such as ``backbone`` and ``size``: inference needs the same.
 
     Returns:
-        id to its number, text or list, those of the network's own arguments as "network_def::<argument>"; folders are
-        left out. Empty where no MONAI workflow is running.
+        id to its number, text or list, the arguments of network and optimizer as "network_def::<argument>" and
+        "optimizer::<argument>"; folders are left out. Empty where no MONAI workflow is running.
     """
     workflow = running_workflow()
     config: Any = {} if workflow is None else workflow.parser.config
-    network = {f"network_def::{key}": value for key, value in config.get("network_def", {}).items()}
+    nested = {f"{part}::{key}": v for part in WITH_ARGUMENTS for key, v in config.get(part, {}).items()}
     return {
         key: value
-        for key, value in {**config, **network}.items()
+        for key, value in {**config, **nested}.items()
         if not key.startswith("_") and key not in _PLACES and value != [] and _is_plain(value)
     }
 

@@ -27,6 +27,7 @@ from ctan_monai.command_line import exit_status
 from ctan_monai.errors import DataError, plain_cause
 
 REPORTING = "ctan_monai.transforms.report"
+_OWN_IDS = ("bundle_root", "config_file", "dataset_dir", "output_dir", "workflow_type")  # have arguments of their own
 
 
 def predict(bundle: Path, source: Path, output: Path, digest: str | None = None, **values: Any) -> list[str]:
@@ -48,7 +49,7 @@ def predict(bundle: Path, source: Path, output: Path, digest: str | None = None,
     verify_checksums(bundle, digest)  # before any of its configs, which are code, is read
     if not source.exists():
         raise DataError(f"{source}: no such file or folder. Give an image, or a folder of images.")
-    from monai.bundle import ConfigWorkflow  # here: it takes seconds, and a refusal should not
+    from monai.bundle import ConfigWorkflow  # here, after the bundle was found unchanged
 
     workflow = ConfigWorkflow(
         config_file=str(bundle / "configs" / "inference.json"),
@@ -129,9 +130,10 @@ def run(options: argparse.Namespace) -> None:
         ) from error
     except Exception as error:
         cause = plain_cause(error)
-        if not isinstance(cause, DataError | OSError | ValueError):
+        message = _remedy(cause)
+        if message is None and not isinstance(cause, DataError | OSError | ValueError):
             raise
-        raise DataError(_in_words_of_this_command(str(cause))) from error
+        raise DataError(message or _in_words_of_this_command(str(cause))) from error
     for case in cases:
         print(_verdict(options.output, case))
     print(f"Results are in {options.output}. Research only: not for diagnosis or treatment.")
@@ -166,6 +168,15 @@ def _device(name: str) -> str:
     return f"$torch.device('{name}')"
 
 
+def _remedy(cause: BaseException) -> str | None:
+    """What to do about an error that is no fault of the image's; None: nothing that is known here."""
+    if isinstance(cause, ModuleNotFoundError):
+        return f"the package {cause.name} is missing: pip install -r requirements.txt, in the bundle's folder."
+    if "out of memory" in str(cause) and type(cause).__name__ == "OutOfMemoryError":
+        return "the GPU's memory is not enough: close what else uses it, or give --device cpu."
+    return None
+
+
 def _in_words_of_this_command(message: str) -> str:
     """Messages name ids of the bundle's config, which this command calls otherwise."""
     return re.sub(r"--(dicom)_output\b", r"--\1", message).replace("--output_dir", "RESULTS")
@@ -177,6 +188,8 @@ def _values(pairs: Sequence[str]) -> dict[str, Any]:
         key, equals, text = pair.partition("=")
         if not equals or not key or text.startswith(("$", "@", "%")):
             raise DataError(f"--set {pair}: expected ID=VALUE with a number, text or list, such as amp=false.")
+        if key in _OWN_IDS:
+            raise DataError(f"--set {pair}: {key} is what INPUT, RESULTS and --bundle say: give these.")
         try:
             values[key] = json.loads(text)
         except ValueError:

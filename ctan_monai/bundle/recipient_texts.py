@@ -22,7 +22,7 @@ from ctan_monai.files import write_atomic
 from ctan_monai.reports.measures import DOSE_MEASURES
 from ctan_monai.reports.training import read_log
 
-__all__ = ["evaluation_results", "write_texts"]
+__all__ = ["evaluation_results", "evaluation_summary", "write_texts"]
 
 LIMITS_NAME = "limits.md"
 SUMMARY_NAME = "evaluation_summary.csv"
@@ -43,11 +43,19 @@ _ABOUT_THE_DOCS = (
 )
 
 
-def evaluation_results(training_dir: Path, train: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def evaluation_summary(training_dir: Path) -> dict[str, Any]:
+    """The ``summary`` of a training's ``evaluation/evaluation.json``; empty where it was not evaluated."""
+    path = training_dir / "evaluation" / "evaluation.json"
+    return dict(json.loads(path.read_text())["summary"]) if path.is_file() else {}
+
+
+def evaluation_results(
+    summary: Mapping[str, Any], train: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What the evaluation of a training found on its test cases.
 
     Args:
-        training_dir: of the training; its ``evaluation/evaluation.json`` is read.
+        summary: of :py:func:`evaluation_summary`.
         train: the packed ``train.json``, which says by what metrics the bundle is compared.
 
     Returns:
@@ -55,10 +63,8 @@ def evaluation_results(training_dir: Path, train: Mapping[str, Any]) -> tuple[di
         ``mean``, ``std`` and ``n`` (over cases; None where the metric is no mean over cases) and ``meaning``. Both
         empty where there was no evaluation.
     """
-    path = training_dir / "evaluation" / "evaluation.json"
-    if not path.is_file():
+    if not summary:
         return {}, []
-    summary = json.loads(path.read_text())["summary"]
     cases = summary.get("patients", summary.get("images"))
     results: dict[str, Any] = {"test cases": cases}
     rows = []
@@ -87,8 +93,10 @@ def write_texts(
     metadata: Mapping[str, Any],
     record: Mapping[str, Any],
     training_dir: Path,
+    evaluation: Mapping[str, Any],
     rows: list[dict[str, Any]],
     half: bool,
+    zip_name: str,
 ) -> None:
     """Write README.md, docs/model_card.md and the evaluation's summary, and say in docs/README.md what it is about.
 
@@ -97,8 +105,10 @@ def write_texts(
         metadata: the packed ``metadata.json``.
         record: the training's record.
         training_dir: its folder; a ``limits.md`` in it (what these weights are not good for) goes into the model card.
+        evaluation: of :py:func:`evaluation_summary`.
         rows: of :py:func:`evaluation_results`.
         half: whether the weights are stored in half precision.
+        zip_name: of the file that the recipient gets.
     """
     environment = Environment(
         loader=PackageLoader("ctan_monai.bundle"),
@@ -118,6 +128,7 @@ def write_texts(
     scored = [pair for pair in scored if not math.isnan(pair[0])]
     content = {
         "metadata": metadata,
+        "zip_name": zip_name,
         "licence": licence,
         "non_commercial": bool(re.search(r"\bNC\b|non-?commercial", licence, re.IGNORECASE)),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
@@ -128,7 +139,7 @@ def write_texts(
         "half": half,
         "rows": rows,
         "meanings": _meanings(rows),
-        "dose_volume": _dose_volume(training_dir) if rows else [],
+        "dose_volume": _dose_volume(evaluation),
         "summary": SUMMARY_NAME if rows and summary.is_file() else "",
         "limits": limits.read_text().strip() if limits.is_file() else "",
     }
@@ -160,9 +171,9 @@ def _labels(metadata: Mapping[str, Any]) -> str:
     return ", ".join(f"{value} {name}" for value, name in names.items() if value != "0")
 
 
-def _dose_volume(training_dir: Path) -> list[tuple[str, float, float, float, int]]:
+def _dose_volume(evaluation: Mapping[str, Any]) -> list[tuple[str, float, float, float, int]]:
     """Dose-volume figures: what, planned, predicted and mean absolute error in Gy, number of patients."""
-    metrics = json.loads((training_dir / "evaluation" / "evaluation.json").read_text())["summary"].get("metrics", {})
+    metrics = evaluation.get("metrics", {})
     found = []
     for key, planned in metrics.items():
         figure = key.removeprefix("dvh_reference_")

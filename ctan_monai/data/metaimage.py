@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from ctan_monai.errors import InputError
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-__all__ = ["LPS_TO_RAS", "image_affine", "is_metaimage", "metaimage_stem", "read_metaimage"]
+__all__ = ["LPS_TO_RAS", "image_affine", "is_metaimage", "metaimage_stem", "metaimage_voxel_files", "read_metaimage"]
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -28,6 +29,20 @@ def is_metaimage(path: Path | str) -> bool:
 def metaimage_stem(path: Path | str) -> str:
     """The file's name without .mha or .mhd."""
     return Path(path).name[: -len(".mha")]
+
+
+def metaimage_voxel_files(path: Path | str) -> list[Path]:
+    """The file that has the voxels of a header (.mhd), where it is there; SimpleITK does not tell its name.
+
+    Returns:
+        empty for a file that has them itself (.mha), and for other images.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".mhd":
+        return []
+    found = re.search(r"^ElementDataFile\s*=\s*(.+?)\s*$", path.read_text(errors="replace"), re.MULTILINE)
+    file = path.parent / found.group(1) if found else path
+    return [file] if found and file.is_file() else []
 
 
 def read_metaimage(path: Path | str) -> sitk.Image:

@@ -4,23 +4,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import functools
 import hashlib
 import io
 import json
 import logging
-import re
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pydicom
 
+from ctan_monai.data.metaimage import metaimage_voxel_files
 from ctan_monai.dicom import Maker, ct_series, predicted_by
 from ctan_monai.errors import InputError
 from ctan_monai.files import file_sha256, json_text, write_output
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["INPUTS_NAME", "ResultsFolder", "image_identity"]
 
@@ -54,7 +61,6 @@ class ResultsFolder:
         self.bundle = bundle
         self.checkpoint = checkpoint
         self._identities: dict[str, dict[str, str]] = {}
-        self._known: dict[str, dict[str, str]] = {}
         self._begun: set[str] = set()
         self._recorded = False
 
@@ -69,6 +75,10 @@ class ResultsFolder:
         """
         known = self._read()
         claimed = {str(item["case_id"]): image_identity(item["image"]) for item in inputs}
+        self._refuse_others(known, claimed)
+        self._identities = claimed
+
+    def _refuse_others(self, known: Mapping[str, dict[str, str]], claimed: Mapping[str, dict[str, str]]) -> None:
         rows = {case for name in _TABLES for case in self._rows(name)}
         problems = [
             f"{self.path}: has results of '{case}' from {_words(known.get(case))}, and that is also the name of "
@@ -80,7 +90,6 @@ class ResultsFolder:
             raise InputError(
                 "\n".join([*problems[:10], "Give another --output_dir: results of two images must not mix."])
             )
-        self._identities, self._known = claimed, known
 
     def file(self, case: str, name: str) -> Path:
         """Path for a new file of a case, of which the former files are moved away first.
@@ -133,13 +142,14 @@ class ResultsFolder:
         """
         self._record()
         weights = {"weights_sha256": self.weights} if self.weights else {}
-        merged = self._rows(name) | {case: {"case_id": case, **row, **weights} for case, row in rows.items()}
-        columns = list(dict.fromkeys(column for row in merged.values() for column in row))
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
-        writer.writeheader()
-        writer.writerows(merged.values())
-        write_output(self.path / name, text.getvalue())
+        with self._alone():
+            merged = self._rows(name) | {case: {"case_id": case, **row, **weights} for case, row in rows.items()}
+            columns = list(dict.fromkeys(column for row in merged.values() for column in row))
+            text = io.StringIO(newline="")
+            writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
+            writer.writeheader()
+            writer.writerows(merged.values())
+            write_output(self.path / name, text.getvalue())
 
     def _move_former(self, case: str) -> None:
         """A user may have worked on them: they are kept."""
@@ -155,14 +165,33 @@ class ResultsFolder:
     def _record(self) -> None:
         """Say whose results the cases' are, once, before the first of them is written."""
         if self._identities and not self._recorded:
-            write_output(self.path / INPUTS_NAME, json_text({**self._known, **self._identities}))
+            with self._alone():
+                known = self._read()  # again: another run may have written into the folder since
+                self._refuse_others(known, self._identities)
+                write_output(self.path / INPUTS_NAME, json_text({**known, **self._identities}))
             self._recorded = True
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let another run wait that would change the folder's lists at this moment: one of the two would be lost."""
+        with contextlib.ExitStack() as stack:
+            # a folder that cannot be made or opened is told by what is written next; some network drives know no locks
+            with contextlib.suppress(OSError):
+                self.path.mkdir(parents=True, exist_ok=True)
+                handle = os.open(self.path, os.O_RDONLY)
+                stack.callback(os.close, handle)
+                if fcntl is not None:
+                    fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
 
     def _read(self) -> dict[str, dict[str, str]]:
         path = self.path / INPUTS_NAME
         try:
-            return dict(json.loads(path.read_text())) if path.is_file() else {}
-        except (OSError, ValueError, TypeError) as error:
+            content = json.loads(path.read_text()) if path.is_file() else {}
+            if not isinstance(content, dict) or not all(_is_identity(value) for value in content.values()):
+                raise ValueError("it is not as this program writes it")
+            return content
+        except (OSError, ValueError) as error:
             raise InputError(
                 f"{path}: cannot be read ({error}), so it is unknown whose results are in this folder. Give another "
                 "--output_dir."
@@ -173,11 +202,17 @@ class ResultsFolder:
         path = self.path / name
         if not path.is_file():
             return {}
-        with path.open(newline="", encoding="utf-8") as stream:
-            table = csv.DictReader(stream)
-            if "case_id" not in (table.fieldnames or []):
-                raise InputError(f"{path}: is no table of results: expected a column 'case_id'. Rename or remove it.")
-            return {row["case_id"]: row for row in table}
+        try:
+            with path.open(newline="", encoding="utf-8") as stream:
+                table = csv.DictReader(stream, strict=True)
+                rows = {row.get("case_id"): row for row in table}
+        except (OSError, ValueError, csv.Error) as error:
+            raise InputError(f"{path}: cannot be read as a table ({error}). Rename or remove it.") from error
+        if "case_id" not in (table.fieldnames or []) or not all(
+            None not in [*row, *row.values()] for row in rows.values()
+        ):
+            raise InputError(f"{path}: is no table of results: expected a column 'case_id'. Rename or remove it.")
+        return {str(case): row for case, row in rows.items()}
 
     def _has_files(self, case: str) -> bool:
         return any((self.path / f"{case}_{name}").exists() for name in _OF_A_CASE)
@@ -194,7 +229,8 @@ def image_identity(path: str | Path) -> dict[str, str]:
     """
     path = Path(path)
     if path.is_file():
-        digests = [file_sha256(file) for file in (path, *_voxel_files(path))]
+        # of a MetaImage header (.mhd) also the voxels' file: headers of two patients may be alike
+        digests = [file_sha256(file) for file in (path, *metaimage_voxel_files(path))]
         digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
         return {"image": str(path), "sha256": digest}
     series = ct_series(path)
@@ -203,13 +239,9 @@ def image_identity(path: str | Path) -> dict[str, str]:
     return {"image": str(path), "patient_id": patient, "series_instance_uid": series.series_uid}
 
 
-def _voxel_files(path: Path) -> list[Path]:
-    """Of a MetaImage header (.mhd), the file that has the voxels: headers of two patients may be alike."""
-    if path.suffix.lower() != ".mhd":
-        return []
-    found = re.search(r"^ElementDataFile\s*=\s*(.+?)\s*$", path.read_text(errors="replace"), re.MULTILINE)
-    file = path.parent / found.group(1) if found else path
-    return [file] if found and file.is_file() else []
+def _is_identity(value: Any) -> bool:
+    """Whether it can be of :py:func:`image_identity`."""
+    return isinstance(value, dict) and "image" in value and ("sha256" in value or "series_instance_uid" in value)
 
 
 def _same(known: Mapping[str, str] | None, identity: Mapping[str, str]) -> bool:

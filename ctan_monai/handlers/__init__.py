@@ -1,5 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
+from .by_name import named
 from .classification_evaluation import ClassificationEvaluation
 from .collapsed_layers import CollapsedLayers
 from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weights
@@ -7,7 +8,6 @@ from .epoch_seed import EpochSeed
 from .gradient_conflict import GradientConflict
 from .lesion_evaluation import LesionEvaluation, load_lesion
 from .log import EpochLog
-from .by_name import named
 from .progress import Progress
 from .radiotherapy_evaluation import RadiotherapyEvaluation, load_reference
 from .run_record import RunRecord

@@ -38,8 +38,9 @@ def provenance(
 
     Returns:
         Values fit for JSON: `commit` (with "+changes" where the package's files differ from it; outside a checkout, as
-        in a container, what the environment variable CTAN_MONAI_COMMIT says, or "unknown"), `version`, `libraries`, `machine`, `time` (UTC), `command`, `config_files`, `seed`, `config`,
-        `data`. Paths are relative to the working directory, or only their last part.
+        in a container, what the environment variable CTAN_MONAI_COMMIT says, or "unknown"), `version`, `libraries`,
+        `machine`, `time` (UTC), `command`, `config_files`, `seed`, `config`, `data`. Paths are relative to the working
+        directory, or only their last part.
     """
     return {
         "commit": _commit(Path(__file__).resolve()),

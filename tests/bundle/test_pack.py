@@ -11,7 +11,6 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -279,6 +278,15 @@ def test_metadata_of_one_task_names_that_task_alone(training: Path) -> None:
     assert outputs["pred"]["channel_def"] == outputs["dose"]["channel_def"]
 
 
+def test_the_optimizer_of_the_training_is_packed(training: Path) -> None:
+    record = read_record(training)
+    assert record["values"]["optimizer::_target_"] == "torch.optim.AdamW"
+    record["values"]["optimizer::_target_"] = "torch.optim.SGD"
+    optimizer = packed_config(CONFIGS / "train.json", record)["optimizer"]
+    assert (optimizer["_target_"], optimizer["params"]) == ("torch.optim.SGD", "$@network.parameters()")
+    assert "optimizer" not in packed_config(CONFIGS / "inference.json", record)
+
+
 def test_sha256_file_is_what_sha256sum_reads(packed: tuple[Path, str]) -> None:
     if shutil.which("sha256sum") is None:
         pytest.skip("sha256sum is not installed")
@@ -286,14 +294,3 @@ def test_sha256_file_is_what_sha256sum_reads(packed: tuple[Path, str]) -> None:
         ["sha256sum", "-c", "openkbp.zip.sha256"], cwd=packed[0].parent, capture_output=True, text=True
     )
     assert (result.returncode, result.stdout) == (0, "openkbp.zip: OK\n"), sys.platform
-
-
-def test_dicom_is_asked_for_by_one_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from ctan_monai.bundle import predict as module
-
-    given: dict[str, Any] = {}
-    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values) or [])
-    assert module.main([str(tmp_path), str(tmp_path / "out"), "--dicom"]) == 0
-    assert given == {"dicom_output": True}
-    assert module.main([str(tmp_path), str(tmp_path / "out"), "--set", "dicom_output=rtstruct,rtdose"]) == 0
-    assert given == {"dicom_output": "rtstruct,rtdose"}

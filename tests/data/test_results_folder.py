@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import shutil
+from multiprocessing import get_context
 from pathlib import Path
 
 import nibabel as nib
@@ -103,21 +104,55 @@ def test_several_runs_share_a_folder_and_its_table(tmp_path: Path) -> None:
         ResultsFolder(out, "prostate").claim(find_inputs(tmp_path / "x" / "a"))
 
 
+def test_another_run_may_have_taken_the_name_in_between(tmp_path: Path) -> None:
+    first, second, third = (ResultsFolder(tmp_path / "out", "prostate") for _ in range(3))
+    first.claim(find_inputs(series(tmp_path / "a" / "CT", "Anna")))
+    second.claim(find_inputs(series(tmp_path / "b" / "CT", "Berta")))  # nothing is written yet
+    third.claim(find_inputs(series(tmp_path / "other", "Clara")))
+    first.file("CT", "dose.nii.gz").write_text("of Anna")
+    with pytest.raises(InputError, match="results of 'CT' from patient Anna"):
+        second.file("CT", "dose.nii.gz")
+    third.file("other", "dose.nii.gz")
+    assert list(json.loads((tmp_path / "out" / "inputs.json").read_text())) == ["CT", "other"]
+
+
+def _one_row(out: Path, number: int) -> None:
+    ResultsFolder(out, "prostate").write_table("probabilities.csv", {f"case{number}": {"covid": number}})
+
+
+def test_runs_at_once_lose_no_row_of_the_table(tmp_path: Path) -> None:
+    context = get_context("spawn")
+    runs = [context.Process(target=_one_row, args=(tmp_path, number)) for number in range(4)]
+    for process in runs:
+        process.start()
+    for process in runs:
+        process.join()
+    with (tmp_path / "probabilities.csv").open() as file:
+        assert {row["case_id"] for row in csv.DictReader(file)} == {f"case{number}" for number in range(4)}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("CT_dose.nii.gz", "", r"results of 'CT' from an image that inputs\.json does not name"),
         ("inputs.json", "{", r"inputs\.json: cannot be read"),
+        ("inputs.json", "[1, 2]", r"inputs\.json: cannot be read"),
+        ("inputs.json", '{"CT": "anna.nii"}', r"inputs\.json: cannot be read"),
+        ("inputs.json", '{"CT": {"image": "anna.nii"}}', r"inputs\.json: cannot be read"),
         ("predictions.csv", "a,b\n", r"predictions\.csv: is no table of results: expected a column 'case_id'"),
+        ("predictions.csv", "case_id,b\nCT\n", r"predictions\.csv: is no table of results"),
+        ("predictions.csv", "case_id,b\nCT,1,2\n", r"predictions\.csv: is no table of results"),
+        ("predictions.csv", 'case_id,b\nCT,"1\n', r"predictions\.csv: cannot be read as a table"),
+        ("probabilities.csv", "case_id;Größe\n", r"probabilities\.csv: cannot be read as a table"),
     ],
 )
 def test_a_folder_that_holds_something_else(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / name).write_text(content)
+    (tmp_path / "out" / name).write_text(content, encoding="latin-1")
     with pytest.raises(InputError, match=message):
         run(tmp_path / "out", series(tmp_path / "CT", "Anna"))
     assert [p.name for p in (tmp_path / "out").iterdir()] == [name]
-    assert (tmp_path / "out" / name).read_text() == content
+    assert (tmp_path / "out" / name).read_text(encoding="latin-1") == content
 
 
 def test_a_header_alone_does_not_tell_two_images_apart(tmp_path: Path) -> None:

@@ -1,0 +1,89 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""The recipient's command, but for the prediction itself, which tests/bundle/test_pack.py runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ctan_monai.bundle import predict as module
+from ctan_monai.errors import DataError
+
+
+def test_dicom_is_asked_for_by_one_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values) or [])
+    assert module.main([str(tmp_path), str(tmp_path / "out"), "--dicom"]) == 0
+    assert given == {"dicom_output": True}
+    assert module.main([str(tmp_path), str(tmp_path / "out"), "--set", "dicom_output=rtstruct,rtdose"]) == 0
+    assert given == {"dicom_output": "rtstruct,rtdose"}
+
+
+@pytest.mark.parametrize(
+    ("raised", "message"),
+    [
+        (DataError("x.nii: is empty. Give another --output_dir, or leave --dicom_output out."),
+         "x.nii: is empty. Give another RESULTS, or leave --dicom out."),
+        (KeyboardInterrupt(), "interrupted: out lacks results, or has those of some images only. Run it again."),
+        (ModuleNotFoundError("No module named 'highdicom'", name="highdicom"),
+         "the package highdicom is missing: pip install -r requirements.txt, in the bundle's folder."),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB."),
+         "the GPU's memory is not enough: close what else uses it, or give --device cpu."),
+    ],
+)  # fmt: skip
+def test_what_a_user_can_mend_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], raised: BaseException, message: str
+) -> None:
+    def predict(*arguments: Any, **values: Any) -> list[str]:
+        if not isinstance(raised, Exception):
+            raise raised
+        raise RuntimeError("Failed to evaluate ConfigExpression: $x") from raised
+
+    monkeypatch.setattr(module, "predict", predict)
+    assert module.main(["ct.nii", "out"]) == 2
+    assert capsys.readouterr().err == f"error: {message}\n"
+
+
+def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def predict(*arguments: Any, **values: Any) -> list[str]:
+        raise KeyError("a fault")
+
+    monkeypatch.setattr(module, "predict", predict)
+    with pytest.raises(KeyError):
+        module.main(["ct.nii", "out"])
+
+
+@pytest.mark.parametrize("value", ["output_dir=x", "dataset_dir=x", "bundle_root=x"])
+def test_what_has_an_argument_is_not_set_by_its_id(capsys: pytest.CaptureFixture[str], value: str) -> None:
+    assert module.main(["ct.nii", "out", "--set", value]) == 2
+    assert capsys.readouterr().err.startswith(f"error: --set {value}: {value[:-2]} is what INPUT, RESULTS and --bundle")
+
+
+@pytest.mark.parametrize(
+    ("name", "report", "lines"),
+    [
+        ("report", {"warnings": ["Large cord.", "Small brain."]},
+         ["a: 2 warnings, see a_report.json:", "  - Large cord.", "  - Small brain."]),
+        ("report", {"warnings": []}, ["a: no warning, which is no proof that the result is right (a_report.json)."]),
+        ("probabilities", {"warnings": "Few slices."}, ["a: 1 warning, see a_probabilities.json:", "  - Few slices."]),
+        ("photograph", None, ["a: done."]),
+    ],
+)  # fmt: skip
+def test_the_verdict_on_a_case(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    name: str,
+    report: Any,
+    lines: list[str],
+) -> None:
+    if report is not None:
+        (tmp_path / f"a_{name}.json").write_text(json.dumps(report))
+    monkeypatch.setattr(module, "predict", lambda *arguments, **values: ["a"])
+    assert module.main(["ct.nii", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[:-1] == lines
