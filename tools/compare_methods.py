@@ -32,6 +32,7 @@ from ctan_monai.comparison import (
     comparison_table,
     estimate_seconds,
     further_rows,
+    load_result,
     markdown_table,
     plan_runs,
     read_result,
@@ -45,12 +46,18 @@ from ctan_monai.reports import provenance, write_csv
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLES = sorted(path.parent.name for path in REPOSITORY.glob("bundles/*/configs"))
+_OPTIONS = {  # ids that the comparison sets itself
+    "seed": "--seeds",
+    "dataset_dir": "--dataset_dir",
+    "output_dir": "--output",
+    "resume": "giving the same command again",
+}
 _OF_A_RUN = ("commit", "seed", "time", "machine")  # of its own record: runs of a table may be days apart
 
 
 def write_table(runner: Runner, runs: Sequence[Run], title: str, reference: str | None) -> str:
     """Write the table of the runs that are finished as json, csv, Markdown, HTML and PNG; returns the Markdown."""
-    contents = {run.name: json.loads(runner.result_path(run).read_text()) for run in runs if runner.finished(run)}
+    contents = {run.name: load_result(runner.result_path(run), run) for run in runs if runner.finished(run)}
     results = [read_result(content, runner.metrics) for content in contents.values()]
     table = comparison_table(results, runner.metrics)
     rows = table_rows(table, runner.metrics, reference)
@@ -98,6 +105,8 @@ def values_of(pairs: Sequence[str]) -> dict[str, Any]:
         key, equals, text = pair.partition("=")
         if not equals or not key:
             raise DataError(f"--set {pair}: expected key=value, such as max_epochs=8.")
+        if key in _OPTIONS:
+            raise DataError(f"--set {pair}: give it by {_OPTIONS[key]}.")
         try:
             values[key] = json.loads(text)
         except ValueError:
@@ -122,8 +131,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--weightings", nargs="+", default=["dwa"], help="of the bundle's weighting_*.json")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--config_file", nargs="+", type=Path, default=[], help="overrides for all runs")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="values for all runs")
+    parser.add_argument(
+        "--config_file", nargs="+", action="extend", type=Path, default=[], help="overrides for all runs"
+    )
+    parser.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="values for all runs"
+    )
     parser.add_argument("--reference", choices=["paper"], help="put the paper's numbers beside ours")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of its time")
     return parser.parse_args(arguments)

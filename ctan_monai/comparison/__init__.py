@@ -1,6 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-from .collect import collect_result, read_result
+from .collect import collect_result, load_result, read_result
 from .estimate import estimate_seconds
 from .page import comparison_page
 from .paired import paired_difference
@@ -24,6 +24,7 @@ __all__ = [
     "comparison_table",
     "estimate_seconds",
     "further_rows",
+    "load_result",
     "markdown_table",
     "paired_difference",
     "paper_rows",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections import Counter
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from ctan_monai.comparison.plan import Run
 from ctan_monai.comparison.table import Result, TaskMetric
 from ctan_monai.errors import DataError
 from ctan_monai.reports.training import read_log
+
+_OF_A_RESULT = ("row", "seed", "values", "cases", "parameters", "training_seconds", "validation_seconds")
 
 
 def collect_result(
@@ -59,6 +62,32 @@ def collect_result(
     }
 
 
+def load_result(path: Path, run: Run) -> dict[str, Any]:
+    """The content of a run's result file.
+
+    Raises:
+        DataError: it is no such file, or that of another run or bundle.
+    """
+    try:
+        content = json.loads(path.read_text())
+        missing = {*_OF_A_RESULT, "settings", "summary", "training", "training_log"} - set(content)
+        if not isinstance(content, dict) or missing:
+            raise ValueError(f"it lacks {', '.join(sorted(missing)) or 'everything'}")
+        found = (content["row"], content["seed"], sorted(content["values"]), sorted(content["cases"]))
+        expected = (run.row, run.seed, sorted(run.tasks), sorted(run.tasks))
+        if found != expected:
+            raise ValueError(f"it is of {found[0]}, seed {found[1]}, tasks {', '.join(found[2])}")
+        for task, value in content["values"].items():
+            if not math.isfinite(value):
+                raise ValueError(f"its {task} is {value}")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(
+            f"{path}: is no result of {run.row}, seed {run.seed}, with the tasks {', '.join(run.tasks)} ({error}). "
+            "Remove it, and the run is done again; or give another --results."
+        ) from error
+    return content
+
+
 def read_result(content: Mapping[str, Any], metrics: Mapping[str, TaskMetric]) -> Result:
     """A run's result file, as the table needs it.
 
@@ -66,7 +95,6 @@ def read_result(content: Mapping[str, Any], metrics: Mapping[str, TaskMetric]) -
         content: of the file.
         metrics: task to its metric.
     """
-    names = ("row", "seed", "values", "cases", "parameters", "training_seconds", "validation_seconds")
     also = {
         task: {
             title: value
@@ -75,7 +103,7 @@ def read_result(content: Mapping[str, Any], metrics: Mapping[str, TaskMetric]) -
         }
         for task in content["values"]
     }
-    return Result(**{name: content[name] for name in names}, also=also)
+    return Result(**{name: content[name] for name in _OF_A_RESULT}, also=also)
 
 
 def _case_values(cases: Mapping[str, Mapping[str, Any]], metric: TaskMetric) -> dict[str, float]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.comparison.collect import collect_result
+from ctan_monai.comparison.collect import collect_result, load_result
 from ctan_monai.comparison.plan import Run
 from ctan_monai.comparison.table import TaskMetric
 from ctan_monai.errors import DataError
@@ -76,7 +76,7 @@ class Runner:
         begun = {}
         if done:
             begun_path = self.result_path(run)
-            begun = json.loads(begun_path.read_text())["settings"]
+            begun = load_result(begun_path, run)["settings"]
         elif begun_path.is_file():
             begun = json.loads(begun_path.read_text())
         now = self.settings(run)
@@ -86,7 +86,7 @@ class Runner:
             ]
             raise DataError(
                 f"{begun_path}: the run was begun with other settings ({'; '.join(differs)}): give the same ones, or "
-                "another --output."
+                f"another {'--results' if done else '--output'}."
             )
         return done
 
@@ -115,6 +115,7 @@ class Runner:
             if run not in todo:
                 self.say(f"{run.name}: finished before")
         prepare_output_dir(self.output, 500.0 * len(todo), "--output")
+        prepare_output_dir(self.results, 1.0, "--results")
         seconds: list[float] = []
         for number, run in enumerate(todo, 1):
             start = time.perf_counter()

@@ -29,6 +29,14 @@ def unequal_settings(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
         if len(runs) > 1:
             values = "; ".join(f"{value} in {', '.join(names)}" for value, names in runs.items())
             sentences.append(f"{key.replace('_', ' ')}: {values}.")
+    for task in dict.fromkeys(task for content in results.values() for task in content["cases"]):
+        cases: dict[frozenset[str], list[str]] = {}
+        for run, content in results.items():
+            if task in content["cases"]:
+                cases.setdefault(frozenset(content["cases"][task]), []).append(run)
+        if len(cases) > 1:
+            values = "; ".join(f"{len(names)} in {', '.join(runs)}" for names, runs in cases.items())
+            sentences.append(f"other test cases of {task}: {values}.")
     return sentences
 
 
@@ -44,5 +52,7 @@ def _settings(content: Mapping[str, Any]) -> dict[str, str]:
         "weight_decay": training.get("values", {}).get("weight_decay"),
         "data": data.get("name"),
         "cases": data.get("cases"),
+        "split": data.get("split"),
+        "split seed": data.get("seed"),
     }
     return {key: str(value) for key, value in {**config, **more}.items() if value is not None}

@@ -5,17 +5,19 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support import REPOSITORY, run_tool
 
-from ctan_monai.comparison import Run, Runner, TaskMetric
+from ctan_monai.comparison import Run, Runner, TaskMetric, load_result
 from ctan_monai.errors import DataError
 from ctan_monai.handlers import EpochLog
 
@@ -84,6 +86,11 @@ def test_an_interrupted_comparison_ends_with_the_same_table(phantom: Path, tmp_p
         (["--dataset_dir", "nowhere"], "nowhere: no such dataset folder"),
         (["--config_file", "nothing.json"], "nothing.json: no such config file"),
         (["--set", "max_epochs"], "expected key=value"),
+        (["--set", "seed=5"], "--set seed=5: give it by --seeds."),
+        (
+            ["--results", "setup.cfg"],
+            "cannot write to the output folder 'setup.cfg' (it is a file): choose another one with --res",
+        ),
     ],
 )
 def test_bad_arguments(phantom: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -91,6 +98,30 @@ def test_bad_arguments(phantom: Path, tmp_path: Path, arguments: list[str], mess
     assert result.returncode == 2
     assert message in result.stderr
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text[:100], "(Expecting"),
+        (lambda text: "[]", "it lacks"),
+        (lambda text: "\x00", "(Expecting"),
+        (lambda text: text.replace('"seed": 0', '"seed": 1', 1), "it is of hps_dwa, seed 1"),
+        (lambda text: text.replace('"dose"', '"diagnosis"'), "tasks diagnosis, segmentation"),
+        (lambda text: json.dumps(json.loads(text) | {"values": {"segmentation": math.nan, "dose": 0.5}}), "is nan"),
+    ],
+    ids=["truncated", "list", "binary", "other-seed", "other-bundle", "nan"],
+)
+def test_a_file_that_is_no_result_of_the_run(tmp_path: Path, change: Callable[[str], str], message: str) -> None:
+    path = tmp_path / "hps_dwa_seed0.json"
+    text = (REPOSITORY / "docs" / "results" / "runs" / "openkbp" / path.name).read_text()
+    path.write_text(text)
+    assert load_result(path, HPS)["row"] == "hps_dwa"
+    path.write_text(change(text))
+    with pytest.raises(DataError) as caught:
+        load_result(path, HPS)
+    assert str(caught.value).startswith(f"{path}: is no result of hps_dwa, seed 0, with the tasks segmentation, dose (")
+    assert message in str(caught.value)
 
 
 def test_a_run_that_fails_names_its_log(phantom: Path, tmp_path: Path) -> None:

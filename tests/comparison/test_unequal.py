@@ -15,7 +15,8 @@ def result(method: str, optimizer: str | None = "AdamW", epochs: int = 8, cases:
     if optimizer:
         known["optimizer"] = optimizer
     data = {"name": "OpenKBP", "cases": {"training": cases}}
-    return {"training": {"config": known, "max_epochs": epochs, "values": {"weight_decay": 1e-5}, "data": data}}
+    training = {"config": known, "max_epochs": epochs, "values": {"weight_decay": 1e-5}, "data": data}
+    return {"training": training, "cases": {"dose": {"pt_1": 1.0, "pt_2": 2.0}}}
 
 
 def test_methods_and_weightings_may_differ_and_nothing_else() -> None:
@@ -34,6 +35,12 @@ def test_methods_and_weightings_may_differ_and_nothing_else() -> None:
         "max epochs: 8 in a, b; 9 in c.",
         "cases: {'training': 48} in a, b; {'training': 47} in c.",
     ]
+
+
+def test_runs_on_other_test_cases_are_named() -> None:
+    other = result("HPS") | {"cases": {"dose": {"pt_1": 1.0}, "segmentation": {"pt_1": 50.0}}}
+    found = unequal_settings({"a": result("STL"), "b": other, "c": result("CTAN")})
+    assert found == ["other test cases of dose: 2 in a, c; 1 in b."]
 
 
 def test_the_published_comparisons_are_fair() -> None:
