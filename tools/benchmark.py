@@ -25,6 +25,7 @@ from typing import Any
 import torch
 
 from ctan_monai.bundle import TrainingSetting
+from ctan_monai.engines import use_bf16
 from ctan_monai.files import write_json
 from ctan_monai.reports import provenance
 
@@ -148,16 +149,22 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="JSON file for the figures")
     parser.add_argument("--patients", type=int, help="of the phantom (default: the phantom's own)")
     parser.add_argument("--repeats", type=int, default=10, help="steps whose median is taken (default 10)")
-    parser.add_argument("--no-amp", action="store_true", help="float32 in place of bfloat16 autocast")
+    parser.add_argument(
+        "--amp",
+        choices=("auto", "true", "false"),
+        default="auto",
+        help="bfloat16: where this machine computes it natively (default), always or never",
+    )
     parser.add_argument("--loading-only", action="store_true", help="leave the methods out")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         data = prepared_phantom(arguments.bundle, Path(folder), arguments.patients)
-        values = {"dataset_dir": str(data), "amp": not arguments.no_amp}
+        values = {"dataset_dir": str(data), "amp": arguments.amp}
         result: dict[str, Any] = {"loading": measure_loading(arguments.bundle, values)}
         if not arguments.loading_only:
             result["methods"] = measure_methods(arguments.bundle, values, arguments.repeats)
-    settings = {"threads": torch.get_num_threads(), "repeats": arguments.repeats, "amp": not arguments.no_amp}
+    precision = "bfloat16" if use_bf16(arguments.amp, "cuda" if torch.cuda.is_available() else "cpu") else "float32"
+    settings = {"threads": torch.get_num_threads(), "repeats": arguments.repeats, "precision": precision}
     phantom = {"name": f"{arguments.bundle} phantom", "patients": arguments.patients}
     write_json(arguments.output, {**result, "provenance": provenance(settings, seed=0, data=phantom)})
     print(f"written to {arguments.output}")

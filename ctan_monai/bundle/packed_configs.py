@@ -16,7 +16,7 @@ from ctan_monai.files import read_training_record
 __all__ = ["packed_config", "packed_metadata", "read_record"]
 
 _GRID_IDS = ("size", "image_size", "roi_size")  # of an image as the network gets it, by bundle
-_OF_A_RUN = ("resume", "num_workers", "gradient_interval", "max_epochs")
+_OF_A_RUN = ("resume", "num_workers", "gradient_interval", "max_epochs", "amp")  # the recipient's machine decides
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def packed_metadata(
         if size is not None and "spatial_shape" in value and len(value["spatial_shape"]) == len(size):
             value["spatial_shape"] = list(size)
     packed["eval_metrics"] = dict(results)
-    known = ("commit", "version", "libraries", "time", "seed", "config", "max_epochs", "parameters")
+    known = ("commit", "version", "libraries", "time", "seed", "config", "precision", "max_epochs", "parameters")
     packed["training"] = {key: record[key] for key in known if key in record}
     packed["training_data"] = {key: value for key, value in record["data"].items() if key != "statistics"}
     return packed

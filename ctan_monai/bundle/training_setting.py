@@ -13,7 +13,7 @@ import torch
 from monai.bundle import ConfigParser
 from monai.utils import set_determinism
 
-from ctan_monai.engines import bf16_autocast
+from ctan_monai.engines import bf16_autocast, use_bf16
 
 
 class TrainingSetting:
@@ -49,7 +49,7 @@ class TrainingSetting:
         """One case of the validation set through the network, by the bundle's inferer."""
         image, _ = self["prepare_batch"](case, self["device"])
         network = self["network"].eval()
-        with torch.inference_mode(), bf16_autocast(self["device"], self["amp"]):
+        with torch.inference_mode(), bf16_autocast(self["device"], use_bf16(self["amp"], self["device"])):
             self["validate::inferer"](image, network)
         self._synchronize()
         network.train()

@@ -15,6 +15,7 @@ from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
 from ctan_monai.bundle.label_training import refuse_label_list
 from ctan_monai.bundle.plain_errors import show_cause_last
+from ctan_monai.bundle.value_types import typed_values
 
 
 def running_workflow() -> ConfigWorkflow | None:
@@ -62,18 +63,19 @@ def bundle_root(name: str) -> str:
 
 
 def check_overrides(root: str | Path, config: str = "train.json") -> None:
-    """Refuse override ids that the bundle's own config does not know.
+    """Refuse override ids that the bundle's own config does not know, and values of another type than its own.
 
     MONAI accepts a mistyped id silently as a new one, and the run then goes on without the override. Ids are compared
     at the top level and inside plain dictionaries; below a ``_target_`` the component itself checks its arguments.
+    Values that the command line's parser left as text, such as "false", get their type here (``typed_values``).
 
     Args:
         root: the bundle's folder.
         config: the complete config whose ids are known.
 
     Raises:
-        ValueError: unknown ids, each with the nearest known one; or MONAI Label's training data, see
-            :py:func:`refuse_label_list`.
+        ValueError: unknown ids, each with the nearest known one; a value of the wrong type; or MONAI Label's training
+            data, see :py:func:`refuse_label_list`.
     """
     workflow = running_workflow()
     if workflow is None:
@@ -96,6 +98,11 @@ def check_overrides(root: str | Path, config: str = "train.json") -> None:
             f"unknown override {', '.join(hints)}: {Path(root) / 'configs' / config} has no such id. Its values to "
             "override stand at its top."
         )
+    typed = typed_values(config_now, known)
+    for name, value in typed.items():
+        workflow.parser[name] = value
+    if typed:
+        workflow.parser.parse(reset=True)
 
 
 def _ids(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -47,7 +47,9 @@ def _settings(content: Mapping[str, Any]) -> dict[str, str]:
         name = content.get("settings", {}).get("optimizer::_target_", "").rpartition(".")[2]
         config |= {"optimizer": name} if name else {}
     data = training.get("data", {})
+    amp = config.pop("amp", None)  # what was asked for; records of earlier versions have only that, always as a bool
     more = {
+        "precision": training.get("precision", {True: "bfloat16", False: "float32"}.get(amp)),
         "max_epochs": training.get("max_epochs"),
         "weight_decay": training.get("values", {}).get("weight_decay"),
         "data": data.get("name"),

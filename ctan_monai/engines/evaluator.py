@@ -6,11 +6,11 @@ from typing import Any
 
 from monai.engines import SupervisedEvaluator
 
-from .autocast import bf16_autocast
+from .precision import bf16_autocast, use_bf16
 
 
 class MultiTaskEvaluator(SupervisedEvaluator):
-    """MONAI's supervised evaluator whose ``amp=True`` is bfloat16 autocast on its own device.
+    """MONAI's supervised evaluator whose ``amp`` is bfloat16 autocast on its own device, see ``use_bf16``.
 
     The prediction is the network's dict, task name to tensor; MONAI's ``FlattenSubKeysd(keys="pred", prefix="pred")``
     as the first post-processing step makes it "pred_<task>". Arguments: see
@@ -18,9 +18,14 @@ class MultiTaskEvaluator(SupervisedEvaluator):
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        amp = bool(kwargs.pop("amp", False))
+        amp = kwargs.pop("amp", "auto")
         super().__init__(**kwargs, amp=False)
-        self.bf16 = amp
+        self.bf16 = use_bf16(amp, self.state.device)
+
+    @property
+    def precision(self) -> str:
+        """What the network computes in: "bfloat16" or "float32"."""
+        return "bfloat16" if self.bf16 else "float32"
 
     def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Any]:
         with bf16_autocast(engine.state.device, self.bf16):

@@ -8,15 +8,15 @@ from monai.engines import SupervisedTrainer
 from monai.engines.utils import IterationEvents
 from monai.utils.enums import CommonKeys as Keys
 
-from .autocast import bf16_autocast
+from .precision import bf16_autocast, use_bf16
 
 
 class MultiTaskTrainer(SupervisedTrainer):
     """MONAI's supervised trainer for networks and losses that are keyed by task name.
 
-    Differences: ``amp=True`` is bfloat16 autocast on the trainer's own device (:py:func:`bf16_autocast`), and the loss
-    is a :py:class:`ctan_monai.losses.MultiTaskLoss`, whose task losses and counts are put into ``state.output[0]``
-    under "task_losses" and "task_counts" for the handlers. The loss itself is computed in float32. Arguments: see
+    Differences: ``amp`` ("auto", True or False, see :py:func:`use_bf16`) is bfloat16 autocast on the trainer's own
+    device. The loss is a :py:class:`ctan_monai.losses.MultiTaskLoss`, computed in float32; its task losses and counts
+    are put into ``state.output[0]`` under "task_losses" and "task_counts" for the handlers. Arguments: see
     :py:class:`monai.engines.SupervisedTrainer`; ``compile``, ``accumulation_steps`` and ``decollate`` are not taken.
     """
 
@@ -24,10 +24,15 @@ class MultiTaskTrainer(SupervisedTrainer):
         unsupported = {"compile", "accumulation_steps", "decollate"} & set(kwargs)
         if unsupported:
             raise ValueError(f"MultiTaskTrainer does not take {sorted(unsupported)}.")
-        amp = bool(kwargs.pop("amp", False))
+        amp = kwargs.pop("amp", "auto")
         # amp=False: MONAI would make a CUDA GradScaler, which bfloat16 does not need.
         super().__init__(**kwargs, amp=False, decollate=False)
-        self.bf16 = amp
+        self.bf16 = use_bf16(amp, self.state.device)
+
+    @property
+    def precision(self) -> str:
+        """What the network computes in: "bfloat16" or "float32"."""
+        return "bfloat16" if self.bf16 else "float32"
 
     def _iteration(self, engine: SupervisedTrainer, batchdata: dict[str, Any]) -> Any:
         inputs, targets = engine.prepare_batch(batchdata, engine.state.device, engine.non_blocking, **engine.to_kwargs)

@@ -23,6 +23,8 @@ class CaseEvaluation(ABC):
         cases: the evaluated section of the data list.
     """
 
+    report: Any  # what writes the results, with a dict ``provenance``
+
     def __init__(self, cases: Sequence[Mapping[str, Any]]) -> None:
         self.cases = {str(case["case_id"]): case for case in cases}
 
@@ -39,6 +41,8 @@ class CaseEvaluation(ABC):
 
     def completed(self, engine: Engine | None = None) -> None:
         """Write the results, and say where the report is."""
+        if engine is not None:
+            self.report.provenance["precision"] = getattr(engine, "precision", "float32")  # of an engine not ours
         logger.info("report: %s", self.write())
 
     @abstractmethod

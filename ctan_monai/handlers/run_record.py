@@ -50,6 +50,8 @@ class RunRecord:
             record = provenance(self.settings, self.seed, self.data)
             network: Any = getattr(engine, "network", None)
             parameters = sum(p.numel() for p in network.parameters()) if network is not None else None
-            record = {**record, "max_epochs": engine.state.max_epochs, "parameters": parameters}
+            precision = getattr(engine, "precision", "float32")  # of an engine that is not ours
+            more = {"precision": precision, "max_epochs": engine.state.max_epochs, "parameters": parameters}
+            record = {**record, **more}
             record["values"] = scrub_paths(self.values)
             write_json(self.path, record)

@@ -69,7 +69,7 @@ class SaveLesions:
                 values = torch.as_tensor(merged[self.diagnosis_key]).float().reshape(-1).tolist()
                 row |= {name: round(value, 6) for name, value in zip(self.classes, values, strict=True)}
                 row["diagnosis"] = self.classes[int(np.argmax(values))]
-            self.rows[case] = row
+            self.rows[case] = row | {"precision": getattr(engine, "precision", "float32")}
 
     def completed(self, engine: Engine | None = None) -> None:
         """Write the table."""

@@ -15,7 +15,7 @@ class SavePredictions:
     inference config too, and must not write where the bundle does.
 
     Args:
-        transform: called with the item, input and output keys together.
+        transform: called with the item, input and output keys together, and "precision", what the network computed in.
     """
 
     def __init__(self, transform: Callable[[dict[str, Any]], Any]) -> None:
@@ -28,5 +28,6 @@ class SavePredictions:
     def __call__(self, engine: Engine) -> None:
         """Write the patients of this batch."""
         state: Any = engine.state
+        precision = getattr(engine, "precision", "float32")  # of an engine that is not ours
         for item, output in zip(state.batch, state.output, strict=True):
-            self.transform({**item, **output})
+            self.transform({**item, **output, "precision": precision})

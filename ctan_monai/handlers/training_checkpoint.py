@@ -13,6 +13,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from ctan_monai.files import write_atomic
+from ctan_monai.utils.switches import as_switch
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +46,10 @@ class TrainingCheckpoint:
     ) -> None:
         if "network" not in objects:
             raise ValueError(f"objects must have a 'network', got {sorted(objects)}.")
-        if not isinstance(resume, bool):  # on the command line, "false" is a text, and a text is true
-            raise ValueError(f"resume must be True or False (with a capital letter), got {resume!r}.")
         self.directory = Path(directory)
         self.objects = dict(objects)
         self.evaluator = evaluator
-        self.resume = resume
+        self.resume = as_switch("resume", resume)  # on a command line, "false" is a text, and a text is true
         self.best_score = -math.inf
         self.best_epoch = 0
         self.improved_epoch = 0

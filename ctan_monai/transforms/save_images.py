@@ -65,7 +65,8 @@ class SaveImagesd(Transform):
                 _nifti(data[key], affine, self.results.maker.comment),
             )
         if self.report_key in data:
-            report = {**data[self.report_key], **self.results.about(name)}
+            made = self.results.about(name) | ({"precision": data["precision"]} if "precision" in data else {})
+            report = {**data[self.report_key], **made}
             write_output(self.results.file(name, "report.json"), json_text(report))
         logger.info("%s: results are in %s", name, self.results.path)
         return data

@@ -55,7 +55,7 @@ class SaveProbabilitiesd(Transform):
                 values = [round(v, 6) for v in data[key].reshape(-1).float().cpu().tolist()]
                 probabilities[name] = values[0] if len(values) == 1 else values
         extra = {key: data[key] for key in self.extra if key in data}
-        about = self.results.about(case_id)
+        about = self.results.about(case_id) | ({"precision": data["precision"]} if "precision" in data else {})
         record = {"case_id": case_id, **about, "probabilities": probabilities, **extra}
         write_output(self.results.file(case_id, "probabilities.json"), json_text(record))
         flat: dict[str, Any] = {}

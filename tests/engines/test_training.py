@@ -184,9 +184,10 @@ def test_bf16_autocast_and_float32_loss(tmp_path: Path) -> None:
     assert network.types[-1] == torch.float32
 
 
-def test_resume_is_no_text(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="True or False"):
-        TrainingCheckpoint(tmp_path, {"network": TwoHeads()}, resume="false")  # type: ignore[arg-type]
+def test_resume_is_a_switch(tmp_path: Path) -> None:
+    assert TrainingCheckpoint(tmp_path, {"network": TwoHeads()}, resume="false").resume is False  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="resume"):
+        TrainingCheckpoint(tmp_path, {"network": TwoHeads()}, resume="perhaps")  # type: ignore[arg-type]
 
 
 def test_unsupported_arguments_are_named() -> None:
