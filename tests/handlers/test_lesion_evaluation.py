@@ -130,7 +130,7 @@ def test_results_of_inference(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(saved), mask[0].numpy() * 255)
     with (tmp_path / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["case_id", "lesion_percent", *CLASSES, "diagnosis"]
+    assert list(rows[0]) == ["case_id", "lesion_percent", *CLASSES, "diagnosis", "precision"]
     assert (rows[0]["diagnosis"], rows[0]["lesion_percent"], rows[1]["lesion_percent"]) == ("df", "25.0", "0.0")
     assert sum(float(rows[1][name]) for name in CLASSES) == pytest.approx(1, abs=1e-5)
 
