@@ -55,7 +55,7 @@ quickstart: install ## Phantom data -> train CTAN (CPU, minutes) -> evaluate -> 
 
 predict: export PYTHONWARNINGS = ignore
 predict: ct-given $(PACKED)/openkbp ## Contours and dose from a CT by the network trained on real patients: make predict CT=ct.nii.gz RESULTS=folder [ARGS=--dicom]
-	$(BIN)/ctan-monai-predict --bundle $(PACKED)/openkbp "$$CT" "$$RESULTS" $(ARGS)
+	$(BIN)/ctan-monai-predict --bundle $(PACKED)/openkbp $(ARGS) -- "$$CT" "$$RESULTS"
 
 ct-given:
 	@test -n "$$CT" || { echo 'error: which CT? make predict CT=ct.nii.gz RESULTS=folder' >&2; exit 2; }

@@ -18,3 +18,24 @@ def run_tool(*arguments: str, cwd: Path = REPOSITORY, **environment: str) -> sub
     return subprocess.run(
         [sys.executable, *arguments], cwd=cwd, env=variables, capture_output=True, text=True, timeout=600, check=False
     )
+
+
+# Names of files and folders that a parser of configs or of command lines could take for more than a name
+ODD_NAMES = (
+    "$__import__('os')._exit(3)",
+    "$import os",
+    "@bundle_root",
+    "%train.json",
+    "scan#2",
+    "results #3",
+    "a@#b",
+    'it\'s "#1"',
+    "back\\x23slash#",
+    "12345",
+    "True",
+    "SMITH,JOHN",
+    "{a: b}",
+    "-5",
+    "--output_dir",
+    "a::b",
+)

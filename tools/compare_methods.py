@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ctan_monai.bundle.data_values import code_in
 from ctan_monai.command_line import exit_status
 from ctan_monai.comparison import (
     METHODS,
@@ -111,6 +112,8 @@ def values_of(pairs: Sequence[str]) -> dict[str, Any]:
             values[key] = json.loads(text)
         except ValueError:
             values[key] = {"True": True, "False": False}.get(text, text)
+        if code := code_in(values[key]):
+            raise DataError(f"--set {pair}: {code} is code to MONAI. Give plain data, or a config with --config_file.")
     return values
 
 

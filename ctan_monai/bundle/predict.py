@@ -5,8 +5,8 @@
 Research only. Not a medical device.
 
 examples:
-  ctan-monai-predict ct_series_folder results --dicom
-  ctan-monai-predict patient.nii.gz results --device cpu
+  ctan-monai-predict --bundle openkbp ct_series_folder results --dicom
+  ctan-monai-predict --bundle openkbp patient.nii.gz results --device cpu
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.bundle.checksums import verify_checksums
+from ctan_monai.bundle.data_values import as_data, code_in
 from ctan_monai.command_line import exit_status
 from ctan_monai.errors import DataError, plain_cause
 
 REPORTING = "ctan_monai.transforms.report"
-_OWN_IDS = ("bundle_root", "config_file", "dataset_dir", "output_dir", "workflow_type")  # have arguments of their own
+PHOTOGRAPHS = "predictions.csv"  # their table
+_OWN_IDS = ("bundle_root", "dataset_dir", "output_dir")  # have arguments of their own
 
 
 def predict(bundle: Path, source: Path, output: Path, digest: str | None = None, **values: Any) -> list[str]:
@@ -38,7 +40,7 @@ def predict(bundle: Path, source: Path, output: Path, digest: str | None = None,
         source: image or folder of images; see the bundle's README.
         output: folder for the results.
         digest: SHA-256 of the bundle's ``checksums.json``; see :py:func:`verify_checksums`.
-        values: further ids of its ``inference.json`` and their values.
+        values: further ids of its ``inference.json`` and their values, which are data: none is evaluated.
 
     Returns:
         names of the cases, by which their files in ``output`` begin.
@@ -51,14 +53,12 @@ def predict(bundle: Path, source: Path, output: Path, digest: str | None = None,
         raise DataError(f"{source}: no such file or folder. Give an image, or a folder of images.")
     from monai.bundle import ConfigWorkflow  # here, after the bundle was found unchanged
 
-    workflow = ConfigWorkflow(
-        config_file=str(bundle / "configs" / "inference.json"),
-        workflow_type="inference",
-        bundle_root=str(bundle),
-        dataset_dir=str(source),
-        output_dir=str(output),
-        **values,
-    )
+    workflow = ConfigWorkflow(config_file=str(bundle / "configs" / "inference.json"), workflow_type="inference")
+    for name, value in {**values, "bundle_root": bundle, "dataset_dir": source, "output_dir": output}.items():
+        try:
+            workflow.parser[name] = as_data(value)
+        except (LookupError, TypeError, ValueError) as error:  # below the top; check_overrides looks at the top
+            raise DataError(f"--set {name}: {bundle / 'configs' / 'inference.json'} has no such id.") from error
     workflow.initialize()
     workflow.run()
     workflow.finalize()
@@ -75,7 +75,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("output", type=Path, metavar="RESULTS", help="folder for the results, made when needed")
     parser.add_argument("--bundle", type=Path, default=Path("."), help="folder of the unpacked bundle (default: here)")
-    parser.add_argument("--sha256", help="of the bundle's checksums.json, if you were told it")
+    parser.add_argument("--sha256", help="of the bundle's checksums.json: tells whether that file was written anew")
     parser.add_argument(
         "--dicom",
         action="store_true",
@@ -134,14 +134,19 @@ def run(options: argparse.Namespace) -> None:
         if message is None and not isinstance(cause, DataError | OSError | ValueError):
             raise
         raise DataError(message or _in_words_of_this_command(str(cause))) from error
+    photographs = (options.output / PHOTOGRAPHS).is_file()
+    unknown = [case for case in cases if not photographs and _report(options.output, case) is None]
     for case in cases:
-        print(_verdict(options.output, case))
+        if case not in unknown:
+            print(_verdict(options.output, case))
+    if unknown:
+        raise DataError(f"{options.output}: has no report on {', '.join(unknown)}: do not use their results.")
     print(f"Results are in {options.output}. Research only: not for diagnosis or treatment.")
 
 
 def _verdict(output: Path, case: str) -> str:
     """What a user must know of a case before they look at anything, one warning a line."""
-    report = next((p for kind in ("report", "probabilities") if (p := output / f"{case}_{kind}.json").is_file()), None)
+    report = _report(output, case)
     if report is None:  # a photograph: there is nothing to judge its result by
         return f"{case}: done."
     warnings = json.loads(report.read_text()).get("warnings") or []
@@ -156,22 +161,25 @@ def _verdict(output: Path, case: str) -> str:
     return "\n".join(lines)
 
 
-def _device(name: str) -> str:
+def _report(output: Path, case: str) -> Path | None:
+    return next((p for kind in ("report", "probabilities") if (p := output / f"{case}_{kind}.json").is_file()), None)
+
+
+def _device(name: str) -> Any:
     import torch  # here: it takes seconds, and --help should not
 
     try:
-        torch.zeros(1, device=name)
+        return torch.zeros(1, device=name).device
     except (RuntimeError, AssertionError) as error:
         raise DataError(
             f"--device {name}: PyTorch cannot use it here ({str(error).splitlines()[0]}). Leave --device out."
         ) from error
-    return f"$torch.device('{name}')"
 
 
 def _remedy(cause: BaseException) -> str | None:
     """What to do about an error that is no fault of the image's; None: nothing that is known here."""
     if isinstance(cause, ModuleNotFoundError):
-        return f"the package {cause.name} is missing: pip install -r requirements.txt, in the bundle's folder."
+        return f"the package {cause.name} is missing: pip install -r requirements.txt of the bundle."
     if "out of memory" in str(cause) and type(cause).__name__ == "OutOfMemoryError":
         return "the GPU's memory is not enough: close what else uses it, or give --device cpu."
     return None
@@ -186,14 +194,18 @@ def _values(pairs: Sequence[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
-        if not equals or not key or text.startswith(("$", "@", "%")):
+        if not equals or not key:
             raise DataError(f"--set {pair}: expected ID=VALUE with a number, text or list, such as amp=false.")
+        if any(part.startswith("_") for part in re.split("::|#", key)):
+            raise DataError(f"--set {pair}: {key} is code to MONAI. Only values of the bundle's config can be set.")
         if key in _OWN_IDS:
             raise DataError(f"--set {pair}: {key} is what INPUT, RESULTS and --bundle say: give these.")
         try:
             values[key] = json.loads(text)
         except ValueError:
             values[key] = text
+        if code := code_in(values[key]):
+            raise DataError(f"--set {pair}: {code} is code to MONAI. Give a number, text or list, such as amp=false.")
     return values
 
 

@@ -13,6 +13,7 @@ import torch
 from monai.bundle import ConfigParser
 from monai.utils import set_determinism
 
+from ctan_monai.bundle.data_values import as_data
 from ctan_monai.engines import bf16_autocast, use_bf16
 
 
@@ -24,7 +25,7 @@ class TrainingSetting:
     Args:
         root: the bundle's folder.
         overrides: config files given after ``train.json``.
-        values: ids and values that a user would give on the command line.
+        values: ids and values that a user would give on the command line; they are data, and evaluated nowhere.
     """
 
     def __init__(self, root: Path, overrides: Sequence[Path], values: Mapping[str, Any]) -> None:
@@ -32,7 +33,7 @@ class TrainingSetting:
         self.parser.read_config([root / "configs" / "train.json", *overrides])
         folder = tempfile.mkdtemp()
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        self.parser.update({"bundle_root": str(root), **values, "output_dir": folder})
+        self.parser.update({k: as_data(v) for k, v in {"bundle_root": root, **values, "output_dir": folder}.items()})
         set_determinism(self.parser["seed"])
         self.trainer = self["train::trainer"]
         self.loader = self["train::dataloader"]

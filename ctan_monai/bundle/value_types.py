@@ -11,13 +11,13 @@ from typing import Any
 
 from ctan_monai.utils.switches import as_switch
 
-__all__ = ["typed_value", "typed_values"]
+__all__ = ["PATHS", "typed_value", "typed_values"]
 
 _ALSO: dict[str, tuple[str, tuple[type, ...]]] = {  # ids that take more than the type of their default
     "pretrained": ("the path of a file of weights", (str, PathLike)),
     "dicom_output": ("names of DICOM objects", (str, list, tuple)),
 }
-_PATHS = ("bundle_root", "dataset_dir", "output_dir", "checkpoint", "evaluation_dir", "training_ranges")
+PATHS = ("bundle_root", "dataset_dir", "output_dir", "checkpoint", "evaluation_dir", "training_ranges")
 _EXPRESSION = ("$", "@", "%")
 
 
@@ -68,7 +68,7 @@ def typed_value(name: str, value: Any, default: Any) -> Any:
     if name == "amp":
         text = str(value).strip().lower()
         return text if text == "auto" else as_switch(name, value, also="auto")
-    if name in _PATHS:
+    if name in PATHS:
         if not isinstance(value, str | PathLike):
             raise ValueError(f"--{name} is {value!r}: expected a path. Put quotes into it: --{name} \"'{value}'\".")
         return str(value)

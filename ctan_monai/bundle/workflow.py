@@ -13,6 +13,7 @@ from typing import Any
 from monai.bundle import ConfigWorkflow
 from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
+from ctan_monai.bundle.command_paths import refuse_changed_paths
 from ctan_monai.bundle.label_training import refuse_label_list
 from ctan_monai.bundle.plain_errors import show_cause_last
 from ctan_monai.bundle.value_types import typed_values
@@ -74,13 +75,15 @@ def check_overrides(root: str | Path, config: str = "train.json") -> None:
         config: the complete config whose ids are known.
 
     Raises:
-        ValueError: unknown ids, each with the nearest known one; a value of the wrong type; or MONAI Label's training
-            data, see :py:func:`refuse_label_list`.
+        ValueError: unknown ids, each with the nearest known one; a value of the wrong type; a path that MONAI reads as
+            another one, see :py:func:`refuse_changed_paths`; or MONAI Label's training data, see
+            :py:func:`refuse_label_list`.
     """
     workflow = running_workflow()
     if workflow is None:
         return
     show_cause_last()  # also where bundle_root() is not called, for the folder is given
+    refuse_changed_paths()
     refuse_label_list(workflow.parser.config, root)  # type: ignore[arg-type]
     known = json.loads((Path(root) / "configs" / config).read_text())
     # What MONAI itself adds to a config for experiment tracking.

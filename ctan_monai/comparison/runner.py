@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ctan_monai.bundle.data_values import as_argument
 from ctan_monai.comparison.collect import collect_result, load_result
 from ctan_monai.comparison.plan import Run
 from ctan_monai.comparison.table import TaskMetric
@@ -146,7 +147,7 @@ class Runner:
         command += ["--config_file", str([str(path.resolve()) for path in files])]
         given = {**self.values, "seed": run.seed, "output_dir": str(self.folder(run).resolve()), **values}
         for key, value in given.items():
-            command += [f"--{key}", str(value)]
+            command += [f"--{key}", as_argument(value)]
         folder = self.folder(run)
         log = folder / f"{run_id}.log"
         with open(log, "ab") as stream:

@@ -31,7 +31,7 @@ def test_dicom_is_asked_for_by_one_word(monkeypatch: pytest.MonkeyPatch, tmp_pat
          "x.nii: is empty. Give another RESULTS, or leave --dicom out."),
         (KeyboardInterrupt(), "interrupted: out lacks results, or has those of some images only. Run it again."),
         (ModuleNotFoundError("No module named 'highdicom'", name="highdicom"),
-         "the package highdicom is missing: pip install -r requirements.txt, in the bundle's folder."),
+         "the package highdicom is missing: pip install -r requirements.txt of the bundle."),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB."),
          "the GPU's memory is not enough: close what else uses it, or give --device cpu."),
     ],
@@ -84,6 +84,8 @@ def test_the_verdict_on_a_case(
 ) -> None:
     if report is not None:
         (tmp_path / f"a_{name}.json").write_text(json.dumps(report))
+    else:
+        (tmp_path / "predictions.csv").touch()
     monkeypatch.setattr(module, "predict", lambda *arguments, **values: ["a"])
     assert module.main(["ct.nii", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[:-1] == lines

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,6 +51,10 @@ def interrupt_after_first_epoch(arguments: list[str], run: Path) -> None:
 
 
 def test_an_interrupted_comparison_ends_with_the_same_table(phantom: Path, tmp_path: Path) -> None:
+    """Also in folders whose names MONAI or python-fire would take for code or comments."""
+    data, tmp_path = tmp_path / "$data #1", tmp_path / "@runs #2 %3"
+    shutil.copytree(phantom, data)
+    phantom = data
     whole = run_tool(*command(phantom, tmp_path / "whole"))
     assert whole.returncode == 0, whole.stdout + whole.stderr
     assert "hps_dwa_seed0 epoch 2/2: " in whole.stdout
@@ -86,6 +91,7 @@ def test_an_interrupted_comparison_ends_with_the_same_table(phantom: Path, tmp_p
         (["--dataset_dir", "nowhere"], "nowhere: no such dataset folder"),
         (["--config_file", "nothing.json"], "nothing.json: no such config file"),
         (["--set", "max_epochs"], "expected key=value"),
+        (["--set", 'windows=[["$x"]]'], "'$x' is code to MONAI"),
         (["--set", "seed=5"], "--set seed=5: give it by --seeds."),
         (
             ["--results", "setup.cfg"],
