@@ -23,6 +23,7 @@ import torch
 from tqdm import tqdm
 
 from ctan_monai.bundle import TrainingSetting, load_weights
+from ctan_monai.bundle.plain_values import check_record
 from ctan_monai.command_line import exit_status
 from ctan_monai.data.prepared import load_datalist
 from ctan_monai.errors import DataError
@@ -57,6 +58,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         raise DataError(f"{options.dataset_dir}: section '{options.section}' has no {', '.join(missing)}.")
     root = REPOSITORY / "bundles" / options.bundle
     record = read_training_record(options.checkpoint.parent)
+    check_record(record or {}, options.checkpoint.parent / "training.json")
     values = {"dataset_dir": str(options.dataset_dir.resolve()), "num_workers": 0, "pretrained": False}
     values = {**(record or {}).get("values", {}), **values}  # the method and network that were trained
     setting = TrainingSetting(root, options.config_file, {**values, "validate::section": options.section})

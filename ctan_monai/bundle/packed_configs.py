@@ -9,21 +9,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.bundle.plain_values import WITH_ARGUMENTS
+from ctan_monai.bundle.data_values import as_data
+from ctan_monai.bundle.plain_values import PLACES, STATED, WITH_ARGUMENTS, check_record
 from ctan_monai.errors import DataError
 from ctan_monai.files import read_training_record
 
 __all__ = ["packed_config", "packed_metadata", "read_record"]
 
 _GRID_IDS = ("size", "image_size", "roi_size")  # of an image as the network gets it, by bundle
-_OF_A_RUN = ("resume", "num_workers", "gradient_interval", "max_epochs", "amp")  # the recipient's machine decides
+_OF_A_RUN = (*PLACES, "resume", "num_workers", "gradient_interval", "max_epochs", "amp")  # the recipient decides
 
 
 def read_record(folder: Path) -> dict[str, Any]:
     """The training's own record of its settings and data, ``training.json``.
 
     Raises:
-        DataError: it is missing, or of a version that did not write down what inference needs.
+        DataError: it is missing, of a version that did not write down what inference needs, or holds more than data.
     """
     record = read_training_record(folder)
     if record is None:
@@ -36,6 +37,7 @@ def read_record(folder: Path) -> dict[str, Any]:
             f"{folder / 'training.json'}: has no 'values' and 'data': it was written by an earlier version "
             f"({record.get('version', 'unknown')}). Train with this version."
         )
+    check_record(record, folder / "training.json")
     return record
 
 
@@ -51,9 +53,9 @@ def packed_config(path: Path, record: Mapping[str, Any]) -> dict[str, Any]:
         part, _, argument = key.rpartition("::")
         if part in WITH_ARGUMENTS:
             if part in config:  # there is no optimizer in inference.json
-                config[part][argument] = value
+                config[part][argument] = as_data(value)
         elif key in config and key not in _OF_A_RUN:
-            config[key] = value
+            config[key] = as_data(value)
     config["network_def"]["pretrained"] = False  # the weights are in the zip
     return config
 
@@ -87,7 +89,6 @@ def packed_metadata(
         if size is not None and "spatial_shape" in value and len(value["spatial_shape"]) == len(size):
             value["spatial_shape"] = list(size)
     packed["eval_metrics"] = dict(results)
-    known = ("commit", "version", "libraries", "time", "seed", "config", "precision", "max_epochs", "parameters")
-    packed["training"] = {key: record[key] for key in known if key in record}
+    packed["training"] = {key: record[key] for key in STATED if key in record}
     packed["training_data"] = {key: value for key, value in record["data"].items() if key != "statistics"}
     return packed

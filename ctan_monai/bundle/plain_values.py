@@ -2,12 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from ctan_monai.bundle.data_values import code_in
 from ctan_monai.bundle.workflow import running_workflow
+from ctan_monai.errors import DataError
 
 WITH_ARGUMENTS = ("network_def", "optimizer")  # components whose arguments decide what was trained
-_PLACES = ("dataset_dir", "output_dir", "bundle_root", "checkpoint")  # of this run on this machine
+PLACES = ("dataset_dir", "output_dir", "bundle_root", "checkpoint")  # of this run on this machine
+STATED = ("commit", "version", "libraries", "time", "seed", "config", "precision", "max_epochs", "parameters")
+_ID = re.compile(rf"(?:(?:{'|'.join(WITH_ARGUMENTS)})::)?(?!_)\w+")
+_CLASSES = {  # what may stand in place of a component
+    "network_def::_target_": re.compile(r"ctan_monai\.networks\.[A-Z]\w*"),
+    "optimizer::_target_": re.compile(r"(?:torch\.optim|monai\.optimizers)\.[A-Z]\w*"),
+}
 
 
 def plain_values() -> dict[str, Any]:
@@ -25,13 +36,51 @@ def plain_values() -> dict[str, Any]:
     return {
         key: value
         for key, value in {**config, **nested}.items()
-        if not key.startswith("_") and key not in _PLACES and value != [] and _is_plain(value)
+        if not key.startswith("_") and key not in PLACES and value != [] and _is_plain(value)
     }
 
 
+def check_record(record: Mapping[str, Any], path: Path) -> None:
+    """Refuse a training's record with more than data in what goes into a config or into ``metadata.json``.
+
+    MONAI's parser reads both, and runs the expressions in them. Training writes none.
+
+    Args:
+        record: of :py:class:`ctan_monai.handlers.RunRecord`.
+        path: its file, for the message.
+
+    Raises:
+        DataError: a value that MONAI would run or look up, an id that training does not write, or a class of another
+            package as network or optimizer.
+    """
+    values = record.get("values") or {}
+    if not isinstance(values, Mapping):
+        raise DataError(f"{path}: 'values' is a {type(values).__name__}, expected an object of ids and their values.")
+    problems = [f"{path}: the value of '{name}' has {found}" for name, found in _code(record, values)]
+    if problems:
+        raise DataError(
+            "\n".join(problems) + "\nMONAI would run this as a program; training writes plain numbers and texts. Get "
+            "training.json again from whom it came, or train anew."
+        )
+
+
+def _code(record: Mapping[str, Any], values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    for name, value in values.items():
+        if name in _CLASSES:
+            if not (isinstance(value, str) and _CLASSES[name].fullmatch(value)):
+                found.append((f"values: {name}", repr(value)))
+        elif not _ID.fullmatch(name):
+            found.append((f"values: {name}", f"{value!r}, and the id is not one of a training's record"))
+        elif code := code_in(value):
+            found.append((f"values: {name}", code))
+    for part in ("data", *STATED):
+        content = record.get(part)
+        for name, value in content.items() if isinstance(content, Mapping) else [("", content)]:
+            if code := code_in({name: value}):
+                found.append((f"{part}: {name}" if name else part, code))
+    return found
+
+
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, dict):
-        return False
-    if isinstance(value, list):
-        return all(_is_plain(item) for item in value)
-    return not (isinstance(value, str) and value.startswith(("$", "@", "%")))
+    return not isinstance(value, dict) and code_in(value) is None

@@ -16,8 +16,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ctan_monai.bundle.data_values import code_in
 from ctan_monai.comparison.collect import metric_value
 from ctan_monai.comparison.table import TaskMetric
+from ctan_monai.errors import DataError
 from ctan_monai.files import write_atomic
 from ctan_monai.reports.measures import DOSE_MEASURES
 from ctan_monai.reports.training import read_log
@@ -44,9 +46,17 @@ _ABOUT_THE_DOCS = (
 
 
 def evaluation_summary(training_dir: Path) -> dict[str, Any]:
-    """The ``summary`` of a training's ``evaluation/evaluation.json``; empty where it was not evaluated."""
+    """The ``summary`` of a training's ``evaluation/evaluation.json``; empty where it was not evaluated.
+
+    Raises:
+        DataError: it has what MONAI's parser, which reads the bundle's metadata, would run or look up.
+    """
     path = training_dir / "evaluation" / "evaluation.json"
-    return dict(json.loads(path.read_text())["summary"]) if path.is_file() else {}
+    summary = dict(json.loads(path.read_text())["summary"]) if path.is_file() else {}
+    for name, value in summary.items():
+        if code := code_in({name: value}):
+            raise DataError(f"{path}: the value of 'summary: {name}' has {code}: expected numbers. Evaluate again.")
+    return summary
 
 
 def evaluation_results(
@@ -128,6 +138,7 @@ def write_texts(
     scored = [pair for pair in scored if not math.isnan(pair[0])]
     content = {
         "metadata": metadata,
+        "name": metadata["bundle_name"],
         "zip_name": zip_name,
         "licence": licence,
         "non_commercial": bool(re.search(r"\bNC\b|non-?commercial", licence, re.IGNORECASE)),

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
-from support import run_tool
+from support import REPOSITORY, run_tool
 
 from ctan_monai.networks import CTAN, HPS
 
@@ -28,9 +29,12 @@ def show(dataset_dir: Path, folder: Path, method: str, *options: str) -> tuple[i
 
 
 def test_a_picture_of_each_case(phantom: Path, tmp_path: Path) -> None:
+    data, tmp_path = tmp_path / "$data #1", tmp_path / "@run #2 %3"
+    shutil.copytree(phantom, data)
+    tmp_path.mkdir()
     network = CTAN(2, 3, TASKS, backbone="resnet18", stem="conv7x7", pretrained=False)
     torch.save(network.state_dict(), tmp_path / "model.pt")
-    status, text = show(phantom, tmp_path, "ctan")
+    status, text = show(data, tmp_path, "ctan")
     assert status == 0, text
     (case,) = (path.name for path in (phantom / "test").iterdir() if path.is_dir())
     found = json.loads((tmp_path / "attention" / "attention.json").read_text())
@@ -40,6 +44,14 @@ def test_a_picture_of_each_case(phantom: Path, tmp_path: Path) -> None:
     assert found["normalisation_layers"] == {"number": layers, "collapsed": []}
     with Image.open(tmp_path / "attention" / f"{case}_attention.png") as picture:
         assert min(picture.size) > 300
+
+
+def test_code_in_the_trainings_record_is_refused(phantom: Path, tmp_path: Path) -> None:
+    (tmp_path / "training.json").write_text(json.dumps({"values": {"backbone": "$open('ran', 'w').name"}}))
+    status, text = show(phantom, tmp_path, "ctan")
+    assert status == 2
+    assert f"{tmp_path / 'training.json'}: the value of 'values: backbone' has \"$open('ran', 'w').name\"" in text
+    assert not (REPOSITORY / "ran").exists()
 
 
 @pytest.mark.parametrize(
