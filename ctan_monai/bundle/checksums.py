@@ -20,8 +20,8 @@ CHECKSUMS_NAME = "checksums.json"
 # A file added here could be loaded or installed. The rest of the folder may hold the user's results, but no program:
 # MONAI puts the folder on Python's search path.
 _GUARDED = ("configs", "models", "scripts", "wheels")
-_PROGRAMS = (*all_suffixes(), ".pyd")
-_VENVS = ("venv", ".venv", "env")
+_ENVIRONMENT = "pyvenv.cfg"  # Python started from an environment runs its .pth files, before anything can be checked
+_PROGRAMS = (*all_suffixes(), ".pyd", ".pth", "._pth", _ENVIRONMENT)
 _AGAIN = (
     "Do not use this bundle: get the zip again from whom it came (or pack it again, if that was you), and unpack it "
     "into an empty folder."
@@ -46,8 +46,9 @@ def write_checksums(root: Path) -> str:
 def verify_checksums(root: Path, digest: str | None = None) -> None:
     """Check that a bundle's files are those that were packed, before any of them is run.
 
-    Against damage and careless change ``checksums.json`` is enough. Who changes files on purpose can write it anew:
-    only the digest, if it came by another way than the bundle, tells that.
+    This finds damage and careless change. It is no protection from who packs a bundle to do harm: ``checksums.json``
+    can be written anew, and what was added may run before this does. From that only the digest of the zip protects,
+    compared before anything in it is run. The digest of ``checksums.json`` tells whether that file was written anew.
 
     Args:
         root: the bundle's folder.
@@ -55,7 +56,7 @@ def verify_checksums(root: Path, digest: str | None = None) -> None:
 
     Raises:
         InputError: there are no checksums, or a file was changed or removed; or one was added to ``configs``,
-            ``models``, ``scripts`` or ``wheels``, or a program anywhere but in a virtual environment.
+            ``models``, ``scripts`` or ``wheels``, or a program or a virtual environment anywhere.
     """
     path = root / CHECKSUMS_NAME
     if not path.is_file():
@@ -81,9 +82,17 @@ def verify_checksums(root: Path, digest: str | None = None) -> None:
         elif file_sha256(file) != wanted:
             problems.append(f"{file}: was changed after packing (its SHA-256 is not that of {CHECKSUMS_NAME}).")
     added = [file for file in _dangerous(root) if file.relative_to(root).as_posix() not in expected]
-    problems += [f"{file}: was not in the bundle when it was packed." for file in added]
+    environments = [file.parent for file in added if file.name == _ENVIRONMENT]
+    others = [file for file in added if not any(folder in file.parents for folder in environments)]
+    problems += [f"{file}: was not in the bundle when it was packed." for file in others]
     if problems:
         raise InputError("\n".join([*problems[:10], _AGAIN]))
+    if environments:
+        raise InputError(
+            f"{environments[0]}: is a Python environment, which does not belong in the bundle's folder. If you made "
+            "it, remove it and make one beside the folder, as the bundle's README.md says. If it came with the bundle: "
+            f"{_AGAIN}"
+        )
 
 
 def _dangerous(root: Path) -> Iterator[Path]:
@@ -96,6 +105,4 @@ def _dangerous(root: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add((folder.resolve(), guarded))
-        if folder == root:
-            folders[:] = [f for f in folders if not (f in _VENVS and (root / f / "pyvenv.cfg").is_file())]
         yield from (folder / file for file in sorted(files) if guarded or file.endswith(_PROGRAMS))

@@ -98,8 +98,8 @@ def pack_bundle(
         metadata["sha256"] = {f.name: file_sha256(f) for f in sorted((root / "models").iterdir())}
         write_json(root / "configs" / "metadata.json", metadata)
         say("wheel of ctan_monai")
-        wheel = _build_wheel(Path(__file__).resolve().parents[2], root / "wheels")
-        write_atomic(root / "requirements.txt", _requirements(wheel.name))
+        _build_wheel(Path(__file__).resolve().parents[2], root / "wheels")
+        write_atomic(root / "requirements.txt", _requirements())
         write_texts(root, metadata, record, training_dir, evaluation, rows, half, output.name)
         _refuse_local_paths(root)
         digest = write_checksums(root)
@@ -159,7 +159,7 @@ def _write_models(
     return check_agreement(network, folder, shape)
 
 
-def _build_wheel(repository: Path, folder: Path) -> Path:
+def _build_wheel(repository: Path, folder: Path) -> None:
     if not (repository / "setup.cfg").is_file():
         raise DataError(f"{repository}: no setup.cfg: packing needs a checkout of the repository, for its wheel.")
     with tempfile.TemporaryDirectory() as build:  # a build in place would leave folders in the checkout
@@ -175,17 +175,20 @@ def _build_wheel(repository: Path, folder: Path) -> Path:
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise DataError(f"pip could not build the wheel of ctan_monai: {done.stderr.strip().splitlines()[-1:]}")
-    return next(folder.glob("*.whl"))
 
 
-def _requirements(wheel: str) -> str:
-    """The wheel, and the versions it was packed with; local parts such as "+cpu" are a machine's choice."""
+def _requirements() -> str:
+    """The versions that the wheel was packed with; local parts such as "+cpu" are a machine's choice.
+
+    The wheel is not among them: pip looks for its path from the working directory, and the recipient is to stay out of
+    the bundle's folder.
+    """
     pins = []
     for line in requires("ctan-monai") or []:
         name = re.split(r"[\s<>=!~;\[]", line, maxsplit=1)[0]
         if "extra ==" not in line or 'extra == "dicom"' in line.replace("'", '"'):
             pins.append(f"{name}=={version(name).partition('+')[0]}")
-    return "\n".join([*pins, f"./wheels/{wheel}", ""])
+    return "\n".join([*pins, ""])
 
 
 def _refuse_local_paths(root: Path) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 import torch
 from support import REPOSITORY, run_tool
 
+from ctan_monai.bundle import predict
 from ctan_monai.bundle.checksums import verify_checksums
 from ctan_monai.bundle.packed_configs import packed_config, packed_metadata, read_record
 from ctan_monai.errors import DataError, InputError
@@ -45,8 +47,10 @@ def training(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def packed(training: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The zip, in half precision, and what the packer printed."""
-    path = tmp_path_factory.mktemp("packed") / "openkbp.zip"
-    arguments = ["openkbp", "--checkpoint", str(training / "model.pt"), "--output", str(path), "--half"]
+    path = tmp_path_factory.mktemp("$packed #1 @2 %3") / "openkbp.zip"
+    copy = path.with_name("training #4")
+    shutil.copytree(training, copy)
+    arguments = ["openkbp", "--checkpoint", str(copy / "model.pt"), "--output", str(path), "--half"]
     result = run_tool("tools/pack_bundle.py", *arguments)
     assert result.returncode == 0, result.stdout + result.stderr
     return path, result.stdout
@@ -55,9 +59,10 @@ def packed(training: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
 @pytest.fixture
 def bundle(packed: tuple[Path, str], tmp_path: Path) -> Path:
     """The zip, unpacked."""
+    folder = tmp_path / "$unpacked #1 @2 %3"
     with zipfile.ZipFile(packed[0]) as archive:
-        archive.extractall(tmp_path)
-    return tmp_path / "openkbp"
+        archive.extractall(folder)
+    return folder / "openkbp"
 
 
 def test_the_zip_holds_all_that_a_recipient_needs(packed: tuple[Path, str], bundle: Path) -> None:
@@ -77,8 +82,8 @@ def test_the_zip_holds_all_that_a_recipient_needs(packed: tuple[Path, str], bund
     assert {p.name for p in (bundle / "models").iterdir()} == {"model.pt", "model.ts", "model.onnx"}
     (wheel,) = (bundle / "wheels").iterdir()
     requirements = (bundle / "requirements.txt").read_text().splitlines()
-    assert f"./wheels/{wheel.name}" in requirements
     assert any(line.startswith("torch==") and "+" not in line for line in requirements)
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in requirements), "pip finds no path from elsewhere"
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert "ctan_monai/bundle/predict.py" in names
@@ -131,20 +136,23 @@ def test_nothing_of_this_machine_is_in_the_zip(packed: tuple[Path, str], bundle:
             assert not any(trace in content for content in contents), f"{path.name}: {trace!r}"
 
 
-def test_the_recipients_command_predicts_a_patient(bundle: Path, phantom: Path, tmp_path: Path) -> None:
-    """From the unpacked folder; tests/bundle/test_recipient.py does it in an environment of its own."""
+def test_the_recipients_command_predicts_a_patient(bundle: Path, phantom: Path) -> None:
+    """Beside the unpacked folder; tests/bundle/test_recipient.py does it in an environment of its own."""
     (ct,) = phantom.glob("test/*/ct.nii")
-    result = run_tool(
-        "-m", "ctan_monai.bundle.predict", str(ct), str(tmp_path / "results"), "--device", "cpu", cwd=bundle
-    )
+    folder = bundle.parent
+    (folder / "$patient #5").mkdir()
+    shutil.copy(ct, folder / "$patient #5")
+    arguments = ["--bundle", "openkbp", "$patient #5", "@results #6", "--device", "cpu"]
+    result = run_tool("-m", "ctan_monai.bundle.predict", *arguments, cwd=folder)
     assert result.returncode == 0, result.stdout + result.stderr
-    report = json.loads((tmp_path / "results" / "ct_report.json").read_text())
+    results = folder / "@results #6"
+    report = json.loads((results / "ct_report.json").read_text())
     said = "".join(f"\n  - {warning}" for warning in report["warnings"])
     verdict = f", see ct_report.json:{said}" if said else "ct: no warning, which is no proof"
     assert verdict in result.stdout
     assert result.stdout.rstrip().endswith("Research only: not for diagnosis or treatment.")
-    segmentation = nib.load(tmp_path / "results" / "ct_segmentation.nii.gz")
-    dose = nib.load(tmp_path / "results" / "ct_dose.nii.gz")
+    segmentation = nib.load(results / "ct_segmentation.nii.gz")
+    dose = nib.load(results / "ct_dose.nii.gz")
     assert segmentation.shape == dose.shape == nib.load(ct).shape
     np.testing.assert_allclose(dose.affine, nib.load(ct).affine)
     assert dose.get_data_dtype() == np.float32
@@ -183,7 +191,15 @@ def add_module(bundle: Path) -> None:
 def add_package(bundle: Path) -> None:
     (bundle / "highdicom").mkdir()
     (bundle / "highdicom" / "__init__.py").touch()
-    (bundle / "highdicom" / "pyvenv.cfg").touch()
+
+
+def add_venv_module(bundle: Path) -> None:
+    (bundle / "venv.py").write_text("print('run by python3 -m venv')")
+
+
+def add_startup_file(bundle: Path) -> None:
+    (bundle / "results").mkdir()
+    (bundle / "results" / "evil.pth").write_text("import os")
 
 
 def add_behind_link(bundle: Path) -> None:
@@ -206,27 +222,42 @@ def add_link(bundle: Path) -> None:
         (add_wheel, r"wheels/torch-9\.whl: was not in the bundle"),
         (add_module, r"jinja2\.py: was not in the bundle"),
         (add_package, r"highdicom/__init__\.py: was not in the bundle"),
+        (add_venv_module, r"venv\.py: was not in the bundle"),
+        (add_startup_file, r"results/evil\.pth: was not in the bundle"),
         (add_behind_link, r"/(a|configs)/other\.json: was not in the bundle"),
         (add_link, r"results/sqlite3/__init__\.py: was not in the bundle"),
     ],
 )
 def test_a_changed_bundle_is_refused(
-    bundle: Path, tamper: Callable[[Path], None], message: str, tmp_path: Path
+    bundle: Path, tamper: Callable[[Path], None], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     verify_checksums(bundle)
     tamper(bundle)
     with pytest.raises(InputError, match=message):
         verify_checksums(bundle)
-    result = run_tool("-m", "ctan_monai.bundle.predict", str(bundle), str(tmp_path / "results"), cwd=bundle)
-    assert result.returncode == 2
-    assert result.stderr.strip().endswith("unpack it into an empty folder.")
+    assert predict.main(["--bundle", str(bundle), str(bundle), str(tmp_path / "results")]) == 2
+    assert capsys.readouterr().err.strip().endswith("unpack it into an empty folder.")
     assert not (tmp_path / "results").exists()
 
 
-def test_the_users_environment_and_results_are_no_part_of_the_bundle(bundle: Path) -> None:
-    (bundle / "venv" / "lib").mkdir(parents=True)
-    (bundle / "venv" / "pyvenv.cfg").touch()
-    (bundle / "venv" / "lib" / "site.py").touch()
+@pytest.mark.parametrize("name", ["venv", ".venv", "env", "configs/venv", "docs/anything"])
+def test_an_environment_in_the_bundle_is_refused(bundle: Path, name: str) -> None:
+    """What comes with a zip as its environment runs with every start of its Python, before any check."""
+    packages = bundle / name / "lib" / "python3" / "site-packages"
+    packages.mkdir(parents=True)
+    (bundle / name / "pyvenv.cfg").touch()
+    (packages / "evil.pth").write_text("import os")
+    (packages / "module.py").touch()
+    digest = file_sha256(bundle / "checksums.json")
+    with pytest.raises(InputError) as caught:
+        verify_checksums(bundle, digest)
+    message = str(caught.value)
+    assert message.startswith(f"{bundle / name}: is a Python environment")
+    assert "make one beside the folder" in message
+    assert len(message.splitlines()) == 1, "not each of its files"
+
+
+def test_the_users_results_are_no_part_of_the_bundle(bundle: Path) -> None:
     (bundle / "results").mkdir()
     for name in ("ct_report.json", "ct_dose.nii.gz", "ct_rtdose.dcm"):
         (bundle / "results" / name).touch()

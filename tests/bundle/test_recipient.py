@@ -7,6 +7,8 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -31,9 +33,9 @@ FIXTURES = {
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """An environment that is made with the first bundle's requirements; all bundles have the same."""
-    yield {"folder": tmp_path_factory.mktemp("environment") / "venv"}
+def environment() -> Iterator[dict[str, Any]]:
+    """Where the first bundle's environment is; all bundles have the same requirements."""
+    yield {}
 
 
 @pytest.fixture(params=sorted(FIXTURES))
@@ -59,16 +61,22 @@ def unpacked(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def install(environment: dict[str, Any], bundle: Path) -> Path:
-    """What the recipient's README says, once; returns the environment's folder of programs."""
-    folder: Path = environment["folder"]
-    if not folder.exists():
-        for command in (
-            [sys.executable, "-m", "venv", str(folder)],
-            [str(folder / "bin" / "pip"), "install", "--quiet", "-r", "requirements.txt"],
-        ):
-            done = subprocess.run(command, cwd=bundle, capture_output=True, text=True)
+    """The commands of the recipient's README, once; returns the environment's folder of programs."""
+    if not environment:
+        installing, _ = readme_commands(bundle)
+        for command in installing:
+            command = re.sub("^python3 ", f"{shlex.quote(sys.executable)} ", command)
+            done = subprocess.run(["bash", "-c", command], cwd=bundle.parent, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr[-2000:]
-    return folder / "bin"
+        environment["programs"] = bundle.parent / f"{bundle.name}-env" / "bin"
+    return environment["programs"]
+
+
+def readme_commands(bundle: Path) -> tuple[list[str], str]:
+    """The lines of the README's blocks of commands: those that install, and the one that predicts."""
+    blocks = re.findall(r"^```\n(.*?)^```", (bundle / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    *installing, predicting = "".join(blocks).splitlines()
+    return installing, predicting
 
 
 def images(name: str, request: pytest.FixtureRequest) -> list[Path]:
@@ -85,9 +93,12 @@ def test_one_command_gives_results(unpacked: Path, environment: dict[str, Any], 
     programs = install(environment, unpacked)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     for image in images(unpacked.name, request):
-        results = unpacked.parent / f"results of {image.name}"
-        command = [str(programs / "ctan-monai-predict"), str(image), str(results)]
-        done = subprocess.run(command, cwd=unpacked, env=clean, capture_output=True, text=True)
+        results = unpacked.parent / f"results of #{image.name}"
+        _, predicting = readme_commands(unpacked)
+        words = {f"{unpacked.name}-env/bin/ctan-monai-predict": programs / "ctan-monai-predict"}
+        words |= {"INPUT": image, "RESULTS": results}
+        command = [str(words.get(word, word)) for word in predicting.split()]
+        done = subprocess.run(command, cwd=unpacked.parent, env=clean, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Research only: not for diagnosis or treatment." in done.stdout
         check_results(unpacked.name, image, results)
