@@ -76,7 +76,7 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "bundle_root": ".",
         "dataset_dir": "",
         "output_dir": "",
-        "device": "cpu",
+        "device": "$None",
         "windows": [[0, 1]],
         "arguments": {"a": 1},
         "results": {"_target_": "types.SimpleNamespace", "cases": ["case"]},
