@@ -15,6 +15,7 @@ _ROOMS = (
     "dicom",
     "engines",
     "handlers",
+    "imaging",
     "inferers",
     "losses",
     "metrics",

@@ -13,7 +13,7 @@ from monai.config import PathLike
 from monai.data.image_reader import ImageReader, NibabelReader
 from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 
-from ctan_monai.data.metaimage import image_affine, is_metaimage, read_metaimage
+from ctan_monai.data.metaimage import is_metaimage, read_metaimage_array
 from ctan_monai.data.nifti import check_nifti, is_nifti
 from ctan_monai.dicom import InputError, read_ct_series
 
@@ -49,10 +49,7 @@ class CTReader(ImageReader):
             check_nifti(paths[0])
             return self._nifti.read(str(paths[0]))
         if len(paths) == 1 and is_metaimage(paths[0]):
-            import SimpleITK as sitk  # here, so that NIfTI input does without it
-
-            image = read_metaimage(paths[0])
-            return sitk.GetArrayFromImage(image).transpose(2, 1, 0), image_affine(image)
+            return read_metaimage_array(paths[0])
         return read_ct_series(paths[0] if len(paths) == 1 and paths[0].is_dir() else paths)
 
     def get_data(self, img: Any) -> tuple[np.ndarray, dict[str, Any]]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ctan_monai.data.metaimage import is_metaimage, metaimage_stem, read_metaimage
+from ctan_monai.data.metaimage import is_metaimage, metaimage_stem, read_metaimage_array
 from ctan_monai.data.nifti import check_nifti, is_nifti, nifti_stem
 from ctan_monai.dicom import InputError, ct_series, dicom_headers, read_source
 
@@ -114,7 +114,7 @@ def _problems(volume: Path) -> list[str]:
         if volume.is_dir():
             ct_series(volume)
         elif is_metaimage(volume):
-            read_metaimage(volume)
+            read_metaimage_array(volume)
         else:
             check_nifti(volume)
     except InputError as error:

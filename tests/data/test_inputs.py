@@ -98,6 +98,32 @@ def test_a_metaimage_and_a_damaged_one(tmp_path: Path) -> None:
     (tmp_path / "cut.mha").write_bytes((tmp_path / "scan 1.mha").read_bytes()[:-20])
     with pytest.raises(InputError, match=r"1 of 2 inputs cannot be used:\n.*cut.mha: cannot be read as a MetaImage"):
         find_inputs(tmp_path)
+    whole = (tmp_path / "scan 1.mha").read_bytes()
+    (tmp_path / "cut.mha").write_bytes(whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:])
+    (tmp_path / "crash.mha").write_bytes(whole.replace(b"NDims = 3", b"NDims = 1e5"))
+    with pytest.raises(InputError, match=r"2 of 3 inputs cannot be used:\n.*crash\.mha.*1e5.*\n.*cut\.mha"):
+        find_inputs(tmp_path)
+    for name in ("cut.mha", "crash.mha"):  # a program that does not look for inputs first, such as MONAI Label
+        with pytest.raises(InputError, match=name):
+            reader.read(tmp_path / name)
+
+
+def test_a_flipped_bit_in_a_compressed_nifti_is_refused(tmp_path: Path) -> None:
+    whole = save(tmp_path / "ct.nii.gz").read_bytes()
+    reader, rng = CTReader(), np.random.default_rng(0)
+    expected, _ = reader.get_data(reader.read(tmp_path / "ct.nii.gz"))
+    accepted = 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        (tmp_path / "ct.nii.gz").write_bytes(damaged)
+        try:
+            array, _ = reader.get_data(reader.read(tmp_path / "ct.nii.gz"))
+        except InputError:
+            continue
+        accepted += 1
+        np.testing.assert_array_equal(array, expected)
+    assert accepted < 30  # the name and time of gzip's header
 
 
 def test_dicom_without_ct_is_named_by_modality(tmp_path: Path, test_data_dir: Path) -> None:

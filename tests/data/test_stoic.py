@@ -159,6 +159,29 @@ def test_bad_volumes_are_skipped_and_named(source: Path, tmp_path: Path, volume:
         prepare_stoic(source, tmp_path / "strict", **SMALL, strict=True)
 
 
+def damage(file: Path, old: bytes, new: bytes) -> None:
+    content = file.read_bytes()
+    start = content.index(old) if old else len(content) // 2
+    file.write_bytes(content[:start] + new + content[start + len(old or new) :])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_damaged_stream_and_a_header_that_crashes_itk_stop_no_other_patient(
+    workers: int, source: Path, tmp_path: Path
+) -> None:
+    mha = source / "release" / "data" / "mha"
+    damage(mha / "10.mha", b"", bytes(4096))
+    damage(mha / "22.mha", b"NDims = 3", b"NDims = 1e5")
+    datalist = prepare_stoic(source, tmp_path / "out", workers, **SMALL)
+    assert sorted(case["case_id"] for section in SECTIONS for case in datalist[section]) == ["17", "6"]
+    reasons = {case["case_id"]: case["reason"] for case in datalist["provenance"]["skipped"]}
+    assert set(reasons) == {"10", "22"}
+    assert "10.mha" in reasons["10"] and "NDims is '1e5'; expected 3" in reasons["22"]
+    assert sorted(path.name for path in (tmp_path / "out" / "volumes").iterdir()) == [
+        *("17.json", "17.nii", "6.json", "6.nii")
+    ]
+
+
 @pytest.mark.parametrize(
     "text, message",
     [
