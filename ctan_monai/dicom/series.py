@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pydicom
 from pydicom import Dataset
-from pydicom.uid import CTImageStorage, EnhancedCTImageStorage
+from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, RLELossless
 
 from ctan_monai.dicom.headers import dicom_headers
 from ctan_monai.dicom.stack import stack_slices
@@ -115,10 +116,12 @@ def read_pixels(series: CTSeries) -> np.ndarray:
         HU float32 of shape (columns, rows, slices).
 
     Raises:
-        InputError: pixels that cannot be decoded.
+        InputError: pixels that cannot be decoded, or decode to too few.
     """
     import SimpleITK as sitk  # here, so that NIfTI input does without it
 
+    for file in series.files:
+        _check_rle(file)
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames([str(f) for f in series.files])
     reader.SetOutputPixelType(sitk.sitkFloat32)
@@ -131,6 +134,18 @@ def read_pixels(series: CTSeries) -> np.ndarray:
             "Export or copy the series again, if possible uncompressed."
         ) from error
     return array.transpose(2, 1, 0)
+
+
+def _check_rle(file: Path) -> None:
+    """Checks that run-length encoded pixels are all there: GDCM fills up a short plane from the next one's bytes."""
+    try:
+        if pydicom.filereader.read_file_meta_info(file).get("TransferSyntaxUID") == RLELossless:
+            _ = pydicom.dcmread(file).pixel_array
+    except Exception as error:  # pydicom raises many kinds of errors on damaged files
+        raise InputError(
+            f"{file}: the pixels of the CT slice cannot be decoded ({error}). Export or copy the series again, if "
+            "possible uncompressed."
+        ) from error
 
 
 def _one_series(name: str, headers: Mapping[Path, Dataset]) -> dict[Path, Dataset]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from pydicom.encaps import encapsulate
 from pydicom.uid import EnhancedCTImageStorage, RLELossless, generate_uid
 
 from ctan_monai.dicom import InputError, check_axes, ct_series, read_ct_series, write_ct_series
@@ -76,6 +78,27 @@ def test_compressed_slices_are_decoded(series: Path) -> None:
         change(file, lambda image: image.compress(RLELossless, generate_instance_uid=False))
     hu, _ = read_ct_series(series)
     np.testing.assert_array_equal(hu, numbered())
+
+
+@pytest.mark.parametrize("short", [0, 1])
+def test_run_length_encoding_that_ends_early_is_refused(short: int, tmp_path: Path) -> None:
+    """A plane of bytes that lacks a half: of the high bytes, GDCM fills it from the low ones."""
+    hu = numbered((16, 12, 5))
+    file = write_ct_series(tmp_path, hu, HEAD_FIRST)[2]
+    image = pydicom.dcmread(file)
+    pixels = np.frombuffer(image.PixelData, np.uint8).reshape(-1, 2)
+    for cut in (False, True):
+        planes = [pixels[: len(pixels) // 2 if cut and k == short else None, 1 - k].tobytes() for k in (0, 1)]
+        segments = [b"".join(bytes([15]) + p[i : i + 16] for i in range(0, len(p), 16)) for p in planes]  # a run a row
+        table = struct.pack("<16L", 2, 64, 64 + len(segments[0]), *[0] * 13)
+        image.file_meta.TransferSyntaxUID = RLELossless
+        image.PixelData = encapsulate([table + b"".join(segments)])
+        image["PixelData"].VR, image["PixelData"].is_undefined_length = "OB", True
+        image.save_as(file)
+        if not cut:
+            np.testing.assert_array_equal(read_ct_series(tmp_path)[0], hu)
+    with pytest.raises(InputError, match=r"CT\.003\.dcm: the pixels of the CT slice cannot be decoded"):
+        read_ct_series(tmp_path)
 
 
 def test_equals_simpleitk_and_the_published_arrays_on_a_real_ct(test_data_dir: Path) -> None:
