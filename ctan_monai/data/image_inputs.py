@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from ctan_monai.data.photos import PHOTO_FORMATS
 from ctan_monai.dicom import InputError
 
 __all__ = ["find_images"]
@@ -63,7 +64,7 @@ def _search(root: Path) -> list[Path]:
 def _problem(file: Path) -> str | None:
     """Opens a file; pixels are decoded later, one image at a time."""
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=PHOTO_FORMATS) as image:
             image.verify()
     except UnidentifiedImageError:
         return f"{file}: is no JPEG or PNG image. Convert or remove it."

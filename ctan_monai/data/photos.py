@@ -12,8 +12,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ctan_monai.errors import DataError
 
-__all__ = ["MASK_THRESHOLD", "decode_mask", "decode_photo", "read_mask", "to_rgb"]
+__all__ = ["MASK_THRESHOLD", "PHOTO_FORMATS", "decode_mask", "decode_photo", "read_mask", "to_rgb"]
 
+PHOTO_FORMATS = ("JPEG", "PNG")  # by content: Pillow would hand an EPS file with another suffix to Ghostscript
 MASK_THRESHOLD = 127  # grey values above are lesion
 _MOST_PIXELS = 100_000_000  # a photograph of more is no dermoscopic image, and would need gigabytes
 
@@ -60,12 +61,14 @@ def _decode(content: bytes, name: str) -> Image.Image:
     if not content:
         raise DataError(f"{name}: is empty. {remedy}")
     try:
-        image = Image.open(io.BytesIO(content))
+        # Pillow decodes a PNG without looking at its checksums; only verify does, and it uses the image up
+        Image.open(io.BytesIO(content), formats=PHOTO_FORMATS).verify()
+        image = Image.open(io.BytesIO(content), formats=PHOTO_FORMATS)
         if image.width * image.height > _MOST_PIXELS:
             raise DataError(f"{name}: has {image.width} x {image.height} pixels, at most {_MOST_PIXELS:,} can be used.")
         image.load()
     except UnidentifiedImageError as error:
-        raise DataError(f"{name}: is no image that Pillow knows. {remedy}") from error
+        raise DataError(f"{name}: is neither JPEG nor PNG. {remedy}") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{name}: is damaged ({error}). {remedy}") from error
     return image

@@ -111,7 +111,7 @@ def test_what_does_not_match_is_named_and_counted(tmp_path: Path) -> None:
     assert set(reasons) == {IMAGES[0], IMAGES[5], IMAGES[6], "ISIC_0000099"}
     assert "has no mask. Get the missing file" in reasons[IMAGES[0]]
     assert "is 32 x 32, and its image 32 x 24: they do not show the same field" in reasons[IMAGES[5]]
-    assert "is no image that Pillow knows" in reasons[IMAGES[6]]
+    assert "is neither JPEG nor PNG" in reasons[IMAGES[6]]
     assert "has no mask and no metadata row" in reasons["ISIC_0000099"]
     assert record["unmatched"] == {
         "metadata_rows_without_image": [IMAGES[1]],
