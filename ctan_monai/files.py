@@ -16,6 +16,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from ctan_monai.errors import DataError
+
 
 def write_atomic(path: str | Path, content: str | bytes | Callable[[IO[bytes]], None]) -> None:
     """Write a file so that it is there as a whole or not at all.
@@ -96,9 +98,24 @@ def file_sha256(path: str | Path) -> str:
 
 
 def read_training_record(folder: str | Path | None) -> dict[str, Any] | None:
-    """What :py:class:`ctan_monai.handlers.RunRecord` wrote; None where the weights came without it."""
+    """What :py:class:`ctan_monai.handlers.RunRecord` wrote; None where the weights came without it.
+
+    Raises:
+        DataError: the file is no such record.
+    """
     path = None if folder is None else Path(folder) / "training.json"
-    return json.loads(path.read_text()) if path is not None and path.is_file() else None
+    if path is None or not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text())
+        if not isinstance(record, dict) or not isinstance(record.get("values", {}), dict):
+            raise ValueError("no JSON object with 'values'")
+    except ValueError as error:
+        raise DataError(
+            f"{path}: is not a training's record ({error}). Restore the file that the training wrote, or move it away "
+            "and give its values again, such as --method and --backbone."
+        ) from error
+    return record
 
 
 def prepare_output_dir(path: str | Path, needed_mb: float = 0.0, option: str = "--output_dir") -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support import REPOSITORY
 
-from ctan_monai.comparison import TaskMetric, comparison_table, read_result
+from ctan_monai.comparison import TaskMetric, comparison_metrics, comparison_table, read_result
 from ctan_monai.comparison.render import method_title
 
 RESULTS = REPOSITORY / "docs" / "results"
@@ -21,9 +21,8 @@ TABLES = sorted(RESULTS.glob("*_*/table.json"))  # also of weightings and ablati
 
 
 def metrics_of(table: Path) -> dict[str, TaskMetric]:
-    bundle = table.parent.name.split("_")[1]  # "comparison_<bundle>", and "_<backbone>" where there are several
-    train = json.loads((REPOSITORY / "bundles" / bundle / "configs" / "train.json").read_text())
-    return {task: TaskMetric(**values) for task, values in train["comparison"].items()}
+    # "comparison_<bundle>", and "_<backbone>" where there are several
+    return comparison_metrics(table.parent.name.split("_")[1])
 
 
 def section(name: str) -> str:

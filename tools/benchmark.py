@@ -12,6 +12,7 @@ example:
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import statistics
 import subprocess
@@ -25,8 +26,10 @@ from typing import Any
 import torch
 
 from ctan_monai.bundle import TrainingSetting
+from ctan_monai.comparison import plan_runs
 from ctan_monai.engines import use_bf16
 from ctan_monai.files import write_json
+from ctan_monai.networks import METHODS
 from ctan_monai.reports import provenance
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -47,11 +50,9 @@ def prepared_phantom(bundle: str, folder: Path, patients: int | None) -> Path:
     return prepared
 
 
-def setting(bundle: str, method: str, values: Mapping[str, Any]) -> TrainingSetting:
-    """A bundle's training with a method, such as "hps" for ``method_hps.json``, and the benchmark's values."""
-    root = REPOSITORY / "bundles" / bundle
-    fixed = {"stem": "conv7x7", "pretrained": False}
-    return TrainingSetting(root, [root / "configs" / f"method_{method}.json"], {**fixed, **values})
+def setting(bundle: str, values: Mapping[str, Any]) -> TrainingSetting:
+    """A bundle's training with the benchmark's values."""
+    return TrainingSetting(REPOSITORY / "bundles" / bundle, [], {"stem": "conv7x7", "pretrained": False, **values})
 
 
 def median_ms(action: Callable[[], None], repeats: int) -> float:
@@ -103,7 +104,7 @@ def measure_loading(bundle: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The loader alone, and how long HPS on a resnet18, the quickest network and so the hardest case, waits for it."""
     rows = {}
     for workers in (0, 1, 2):
-        trained = setting(bundle, "hps", {**values, "backbone": "resnet18", "num_workers": workers})
+        trained = setting(bundle, {**values, "method": "HPS", "backbone": "resnet18", "num_workers": workers})
         rows[f"{workers} workers"] = {
             "samples_per_second": round(samples_per_second(trained), 1),
             "waiting_fraction": round(waiting_fraction(trained), 4),
@@ -114,22 +115,21 @@ def measure_loading(bundle: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def measure_methods(bundle: str, values: Mapping[str, Any], repeats: int) -> list[dict[str, Any]]:
     """Training step and inference of each method."""
-    configs = REPOSITORY / "bundles" / bundle / "configs"
-    methods = sorted(path.stem.removeprefix("method_") for path in configs.glob("method_*.json"))
-    methods.sort(key=lambda name: name != "hps")  # the others are compared to it
+    train = json.loads((REPOSITORY / "bundles" / bundle / "configs" / "train.json").read_text())
+    runs = plan_runs(train, sorted(METHODS, key=lambda name: name != "HPS"))  # the others are compared to it
     rows = []
     for backbone in ("resnet18", "resnet50"):
         hps = 0.0
-        for method in methods:
-            trained = setting(bundle, method, {**values, "backbone": backbone, "num_workers": 0})
+        for run in runs:
+            trained = setting(bundle, {**values, **run.values, "backbone": backbone, "num_workers": 0})
             batch = next(iter(trained.loader))
             case = next(iter(trained["validate::dataloader"]))
             time_ms = median_ms(lambda: trained.step(batch), repeats)  # noqa: B023
-            hps = time_ms if method == "hps" else hps
+            hps = time_ms if run.method == "HPS" else hps
             row = {
                 "backbone": backbone,
                 "stem": "conv7x7",
-                "method": method,
+                "method": run.method if len(run.tasks) > 1 else f"{run.method} {run.tasks[0]}",
                 "parameters_million": round(sum(p.numel() for p in trained["network"].parameters()) / 1e6, 2),
                 "step_ms": round(time_ms, 1),
                 "ms_per_sample": round(time_ms / batch["image"].shape[0], 1),

@@ -24,10 +24,10 @@ from typing import Any
 from ctan_monai.bundle.data_values import code_in
 from ctan_monai.command_line import exit_status
 from ctan_monai.comparison import (
-    METHODS,
+    PAPERS_METHODS,
     Run,
     Runner,
-    TaskMetric,
+    comparison_metrics,
     comparison_page,
     comparison_picture,
     comparison_table,
@@ -43,6 +43,7 @@ from ctan_monai.comparison import (
 from ctan_monai.data import read_datalist
 from ctan_monai.errors import DataError
 from ctan_monai.files import write_atomic, write_json
+from ctan_monai.networks import METHODS
 from ctan_monai.reports import provenance, write_csv
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -52,6 +53,9 @@ _OPTIONS = {  # ids that the comparison sets itself
     "dataset_dir": "--dataset_dir",
     "output_dir": "--output",
     "resume": "giving the same command again",
+    "method": "--methods",
+    "weighting": "--weightings",
+    "task_names": "--methods",
 }
 _OF_A_RUN = ("commit", "seed", "time", "machine")  # of its own record: runs of a table may be days apart
 
@@ -85,15 +89,16 @@ def write_table(runner: Runner, runs: Sequence[Run], title: str, reference: str 
 def print_plan(runner: Runner, runs: Sequence[Run]) -> None:
     """Each run, whether it is finished, and how long it would take, from a few steps of each network."""
     total = 0.0
-    known: dict[str, float] = {}
+    known: dict[tuple[str, tuple[str, ...]], float] = {}
     for run in runs:
         if runner.finished(run):
             print(f"{run.name}: finished")
             continue
-        if run.override not in known:
-            known[run.override] = estimate_seconds(runner, run)
-        total += known[run.override]
-        print(f"{run.name}: about {known[run.override] / 60:.0f} min")
+        network = (run.method, run.tasks)
+        if network not in known:
+            known[network] = estimate_seconds(runner, run)
+        total += known[network]
+        print(f"{run.name}: about {known[network] / 60:.0f} min")
     print(
         f"in all about {total / 3600:.1f} h on this machine, training and validation; the evaluations are not counted"
     )
@@ -129,10 +134,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--methods",
         nargs="+",
-        default=list(METHODS),
-        help="stl, and others of the bundle's method_*.json, such as ctan_without_ctab (default: the paper's four)",
+        default=list(PAPERS_METHODS),
+        metavar="METHOD",
+        help=f"of {', '.join(METHODS)} (default: the paper's four)",
     )
-    parser.add_argument("--weightings", nargs="+", default=["dwa"], help="of the bundle's weighting_*.json")
+    parser.add_argument("--weightings", nargs="+", default=["DWA"], help="of the bundle's weightings")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument(
         "--config_file", nargs="+", action="extend", type=Path, default=[], help="overrides for all runs"
@@ -161,11 +167,11 @@ def compare(options: argparse.Namespace) -> None:
     """
     configs = REPOSITORY / "bundles" / options.bundle / "configs"
     train = json.loads((configs / "train.json").read_text())
-    metrics = {task: TaskMetric(**values) for task, values in train["comparison"].items()}
+    metrics = comparison_metrics(options.bundle)
     for path in options.config_file:
         if not path.is_file():
             raise DataError(f"{path}: no such config file.")
-    runs = plan_runs(configs, options.methods, options.weightings, options.seeds)
+    runs = plan_runs(train, options.methods, options.weightings, options.seeds)
     for section in ("training", "validation", "test"):  # before a run of hours
         read_datalist(options.dataset_dir, section, train["task_names"])
     values = {**values_of(options.set), "dataset_dir": str(options.dataset_dir.resolve())}

@@ -22,13 +22,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ctan_monai.bundle import TrainingSetting, load_weights
+from ctan_monai.bundle import TrainingSetting, load_weights, recorded_values
 from ctan_monai.bundle.plain_values import check_record
 from ctan_monai.command_line import exit_status
 from ctan_monai.data.prepared import load_datalist
 from ctan_monai.errors import DataError
 from ctan_monai.files import read_training_record, write_atomic, write_json
 from ctan_monai.handlers import CollapsedLayers
+from ctan_monai.networks import METHODS
 from ctan_monai.reports import provenance
 from ctan_monai.reports.attention import attention_maps, attention_picture
 
@@ -60,7 +61,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     record = read_training_record(options.checkpoint.parent)
     check_record(record or {}, options.checkpoint.parent / "training.json")
     values = {"dataset_dir": str(options.dataset_dir.resolve()), "num_workers": 0, "pretrained": False}
-    values = {**(record or {}).get("values", {}), **values}  # the method and network that were trained
+    values = {**recorded_values(record or {}), **values}  # the method and network that were trained
+    if options.method:
+        values["method"] = options.method
     setting = TrainingSetting(root, options.config_file, {**values, "validate::section": options.section})
     network = load_weights(setting["network"], options.checkpoint)
     found: dict[str, Any] = {}
@@ -84,7 +87,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "cases": found,
         "normalisation_layers": {"number": len(layers.layers), "collapsed": layers.collapsed()},
         "training": record,
-        "provenance": provenance(setting["settings"], setting["seed"]),
+        "provenance": provenance(values, setting["seed"]),
     }
 
 
@@ -97,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--config_file", nargs="+", type=Path, default=[], help="its overrides, if training.json is not beside it"
     )
+    parser.add_argument("--method", choices=list(METHODS), help="likewise, the network's method (default: CTAN)")
     parser.add_argument("--cases", nargs="+", default=[], help="case ids (default: all of the section)")
     parser.add_argument("--section", default="test", choices=("training", "validation", "test"))
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the pictures")

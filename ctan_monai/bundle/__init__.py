@@ -3,8 +3,10 @@
 from ctan_monai.files import prepare_output_dir, write_atomic
 
 from .distributed import distribute, rank_device, start_distributed, stop_distributed
+from .inference_chains import read_inference_chains
 from .plain_values import plain_values
 from .select import select_tasks
+from .training_record import recorded_values, use_training_record
 from .training_setting import TrainingSetting
 from .weights import load_weights
 from .workflow import bundle_root, check_overrides
@@ -18,8 +20,11 @@ __all__ = [
     "plain_values",
     "prepare_output_dir",
     "rank_device",
+    "read_inference_chains",
+    "recorded_values",
     "select_tasks",
     "start_distributed",
     "stop_distributed",
+    "use_training_record",
     "write_atomic",
 ]

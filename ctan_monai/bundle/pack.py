@@ -25,6 +25,7 @@ from ctan_monai.bundle.exports import check_agreement, export_onnx, export_torch
 from ctan_monai.bundle.packed_configs import packed_config, packed_metadata, read_record
 from ctan_monai.bundle.recipient_texts import evaluation_results, evaluation_summary, write_texts
 from ctan_monai.bundle.weights import load_weights
+from ctan_monai.comparison.metrics import comparison_metrics
 from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256, prepare_output_dir, write_atomic, write_json
 from ctan_monai.reports.scrub import scrub_paths
@@ -87,8 +88,9 @@ def pack_bundle(
     configs = {name: packed_config(bundle / "configs" / name, record) for name in ("train.json", "inference.json")}
     network = _network(configs["inference.json"], checkpoint, half)
     evaluation = evaluation_summary(training_dir)
-    results, rows = evaluation_results(evaluation, configs["train.json"])
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
+    metrics = comparison_metrics(metadata["bundle_name"])
+    results, rows = evaluation_results(evaluation, configs["train.json"]["task_names"], metrics)
     metadata = packed_metadata(metadata, configs["inference.json"], record, results)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".packing.") as folder:
         root = Path(folder) / metadata["bundle_name"]

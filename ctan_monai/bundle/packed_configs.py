@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.bundle.data_values import as_data
-from ctan_monai.bundle.plain_values import PLACES, STATED, WITH_ARGUMENTS, check_record
+from ctan_monai.bundle.plain_values import STATED, WITH_ARGUMENTS, check_record
+from ctan_monai.bundle.training_record import recorded_values
 from ctan_monai.errors import DataError
 from ctan_monai.files import read_training_record
 
 __all__ = ["packed_config", "packed_metadata", "read_record"]
 
 _GRID_IDS = ("size", "image_size", "roi_size")  # of an image as the network gets it, by bundle
-_OF_A_RUN = (*PLACES, "resume", "num_workers", "gradient_interval", "max_epochs", "amp")  # the recipient decides
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -49,12 +49,12 @@ def packed_config(path: Path, record: Mapping[str, Any]) -> dict[str, Any]:
         record: the training's record.
     """
     config: dict[str, Any] = json.loads(path.read_text())
-    for key, value in record["values"].items():
+    for key, value in recorded_values(record).items():
         part, _, argument = key.rpartition("::")
         if part in WITH_ARGUMENTS:
             if part in config:  # there is no optimizer in inference.json
                 config[part][argument] = as_data(value)
-        elif key in config and key not in _OF_A_RUN:
+        elif key in config:
             config[key] = as_data(value)
     config["network_def"]["pretrained"] = False  # the weights are in the zip
     return config
@@ -89,6 +89,6 @@ def packed_metadata(
         if size is not None and "spatial_shape" in value and len(value["spatial_shape"]) == len(size):
             value["spatial_shape"] = list(size)
     packed["eval_metrics"] = dict(results)
-    packed["training"] = {key: record[key] for key in STATED if key in record}
+    packed["training"] = {key: record[key] for key in STATED if key in record} | {"config": recorded_values(record)}
     packed["training_data"] = {key: value for key, value in record["data"].items() if key != "statistics"}
     return packed

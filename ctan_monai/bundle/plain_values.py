@@ -12,7 +12,7 @@ from ctan_monai.bundle.workflow import running_workflow
 from ctan_monai.errors import DataError
 
 WITH_ARGUMENTS = ("network_def", "optimizer")  # components whose arguments decide what was trained
-PLACES = ("dataset_dir", "output_dir", "bundle_root", "checkpoint")  # of this run on this machine
+PLACES = ("dataset_dir", "output_dir", "log_dir", "evaluation_dir", "bundle_root", "checkpoint")  # of this run on this machine
 STATED = ("commit", "version", "libraries", "time", "seed", "config", "precision", "max_epochs", "parameters")
 _ID = re.compile(rf"(?:(?:{'|'.join(WITH_ARGUMENTS)})::)?(?!_)\w+")
 _CLASSES = {  # what may stand in place of a component
@@ -28,15 +28,19 @@ def plain_values() -> dict[str, Any]:
 
     Returns:
         id to its number, text or list, the arguments of network and optimizer as "network_def::<argument>" and
-        "optimizer::<argument>"; folders are left out. Empty where no MONAI workflow is running.
+        "optimizer::<argument>", and the evaluated section; folders are left out. Empty where no MONAI workflow is
+        running.
     """
     workflow = running_workflow()
     config: Any = {} if workflow is None else workflow.parser.config
     nested = {f"{part}::{key}": v for part in WITH_ARGUMENTS for key, v in config.get(part, {}).items()}
+    if "validate" in config:
+        nested["section"] = config["validate"]["section"]
     return {
         key: value
         for key, value in {**config, **nested}.items()
-        if not key.startswith("_") and key not in PLACES and value != [] and _is_plain(value)
+        if not key.startswith("_") and "::_" not in key.replace("::_target_", "") and key not in PLACES
+        if value != [] and is_plain(value)
     }
 
 
@@ -82,5 +86,6 @@ def _code(record: Mapping[str, Any], values: Mapping[str, Any]) -> list[tuple[st
     return found
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
+    """Whether a value is a number, a text or a list of these, and not an expression or a reference of a config."""
     return not isinstance(value, dict) and code_in(value) is None

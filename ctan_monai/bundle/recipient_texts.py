@@ -9,7 +9,7 @@ import math
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -60,13 +60,14 @@ def evaluation_summary(training_dir: Path) -> dict[str, Any]:
 
 
 def evaluation_results(
-    summary: Mapping[str, Any], train: Mapping[str, Any]
+    summary: Mapping[str, Any], tasks: Sequence[str], metrics: Mapping[str, TaskMetric]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What the evaluation of a training found on its test cases.
 
     Args:
         summary: of :py:func:`evaluation_summary`.
-        train: the packed ``train.json``, which says by what metrics the bundle is compared.
+        tasks: of the network.
+        metrics: task to the metric by which the bundle's methods are compared.
 
     Returns:
         "<task>: <title>" to value, and the number of test cases; and the same as rows with ``task``, ``title``,
@@ -78,8 +79,8 @@ def evaluation_results(
     cases = summary.get("patients", summary.get("images"))
     results: dict[str, Any] = {"test cases": cases}
     rows = []
-    for task in train["task_names"]:
-        metric = TaskMetric(**train["comparison"][task])
+    for task in tasks:
+        metric = metrics[task]
         for title, name in {metric.title: metric.metric, **metric.also}.items():
             value = metric_value(summary, metric, name)
             found = summary.get("metrics", {}).get(name, {})
@@ -145,7 +146,7 @@ def write_texts(
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "torch": version("torch").partition("+")[0],
         "labels": _labels(metadata),
-        "optimizer": record["config"].get("optimizer", ""),
+        "optimizer": _optimizer(record),
         "best": (max(scored)[1], int(log["epoch"][-1]), max(scored)[0]) if scored else None,
         "half": half,
         "rows": rows,
@@ -158,6 +159,11 @@ def write_texts(
         write_atomic(root / name, environment.get_template(template).render(**content))
     docs = root / "docs" / "README.md"
     write_atomic(docs, f"{_ABOUT_THE_DOCS}\n{docs.read_text()}")
+
+
+def _optimizer(record: Mapping[str, Any]) -> str:
+    name: str = record["values"].get("optimizer::_target_", "").rpartition(".")[2]
+    return name or record.get("config", {}).get("optimizer", "")  # of a record of version 0.1.0
 
 
 def _meaning(name: str) -> str:

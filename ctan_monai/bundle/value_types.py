@@ -17,7 +17,7 @@ _ALSO: dict[str, tuple[str, tuple[type, ...]]] = {  # ids that take more than th
     "pretrained": ("the path of a file of weights", (str, PathLike)),
     "dicom_output": ("names of DICOM objects", (str, list, tuple)),
 }
-PATHS = ("bundle_root", "dataset_dir", "output_dir", "checkpoint", "evaluation_dir", "training_ranges")
+PATHS = ("bundle_root", "dataset_dir", "output_dir", "log_dir", "checkpoint", "evaluation_dir", "training_ranges")
 _EXPRESSION = ("$", "@", "%")
 
 

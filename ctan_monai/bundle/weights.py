@@ -41,8 +41,8 @@ def load_weights(network: nn.Module, path: str | Path) -> nn.Module:
         raise ValueError(
             f"'{path}' does not fit the network of this config ({type(network).__name__}): {len(missing)} tensors "
             f"are missing, {len(unexpected)} are not expected and {len(shapes)} have another shape (such as "
-            f"'{examples}'). It was trained with another method, task set, backbone or stem: give the same "
-            "method_*.json and overrides as in its training."
+            f"'{examples}'). It was trained with another method, task set, backbone or stem: put the training.json of "
+            "that training beside it, or give its values, such as --method MTAN --backbone resnet18."
         )
     network.load_state_dict(state)
     return network

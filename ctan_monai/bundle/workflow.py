@@ -18,6 +18,14 @@ from ctan_monai.bundle.label_training import refuse_label_list
 from ctan_monai.bundle.plain_errors import show_cause_last
 from ctan_monai.bundle.value_types import typed_values
 
+# Ids of earlier versions, which a script may still give, and what is there now.
+_MOVED = {
+    "gradient_interval": "give --diagnostics True; the interval is train::named_handlers::gradient_conflict::interval",
+    "settings": "the records hold all plain values of the config",
+    "comparison": "the metrics of a comparison stand in ctan_monai/comparison/metrics.py",
+}
+_OPEN = ("weightings", "named_handlers")  # a config may add components of its own to these
+
 
 def running_workflow() -> ConfigWorkflow | None:
     """The MONAI workflow that is evaluating the expression this is called from, if any.
@@ -75,9 +83,9 @@ def check_overrides(root: str | Path, config: str = "train.json") -> None:
         config: the complete config whose ids are known.
 
     Raises:
-        ValueError: unknown ids, each with the nearest known one; a value of the wrong type; a path that MONAI reads as
-            another one, see :py:func:`refuse_changed_paths`; or MONAI Label's training data, see
-            :py:func:`refuse_label_list`.
+        ValueError: unknown ids, each with the nearest known one, or with what an id of an earlier version became; a
+            value of the wrong type; a path that MONAI reads as another one, see :py:func:`refuse_changed_paths`; or
+            MONAI Label's training data, see :py:func:`refuse_label_list`.
     """
     workflow = running_workflow()
     if workflow is None:
@@ -90,6 +98,12 @@ def check_overrides(root: str | Path, config: str = "train.json") -> None:
     tracking: list[Any] = list(DEFAULT_EXP_MGMT_SETTINGS.values())
     allowed = {"_meta_", *(name for settings in tracking for name in settings["configs"])}
     config_now: Any = workflow.parser.config
+    moved = [f"'{name}': {now}" for name, now in _MOVED.items() if name in config_now and name not in known]
+    if isinstance(config_now.get("weighting"), dict):
+        names = ", ".join(known["weightings"])
+        moved.append(f"'weighting' is a name, one of {names}: put a component of your own into weightings::<name>")
+    if moved:
+        raise ValueError(f"this version has no such override: {'; '.join(moved)}.")
     unknown = [i for i in _unknown(config_now, known) if i not in allowed]
     if unknown:
         ids = list(_ids(known))
@@ -118,6 +132,7 @@ def _ids(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 def _unknown(config: Mapping[str, Any], known: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     for key, value in config.items():
         if key not in known:
-            yield prefix + key
+            if not prefix.endswith(tuple(f"{name}::" for name in _OPEN)):
+                yield prefix + key
         elif isinstance(value, dict) and isinstance(known[key], dict) and "_target_" not in known[key]:
             yield from _unknown(value, known[key], f"{prefix}{key}::")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from pathlib import Path
 
 from ctan_monai.bundle import TrainingSetting
 from ctan_monai.comparison.plan import Run
@@ -23,9 +22,8 @@ def estimate_seconds(runner: Runner, run: Run) -> float:
     Returns:
         seconds for all epochs, validation by the network included.
     """
-    configs: Path = runner.configs
-    files = [*runner.overrides, configs / f"{run.override}.json", configs / f"weighting_{run.weighting}.json"]
-    setting = TrainingSetting(configs.parent, files, {**runner.values, "seed": run.seed, "num_workers": 0})
+    values = {**runner.values, **run.values, "num_workers": 0}
+    setting = TrainingSetting(runner.configs.parent, runner.overrides, values)
     times = []
     for batch, _ in zip(setting.loader, range(_STEPS + 1), strict=False):
         start = time.perf_counter()

@@ -80,6 +80,8 @@ class Runner:
             begun = load_result(begun_path, run)["settings"]
         elif begun_path.is_file():
             begun = json.loads(begun_path.read_text())
+        if str(begun.get("method", "")).startswith("method_"):  # version 0.1.0 named the override files
+            begun = {**begun, **run.values, "seed": begun.get("seed")}
         now = self.settings(run)
         if begun and begun != now:
             differs = [
@@ -94,9 +96,7 @@ class Runner:
     def settings(self, run: Run) -> dict[str, Any]:
         """All that decides a run's result, except the code and the machine."""
         return {
-            "method": run.override,
-            "weighting": run.weighting,
-            "seed": run.seed,
+            **run.values,
             "config_files": [path.name for path in self.overrides],
             **{key: value for key, value in self.values.items() if key not in ("dataset_dir", "num_workers")},
         }
@@ -141,11 +141,10 @@ class Runner:
         write_json(self.result_path(run), collect_result(folder, run, self.settings(run), self.metrics))
 
     def _call(self, run: Run, run_id: str, more: Sequence[Path], values: Mapping[str, Any]) -> None:
-        files = [self.configs / "train.json", *self.overrides]
-        files += [self.configs / f"{run.override}.json", self.configs / f"weighting_{run.weighting}.json", *more]
+        files = [self.configs / "train.json", *self.overrides, *more]
         command = [sys.executable, "-m", "monai.bundle", "run", run_id]
         command += ["--config_file", str([str(path.resolve()) for path in files])]
-        given = {**self.values, "seed": run.seed, "output_dir": str(self.folder(run).resolve()), **values}
+        given = {**self.values, **run.values, "output_dir": str(self.folder(run).resolve()), **values}
         for key, value in given.items():
             command += [f"--{key}", as_argument(value)]
         folder = self.folder(run)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_MAY_DIFFER = ("method", "tasks", "weighting", "section")  # what is compared, and what is no setting of a training
+from ctan_monai.bundle import recorded_values
+
+# what is compared, and what is no setting of a training
+_MAY_DIFFER = ("method", "tasks", "task_names", "weighting", "section", "seed")
 
 
 def unequal_settings(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -42,19 +45,24 @@ def unequal_settings(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _settings(content: Mapping[str, Any]) -> dict[str, str]:
     training = content["training"]
-    config = {key: value for key, value in training.get("config", {}).items() if key not in _MAY_DIFFER}
-    if "optimizer" not in config:  # records of earlier versions have it only where it was an override
-        name = content.get("settings", {}).get("optimizer::_target_", "").rpartition(".")[2]
-        config |= {"optimizer": name} if name else {}
+    values = recorded_values(training)
+    if "config" in training:  # version 0.1.0 stated some settings apart, the optimizer only where it was an override
+        config = dict(training["config"])
+        if "optimizer" not in config:
+            config["optimizer"] = content.get("settings", {}).get("optimizer::_target_", "").rpartition(".")[2] or None
+    else:
+        config = {key: value for key, value in values.items() if not key.startswith("network_def::")}
+        config["optimizer"] = config.pop("optimizer::_target_", "").rpartition(".")[2]
     data = training.get("data", {})
     amp = config.pop("amp", None)  # what was asked for; records of earlier versions have only that, always as a bool
     more = {
         "precision": training.get("precision", {True: "bfloat16", False: "float32"}.get(amp)),
         "max_epochs": training.get("max_epochs"),
-        "weight_decay": training.get("values", {}).get("weight_decay"),
+        "weight_decay": values.get("weight_decay"),
         "data": data.get("name"),
         "cases": data.get("cases"),
         "split": data.get("split"),
         "split seed": data.get("seed"),
     }
-    return {key: str(value) for key, value in {**config, **more}.items() if value is not None}
+    found = {key: value for key, value in config.items() if key not in _MAY_DIFFER} | more
+    return {key: str(value) for key, value in found.items() if value is not None}

@@ -1,11 +1,11 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-from .by_name import named
 from .classification_evaluation import ClassificationEvaluation
 from .collapsed_layers import CollapsedLayers
 from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weights
 from .epoch_seed import EpochSeed
 from .gradient_conflict import GradientConflict
+from .group import HandlerGroup
 from .lesion_evaluation import LesionEvaluation, load_lesion
 from .log import EpochLog
 from .progress import Progress
@@ -17,6 +17,7 @@ from .task_losses import TaskLossMeans
 from .training_checkpoint import EarlyStop, TrainingCheckpoint
 from .uncertainty_weighting import UncertaintyWeighting
 from .validation_picture import ValidationPicture
+from .weighting import choose_weighting
 
 __all__ = [
     "ClassificationEvaluation",
@@ -27,6 +28,7 @@ __all__ = [
     "EpochSeed",
     "EqualWeights",
     "GradientConflict",
+    "HandlerGroup",
     "LesionEvaluation",
     "Progress",
     "RadiotherapyEvaluation",
@@ -37,8 +39,8 @@ __all__ = [
     "TrainingCheckpoint",
     "UncertaintyWeighting",
     "ValidationPicture",
+    "choose_weighting",
     "dwa_weights",
     "load_lesion",
     "load_reference",
-    "named",
 ]

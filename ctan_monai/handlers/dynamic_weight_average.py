@@ -109,6 +109,4 @@ class EqualWeights:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Refuses the state of another weighting."""
         if state:
-            raise ValueError(
-                "the checkpoint is of a run with another weighting: use the same weighting_*.json to resume."
-            )
+            raise ValueError("the checkpoint is of a run with another weighting: resume with the same --weighting.")

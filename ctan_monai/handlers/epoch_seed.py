@@ -12,13 +12,11 @@ class EpochSeed:
     """Seeds every epoch by (seed, epoch), which makes a run repeatable and resuming exact.
 
     Args:
-        loader: the training loader.
-        seed: the run's seed.
+        loader: the training loader, which has the run's seed.
     """
 
-    def __init__(self, loader: EpochDataLoader, seed: int) -> None:
+    def __init__(self, loader: EpochDataLoader) -> None:
         self.loader = loader
-        self.seed = seed
 
     def attach(self, engine: Engine) -> None:
         """Attach to the trainer; Ignite makes the loader's iterator after this event."""
@@ -26,5 +24,6 @@ class EpochSeed:
 
     def __call__(self, engine: Engine) -> None:
         """Seed the global generators and the loader."""
-        set_determinism(seed=(self.seed * 1_000_003 + engine.state.epoch) % 2**32, use_deterministic_algorithms=None)
+        seed = (self.loader.seed * 1_000_003 + engine.state.epoch) % 2**32
+        set_determinism(seed=seed, use_deterministic_algorithms=None)
         self.loader.set_epoch(engine.state.epoch)

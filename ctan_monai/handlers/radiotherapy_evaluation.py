@@ -50,7 +50,7 @@ class RadiotherapyEvaluation(CaseEvaluation):
     """Measures an evaluator's predictions patient by patient, and writes json, csv and the HTML report.
 
     It reads "pred_segmentation" (one-hot, or a label map of one channel) and "pred_dose" (Gy) of the post-processed
-    output, on the patient's own grid.
+    output, on the patient's own grid; or "segmentation" and "dose", as inference's post-processing calls them.
 
     Args:
         cases: the evaluated section of the data list.
@@ -61,7 +61,7 @@ class RadiotherapyEvaluation(CaseEvaluation):
         baselines: result files of trivial baselines, for comparison.
         seed: the run's seed, for the record.
         settings: the config's values worth stating, for the record.
-        dvh_metrics: by structure, which DVH metrics; OpenKBP's by default.
+        dvh_metrics: by structure, which DVH metrics, "default" for the labels that are not named; OpenKBP's by default.
     """
 
     def __init__(
@@ -79,6 +79,9 @@ class RadiotherapyEvaluation(CaseEvaluation):
         super().__init__(cases)
         self.labels = dict(labels)
         self.dvh_metrics = dict(dvh_metrics)
+        default = self.dvh_metrics.pop("default", None)
+        if default is not None:
+            self.dvh_metrics = {label: self.dvh_metrics.get(label, default) for label in labels}
         self.rows: list[dict[str, Any]] = []
         self.report = RadiotherapyReport(
             output_dir=output_dir,
@@ -105,10 +108,10 @@ class RadiotherapyEvaluation(CaseEvaluation):
 def _prediction(output: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
     """Arrays (X, Y, Z) of the tasks that the network has."""
     arrays = {}
-    if "pred_segmentation" in output:
-        labels = output["pred_segmentation"]
+    labels, dose = (output.get(f"pred_{task}", output.get(task)) for task in ("segmentation", "dose"))
+    if labels is not None:
         labels = labels[0] if labels.shape[0] == 1 else labels.argmax(0)
         arrays["segmentation"] = labels.to(torch.uint8).cpu().numpy()
-    if "pred_dose" in output:
-        arrays["dose"] = output["pred_dose"][0].float().cpu().numpy()
+    if dose is not None:
+        arrays["dose"] = dose[0].float().cpu().numpy()
     return arrays

@@ -19,9 +19,8 @@ class RunRecord:
 
     Args:
         path: the JSON file.
-        settings: the config's values worth stating.
         seed: the run's seed.
-        values: the config's plain values, which inference with the trained weights needs as well; see
+        values: the config's plain values, from which evaluation, inference and packing build the network again; see
             :py:func:`ctan_monai.bundle.plain_values`.
         data: what the training data are; see :py:func:`ctan_monai.data.describe_data`.
     """
@@ -29,13 +28,11 @@ class RunRecord:
     def __init__(
         self,
         path: str | Path,
-        settings: Mapping[str, Any],
         seed: int,
         values: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
-        self.settings = dict(settings)
         self.seed = seed
         self.values = dict(values or {})
         self.data = dict(data or {})
@@ -47,7 +44,8 @@ class RunRecord:
     def __call__(self, engine: Engine) -> None:
         """Write the file."""
         if idist.get_rank() == 0:
-            record = provenance(self.settings, self.seed, self.data)
+            record = provenance(None, self.seed, self.data)
+            del record["config"]  # "values" below
             network: Any = getattr(engine, "network", None)
             parameters = sum(p.numel() for p in network.parameters()) if network is not None else None
             precision = getattr(engine, "precision", "float32")  # of an engine that is not ours

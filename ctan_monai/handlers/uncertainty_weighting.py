@@ -57,7 +57,7 @@ class UncertaintyWeighting:
         if state.get("tasks") != self.loss.tasks:
             raise ValueError(
                 f"the checkpoint is of a run with another weighting or other tasks ({state.get('tasks')}, not "
-                f"{self.loss.tasks}): use the same weighting_*.json to resume."
+                f"{self.loss.tasks}): resume with the same --weighting."
             )
         with torch.no_grad():
             self.log_variances.copy_(torch.tensor(state["log_variances"]))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from monai.handlers import from_engine
 from monai.handlers.ignite_metric import IgniteMetricHandler
 from monai.metrics import CumulativeIterationMetric
 from sklearn.metrics import recall_score
@@ -52,10 +53,11 @@ class BalancedAccuracyHandler(IgniteMetricHandler):
     """Handler of :class:`BalancedAccuracy`.
 
     Args:
-        output_transform: gives (prediction, label), lists of (C,) and of numbers, usually
+        output_transform: gives (prediction, label), lists of (C,) and of numbers, by default
             `monai.handlers.from_engine(['pred_diagnosis', 'label_diagnosis'])`.
         save_details: whether to keep the classes by image in `engine.state.metric_details`.
     """
 
-    def __init__(self, output_transform: Callable = lambda x: x, save_details: bool = True) -> None:
+    def __init__(self, output_transform: Callable | None = None, save_details: bool = True) -> None:
+        output_transform = output_transform or from_engine(["pred_diagnosis", "label_diagnosis"])
         super().__init__(metric_fn=BalancedAccuracy(), output_transform=output_transform, save_details=save_details)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from monai.handlers import from_engine
 from monai.handlers.ignite_metric import IgniteMetricHandler
 from monai.metrics import CumulativeIterationMetric
 from monai.utils import convert_to_tensor
@@ -101,12 +102,13 @@ class DoseScoreHandler(IgniteMetricHandler):
     """Handler of :class:`DoseScore`.
 
     Args:
-        output_transform: gives (predicted dose, reference dose), lists of (1, *spatial) in Gy, usually
+        output_transform: gives (predicted dose, reference dose), lists of (1, *spatial) in Gy, by default
             `monai.handlers.from_engine(['pred_dose', 'label_dose'])`.
         save_details: whether to keep the values by patient in `engine.state.metric_details`.
     """
 
-    def __init__(self, output_transform: Callable = lambda x: x, save_details: bool = True) -> None:
+    def __init__(self, output_transform: Callable | None = None, save_details: bool = True) -> None:
+        output_transform = output_transform or from_engine(["pred_dose", "label_dose"])
         super().__init__(metric_fn=DoseScore(), output_transform=output_transform, save_details=save_details)
 
 

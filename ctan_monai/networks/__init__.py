@@ -8,6 +8,7 @@ from ctan_monai.networks.bottleneck import CTAB, cross_task_attention
 from ctan_monai.networks.ctan import CTAN
 from ctan_monai.networks.decoders import ImageDecoder, PixelDecoder
 from ctan_monai.networks.hps import HPS
+from ctan_monai.networks.methods import METHODS, method
 from ctan_monai.networks.mtan import MTAN
 from ctan_monai.networks.stl import STL
 from ctan_monai.networks.trunk import Trunk
@@ -17,10 +18,12 @@ __all__ = [
     "CTAE",
     "CTAN",
     "HPS",
+    "METHODS",
     "MTAN",
     "STL",
     "ImageDecoder",
     "PixelDecoder",
     "Trunk",
     "cross_task_attention",
+    "method",
 ]

@@ -23,6 +23,7 @@ from .save_dicom_sc import SaveDicomSCd
 from .save_dicom_sr import SaveDicomSRd
 from .save_images import SaveImagesd
 from .save_probabilities import SaveProbabilitiesd
+from .task_compose import TaskCompose
 from .windows import StackWindowsd
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "SaveProbabilitiesd",
     "SelectLungSlicesd",
     "StackWindowsd",
+    "TaskCompose",
     "body_edges",
     "body_mask",
     "check_plausibility",

@@ -64,6 +64,47 @@ def test_a_mistyped_override_inside_a_dictionary(tmp_path: Path) -> None:
     assert "did you mean 'validate::section'" in message(error)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"gradient_interval": 50}, "'gradient_interval': give --diagnostics True; the interval is train::named_"),
+        ({"settings": {}}, "'settings': the records hold all plain values"),
+        ({"comparison": {}}, "'comparison': the metrics of a comparison stand in ctan_monai/comparison/metrics.py"),
+        ({"weighting": {"_target_": "my.Weighting"}}, "'weighting' is a name, one of DWA, uncertainty, equal: put a"),
+    ],
+)
+def test_an_id_of_an_earlier_version_is_refused_with_the_new_one(tmp_path: Path, overrides: dict, words: str) -> None:
+    with pytest.raises(RuntimeError) as error:
+        start(tmp_path, **overrides)
+    assert words in message(error)
+
+
+@pytest.mark.parametrize(("ids", "known"), [({"method": "ctan"}, "MTAN, CTAN"), ({"weighting": "dwa"}, "DWA, unc")])
+def test_an_unknown_method_or_weighting(phantom: Path, tmp_path: Path, ids: dict, known: str) -> None:
+    with pytest.raises(RuntimeError) as error:
+        start(tmp_path, dataset_dir=str(phantom), **ids)
+    assert known in message(error)
+
+
+def test_a_weighting_and_a_handler_of_ones_own(phantom: Path, tmp_path: Path) -> None:
+    """And a network by its class, as before there were methods."""
+    own = {
+        "weighting": "own",
+        "+weightings": {"own": {"_target_": "ctan_monai.handlers.EqualWeights", "_mode_": "callable"}},
+        "+train::named_handlers": {"mine": {"_target_": "ctan_monai.handlers.Progress", "description": "mine"}},
+        "network_def::_target_": "ctan_monai.networks.HPS",
+    }
+    (tmp_path / "own.json").write_text(json.dumps(own))
+    workflow = create_workflow(
+        config_file=[str(CONFIGS / "train.json"), str(CONFIGS / "smoke.json"), str(tmp_path / "own.json")],
+        workflow_type="train", logging_file=False, output_dir=str(tmp_path / "out"), dataset_dir=str(phantom),
+    )  # fmt: skip
+    group = workflow.parser.get_parsed_content("train::handlers")[0]
+    assert type(group.handlers["weighting"]).__name__ == "EqualWeights"
+    assert list(group.handlers)[-1] == "mine"
+    assert type(workflow.trainer.network).__name__ == "HPS"
+
+
 @pytest.mark.parametrize("what", ["missing", "empty"])
 def test_missing_or_empty_dataset_folder(tmp_path: Path, what: str) -> None:
     folder = tmp_path / "data"
@@ -116,9 +157,7 @@ def test_wrong_number_of_channels() -> None:
 def test_a_checkpoint_of_another_method_or_task_set(tmp_path: Path) -> None:
     network = HPS(2, 3, TASKS, "resnet18", "conv7x7")
     torch.save(network.state_dict(), tmp_path / "model.pt")
-    with pytest.raises(
-        ValueError, match=r"model\.pt' does not fit the network of this config \(CTAN\).*method_\*\.json"
-    ):
+    with pytest.raises(ValueError, match=r"model\.pt' does not fit the network of this config \(CTAN\).*--method MTAN"):
         load_weights(CTAN(2, 3, TASKS, "resnet18", "conv7x7"), tmp_path / "model.pt")
     one = {"dose": TASKS["dose"]}
     with pytest.raises(ValueError, match="does not fit"):

@@ -46,7 +46,7 @@ def test_train_evaluate_infer_and_export(ham10000_phantom: Path, tmp_path: Path)
     (row,) = EpochLog.read(tmp_path / "validation_log.csv")
     assert float(row["score"]) == pytest.approx((float(row["segmentation"]) + float(row["diagnosis"])) / 2)
 
-    bundle_run("evaluating", ["train", "evaluate", "smoke"], *paths, "--num_workers", "0")
+    bundle_run("evaluating", ["train", "evaluate"], *paths, "--num_workers", "0")
     evaluation = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())
     listed = json.loads((ham10000_phantom / "datalist.json").read_text())["test"]
     assert set(evaluation["images"]) == {case["case_id"] for case in listed}
@@ -60,11 +60,10 @@ def test_train_evaluate_infer_and_export(ham10000_phantom: Path, tmp_path: Path)
     upright.parent.mkdir()
     Image.open(photo).transpose(Image.Transpose.ROTATE_90).save(upright)
     (tmp_path / "in" / photo.name).write_bytes(photo.read_bytes())
-    network = ["--size", "[96,128]", "--backbone", "resnet18", "--stem", "conv7x7"]
     output, model = tmp_path / "results", tmp_path / "model.pt"
     bundle_run(
         "inferring", ["inference"],
-        "--dataset_dir", str(upright.parent), "--output_dir", str(output), "--checkpoint", str(model), *network,
+        "--dataset_dir", str(upright.parent), "--output_dir", str(output), "--checkpoint", str(model),
     )  # fmt: skip
     for name, size in ((photo.stem, (600, 450)), ("upright", (450, 600))):
         mask = Image.open(output / f"{name}_segmentation.png")
@@ -89,26 +88,25 @@ def test_train_evaluate_infer_and_export(ham10000_phantom: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["stl_segmentation", "stl_diagnosis", "hps", "mtan"])
-def test_other_methods_from_inside_the_bundle(method: str, ham10000_phantom: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", ["segmentation", "diagnosis"])
+def test_one_task_from_inside_the_bundle(task: str, ham10000_phantom: Path, tmp_path: Path) -> None:
     paths = ["--dataset_dir", str(ham10000_phantom), "--output_dir", str(tmp_path)]
-    bundle_run("", ["train", f"method_{method}", "weighting_equal", "smoke"], *paths, *QUICK, inside=True)
+    method = ["--method", "STL", "--task_names", f"['{task}']", "--weighting", "equal"]
+    bundle_run("", ["train", "smoke"], *paths, *QUICK, *method, inside=True)
     (row,) = EpochLog.read(tmp_path / "validation_log.csv")
-    tasks = {method.removeprefix("stl_")} if method.startswith("stl_") else {"segmentation", "diagnosis"}
-    assert set(row) == {"epoch", "score", "seconds", *tasks}
-    bundle_run("", ["train", "smoke", f"method_{method}", "evaluate"], *paths, "--num_workers", "0", inside=True)
+    assert set(row) == {"epoch", "score", "seconds", task}
+    bundle_run("", ["train", "evaluate"], *paths, "--num_workers", "0", inside=True)
     summary = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())["summary"]
-    assert (summary["diagnosis"] is None) == ("diagnosis" not in tasks)
+    assert (summary["diagnosis"] is None) == (task != "diagnosis")
     photo = next((ham10000_phantom.parent / "release").rglob("*.jpg"))
     bundle_run(
-        "", ["inference", f"method_{method}"],
+        "", ["inference"],
         "--dataset_dir", str(photo), "--output_dir", str(tmp_path / "results"),
-        "--checkpoint", str(tmp_path / "model.pt"),
-        "--size", "[96,128]", "--backbone", "resnet18", "--stem", "conv7x7", inside=True,
+        "--checkpoint", str(tmp_path / "model.pt"), inside=True,
     )  # fmt: skip
     written = {path.name for path in (tmp_path / "results").iterdir()}
     assert written == {"inputs.json", "predictions.csv"} | (
-        {f"{photo.stem}_segmentation.png"} if "segmentation" in tasks else set()
+        {f"{photo.stem}_segmentation.png"} if task == "segmentation" else set()
     )
 
 

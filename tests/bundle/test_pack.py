@@ -34,8 +34,8 @@ CONFIGS = REPOSITORY / "bundles" / "openkbp" / "configs"
 def training(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of an HPS that was trained for one epoch."""
     folder = tmp_path_factory.mktemp("training")
-    files = str([str(CONFIGS / f"{name}.json") for name in ("train", "smoke", "method_hps")])
-    values = ["--max_epochs", "1", "--num_workers", "0", "--batch_size", "16", "--dose_scale", "66"]
+    files = str([str(CONFIGS / f"{name}.json") for name in ("train", "smoke")])
+    values = ["--max_epochs", "1", "--num_workers", "0", "--batch_size", "16", "--dose_scale", "66", "--method", "HPS"]
     result = run_tool(
         "-m", "monai.bundle", "run", "training", "--config_file", files,
         "--dataset_dir", str(phantom), "--output_dir", str(folder), *values,
@@ -95,7 +95,7 @@ def test_configs_carry_the_training_and_not_the_defaults(bundle: Path) -> None:
     for name in ("train.json", "inference.json"):
         config = json.loads((bundle / "configs" / name).read_text())
         assert (config["backbone"], config["stem"], config["dose_scale"]) == ("resnet18", "conv7x7", 66)
-        assert config["network_def"]["_target_"] == "ctan_monai.networks.HPS"
+        assert config["method"] == "HPS"
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     assert metadata["sha256"]["model.pt"] == file_sha256(bundle / "models" / "model.pt")
     assert metadata["training"]["config"]["method"] == "HPS"
@@ -290,7 +290,7 @@ def test_a_record_of_an_earlier_version_is_refused(training: Path, tmp_path: Pat
 
 def test_a_checkpoint_of_another_method_is_refused(training: Path, tmp_path: Path) -> None:
     record = json.loads((training / "training.json").read_text())
-    record["values"]["network_def::_target_"] = "ctan_monai.networks.MTAN"
+    record["values"]["method"] = "MTAN"
     (tmp_path / "training.json").write_text(json.dumps(record))
     arguments = ["--checkpoint", str(training / "model.pt"), "--training_dir", str(tmp_path)]
     result = run_tool("tools/pack_bundle.py", "openkbp", *arguments, "--output", str(tmp_path / "out.zip"))
@@ -301,7 +301,7 @@ def test_a_checkpoint_of_another_method_is_refused(training: Path, tmp_path: Pat
 
 def test_metadata_of_one_task_names_that_task_alone(training: Path) -> None:
     record = read_record(training)
-    record["values"] |= {"task_names": ["dose"], "network_def::_target_": "ctan_monai.networks.STL"}
+    record["values"] |= {"task_names": ["dose"], "method": "STL"}
     config = packed_config(CONFIGS / "inference.json", record)
     metadata = packed_metadata(json.loads((CONFIGS / "metadata.json").read_text()), config, record, {})
     outputs = metadata["network_data_format"]["outputs"]

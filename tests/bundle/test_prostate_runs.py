@@ -45,25 +45,39 @@ def trained(prostate_phantom: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_configs_labels_and_grid_are_those_of_the_preparation() -> None:
-    train, inference, evaluate = config("train"), config("inference"), config("evaluate")
+    train, evaluate = config("train"), config("evaluate")
     assert list(train["label_names"]) == list(PROSTATE_LABELS)
     assert list(train["label_names"].values()) == [1, 2, 3, 4, 5]
     assert train["spacing"] == list(NETWORK_SPACING)
     assert train["roi_size"] == list(NETWORK_SIZE)
     assert train["mirror_pairs"] == [[train["label_names"]["left_femur"], train["label_names"]["right_femur"]]]
     # evaluation takes the way of inference from the CT to the network and back
-    way_in = inference["preprocessing"]["transforms"]
-    assert evaluate["validate::preprocessing"]["transforms"][2:] == way_in
-    way_back = json.loads(json.dumps(inference["postprocessing"]["transforms"]).replace("@pre", "@validate::pre"))
-    evaluated = evaluate["validate::postprocessing"]["transforms"]
-    assert evaluated == way_back[: len(evaluated)]
+    assert evaluate["validate::preprocessing"]["transforms"][-1] == "$@validate::inference['preprocessing']"
+    assert evaluate["validate::postprocessing"] == "$@validate::inference['postprocessing']"
+
+
+def test_evaluation_and_inference_give_the_same(trained: Path, prostate_phantom: Path, tmp_path: Path) -> None:
+    (case,) = read_datalist(prostate_phantom, "test")
+    ct = case["original"]["image"]
+    model = ["--checkpoint", str(trained / "model.pt"), "--num_workers", "0"]
+    paths = ["--dataset_dir", str(ct), "--output_dir", str(tmp_path / "results")]
+    bundle_run("inferring", ["inference"], *paths, *model)
+    (labels,) = (tmp_path / "results").glob("*_segmentation.nii.gz")
+    paths = ["--dataset_dir", str(prostate_phantom), "--output_dir", str(tmp_path)]
+    bundle_run("evaluating", ["train", "evaluate"], *paths, *model)
+    row = next(iter(json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())["patients"].values()))
+    reference = np.asanyarray(nib.load(case["original"]["segmentation"]).dataobj)
+    predicted = np.asanyarray(nib.load(labels).dataobj)
+    for name, value in config("train")["label_names"].items():
+        a, b = predicted == value, reference == value
+        assert row[f"dice_{name}"] == pytest.approx(200 * (a & b).sum() / (a.sum() + b.sum()))
 
 
 def test_training_and_evaluation(trained: Path, prostate_phantom: Path) -> None:
     (row,) = EpochLog.read(trained / "validation_log.csv")
     assert float(row["score"]) == pytest.approx((float(row["segmentation"]) + float(row["dose"])) / 2)
     paths = ["--dataset_dir", str(prostate_phantom), "--output_dir", str(trained)]
-    bundle_run("evaluating", ["train", "evaluate", "smoke"], *paths, "--num_workers", "0")
+    bundle_run("evaluating", ["train", "evaluate"], *paths, "--num_workers", "0")
     evaluation = json.loads((trained / "evaluation" / "evaluation.json").read_text())
     ((case_id, row),) = evaluation["patients"].items()
     (case,) = read_datalist(prostate_phantom, "test")
@@ -87,7 +101,6 @@ def test_inference_on_a_dicom_series_returns_its_grid(trained: Path, prostate_ph
     output = bundle_run(
         "inferring", ["inference"],
         "--dataset_dir", str(patient), "--output_dir", str(tmp_path), "--checkpoint", str(trained / "model.pt"),
-        "--backbone", "resnet18", "--stem", "conv7x7",
     )  # fmt: skip
     assert "Error" not in output
     assert {p.suffix for p in tmp_path.iterdir()} == {".gz", ".json"}, "no DICOM unless it is asked for"

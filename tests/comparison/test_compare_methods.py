@@ -23,13 +23,13 @@ from ctan_monai.errors import DataError
 from ctan_monai.handlers import EpochLog
 
 CONFIGS = REPOSITORY / "bundles" / "openkbp" / "configs"
-HPS = Run("hps", "method_hps", ("segmentation", "dose"), "dwa", 0)
+HPS = Run("HPS", ("segmentation", "dose"), "DWA", 0)
 
 
 def command(phantom: Path, output: Path, *more: str) -> list[str]:
     return [
         "tools/compare_methods.py", "--bundle", "openkbp", "--dataset_dir", str(phantom), "--output", str(output),
-        "--config_file", str(CONFIGS / "smoke.json"), "--methods", "hps", "--reference", "paper",
+        "--config_file", str(CONFIGS / "smoke.json"), "--methods", "HPS", "--reference", "paper",
         "--set", "max_epochs=2", "batch_size=16", "num_workers=0", *more,
     ]  # fmt: skip
 
@@ -93,6 +93,7 @@ def test_an_interrupted_comparison_ends_with_the_same_table(phantom: Path, tmp_p
         (["--set", "max_epochs"], "expected key=value"),
         (["--set", 'windows=[["$x"]]'], "'$x' is code to MONAI"),
         (["--set", "seed=5"], "--set seed=5: give it by --seeds."),
+        (["--set", "method=CTAN"], "--set method=CTAN: give it by --methods."),
         (
             ["--results", "setup.cfg"],
             "cannot write to the output folder 'setup.cfg' (it is a file): choose another one with --res",

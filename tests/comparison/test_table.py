@@ -131,7 +131,7 @@ def test_collected_cases_average_to_the_metric(tmp_path: Path) -> None:
         "diagnosis::balanced_accuracy", "balanced accuracy (%)", True,
         case_metric="correct", case_class="diagnosis", case_scale=100.0, also={"accuracy (%)": "diagnosis::accuracy"},
     )  # fmt: skip
-    run = Run("hps", "method_hps", ("diagnosis", "other"), "dwa", 0)
+    run = Run("HPS", ("diagnosis", "other"), "DWA", 0)
     other = TaskMetric("diagnosis::auroc", "AUROC (%)", True, scale=100.0)
     metrics = {"diagnosis": metric, "other": other}
     content = collect_result(tmp_path, run, {}, metrics)

@@ -65,7 +65,7 @@ def training(
         prepare_batch=PrepareMultiTaskBatch(["a", "b"], channels_last=True),
         amp=amp,
         train_handlers=[
-            EpochSeed(loader, 7),
+            EpochSeed(loader),
             TaskLossMeans(loss),
             EpochLog(folder / "training_log.csv", optimizer),
             weighting,

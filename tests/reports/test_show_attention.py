@@ -16,14 +16,14 @@ from support import REPOSITORY, run_tool
 from ctan_monai.networks import CTAN, HPS
 
 TASKS = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level": "pixel", "out_channels": 1}}
-SMALL = ["bundles/openkbp/configs/cpu.json", "bundles/openkbp/configs/method_{}.json"]
+SMALL = "bundles/openkbp/configs/cpu.json"
 
 
 def show(dataset_dir: Path, folder: Path, method: str, *options: str) -> tuple[int, str]:
-    files = [name.format(method) for name in SMALL]
     done = run_tool(
         "tools/show_attention.py", "--bundle", "openkbp", "--dataset_dir", str(dataset_dir), "--checkpoint",
-        str(folder / "model.pt"), "--output", str(folder / "attention"), "--config_file", *files, *options,
+        str(folder / "model.pt"), "--output", str(folder / "attention"), "--config_file", SMALL, "--method", method,
+        *options,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 
@@ -34,7 +34,7 @@ def test_a_picture_of_each_case(phantom: Path, tmp_path: Path) -> None:
     tmp_path.mkdir()
     network = CTAN(2, 3, TASKS, backbone="resnet18", stem="conv7x7", pretrained=False)
     torch.save(network.state_dict(), tmp_path / "model.pt")
-    status, text = show(data, tmp_path, "ctan")
+    status, text = show(data, tmp_path, "CTAN")
     assert status == 0, text
     (case,) = (path.name for path in (phantom / "test").iterdir() if path.is_dir())
     found = json.loads((tmp_path / "attention" / "attention.json").read_text())
@@ -66,7 +66,7 @@ def test_mistakes_end_in_one_line(
     phantom: Path, tmp_path: Path, dataset: str | None, options: tuple[str, ...], message: str
 ) -> None:
     torch.save(HPS(2, 3, TASKS, backbone="resnet18", stem="conv7x7").state_dict(), tmp_path / "model.pt")
-    status, text = show(Path(dataset) if dataset else phantom, tmp_path, "hps", *options)
+    status, text = show(Path(dataset) if dataset else phantom, tmp_path, "HPS", *options)
     assert status == 2
     assert message in text and "Traceback" not in text
     assert not (tmp_path / "attention").exists()

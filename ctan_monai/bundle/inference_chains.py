@@ -1,0 +1,31 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+
+from ctan_monai.bundle.plain_values import is_plain
+from ctan_monai.bundle.workflow import running_workflow
+
+
+def read_inference_chains(root: str | Path) -> dict[str, Callable[..., Any]]:
+    """What inference does to an image before and after the network, for an evaluation that does the same.
+
+    Args:
+        root: the bundle's folder.
+
+    Returns:
+        "preprocessing" and "postprocessing" of ``inference.json``, with the running config's values (``spacing``, ...).
+        They belong together: the second inverts the first.
+    """
+    config: dict[str, Any] = json.loads((Path(root) / "configs" / "inference.json").read_text())
+    workflow = running_workflow()
+    running: Any = {} if workflow is None else workflow.parser.config
+    values = {key: value for key, value in running.items() if key in config and is_plain(config[key])}
+    parser = ConfigParser({**config, **values, "bundle_root": str(root)})
+    return {name: parser.get_parsed_content(name) for name in ("preprocessing", "postprocessing")}

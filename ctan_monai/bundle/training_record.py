@@ -1,0 +1,94 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""A training's own record, ``training.json`` beside its checkpoint, from which its network is built again."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ctan_monai.bundle.plain_values import is_plain
+from ctan_monai.bundle.workflow import running_workflow
+from ctan_monai.errors import DataError
+from ctan_monai.files import read_training_record
+from ctan_monai.networks import METHODS
+
+__all__ = ["recorded_values", "use_training_record"]
+
+logger = logging.getLogger(__name__)
+
+# ids of how a training ran, not of what was trained
+_OF_A_RUN = ("resume", "num_workers", "amp", "max_epochs", "diagnostics", "gradient_interval", "use_record")
+_NETWORKS = "ctan_monai.networks."
+_WEIGHTINGS = {"DynamicWeightAverage": "DWA", "UncertaintyWeighting": "uncertainty", "EqualWeights": "equal"}
+
+
+def recorded_values(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that decided what was trained, by today's ids.
+
+    Until version 0.1.0 a record named the network's class (``network_def::_target_``) and, under ``config``, that of
+    the weighting, where it now has ``method`` and ``weighting``.
+
+    Args:
+        record: content of ``training.json``.
+
+    Returns:
+        id to value, as :py:func:`ctan_monai.bundle.plain_values` collected them, without those of the run alone.
+    """
+    values = {key: value for key, value in record.get("values", {}).items() if key not in _OF_A_RUN}
+    network = str(values.get("network_def::_target_", ""))
+    if "method" not in values and network.removeprefix(_NETWORKS) in METHODS:
+        values["method"] = network.removeprefix(_NETWORKS)
+        del values["network_def::_target_"]
+    weighting = record.get("config", {}).get("weighting")
+    if "weighting" not in values and weighting in _WEIGHTINGS:
+        values["weighting"] = _WEIGHTINGS[weighting]
+    return values
+
+
+def use_training_record(root: str | Path, checkpoint: str | Path, use: bool = True) -> None:
+    """Give the running config the values with which a checkpoint was trained: method, tasks, backbone, image size.
+
+    A value that the command line or an override file changed stays as it was given. Where no record lies beside the
+    checkpoint, as in a packed bundle, whose configs have these values already, nothing is changed.
+
+    Args:
+        root: the bundle's folder.
+        checkpoint: the trained weights.
+        use: False leaves the config as it is.
+
+    Raises:
+        DataError: the record cannot be read, or holds what is not data.
+        ValueError: the network was of a class that the record can only name; it must be given again.
+    """
+    if not isinstance(use, bool):  # on the command line, "false" is a text, and a text is true
+        raise ValueError(f"use_record must be True or False (with a capital letter), got {use!r}.")
+    workflow = running_workflow()
+    path = Path(checkpoint).parent / "training.json"
+    record = read_training_record(path.parent)
+    if not use or workflow is None or record is None:
+        return
+    parser: Any = workflow.parser
+    name = "train.json" if "train" in parser.config else "inference.json"
+    default = json.loads((Path(root) / "configs" / name).read_text())
+    taken = {}
+    for key, value in recorded_values(record).items():
+        part, _, argument = key.rpartition("::")
+        own = default.get(part, {}) if part else default
+        known = part == "network_def" or (not part and key in default)
+        if not known or parser.get(key) != own.get(argument) or parser.get(key) == value:
+            continue
+        if not is_plain(value):
+            raise DataError(f"{path}: '{key}' is {value!r}: expected a number, text or list, not an expression.")
+        if argument == "_target_":
+            raise ValueError(
+                f"{path}: the network is of the class {value}. Give it again: --network_def::_target_ {value}"
+            )
+        taken[key] = value
+    if taken:
+        parser.update(taken)
+        parser.parse(reset=True)
+        logger.info("%s: %s", path, ", ".join(f"{key} {value}" for key, value in taken.items()))

@@ -1,0 +1,69 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The methods that a bundle can train, by the name that its configs give them."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ctan_monai.networks.ctan import CTAN
+from ctan_monai.networks.hps import HPS
+from ctan_monai.networks.mtan import MTAN
+from ctan_monai.networks.network import MultiTaskNetwork
+from ctan_monai.networks.stl import STL
+
+__all__ = ["METHODS", "Method", "method"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A network class and the arguments that make it this method.
+
+    Attributes:
+        network: the class.
+        description: one line on what it is; for an ablation, what it takes away.
+        arguments: beside those that all methods share.
+    """
+
+    network: type[MultiTaskNetwork]
+    description: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+METHODS: dict[str, Method] = {
+    "STL": Method(STL, "single-task learning: one network for each task"),
+    "HPS": Method(HPS, "hard parameter sharing: one trunk, one decoder for each task, no attention"),
+    "MTAN": Method(MTAN, "each task's own attention masks on the shared trunk"),
+    "CTAN": Method(CTAN, "the paper's network: the other task's masks (equation 1) and CTAB (equation 2)"),
+    # Ablations
+    "CTAN_without_CTAB": Method(CTAN, "CTAN without equation 2: cross-task masks alone", {"ctab": False}),
+    "CTAN_trunk_skips": Method(
+        CTAN,
+        "CTAN without equation 2, skips from the trunk: with two tasks an MTAN that exchanges nothing",
+        {"ctab": False, "attended_skips": False},
+    ),
+    "MTAN_with_CTAB": Method(MTAN, "CTAN without equation 1: each task's own masks, and CTAB", {"ctab": True}),
+}
+
+
+def method(name: str) -> Callable[..., MultiTaskNetwork]:
+    """The network of a method, to be called with the arguments of ``MultiTaskNetwork``.
+
+    Args:
+        name: a key of :py:data:`METHODS`.
+
+    Raises:
+        ValueError: an unknown name; the message lists the known ones.
+    """
+    if name not in METHODS:
+        near = {known.lower(): known for known in METHODS}
+        found = difflib.get_close_matches(str(name).lower(), near, n=1)
+        hint = f" Did you mean {near[found[0]]!r}?" if found else ""
+        raise ValueError(f"Unknown method {name!r}: use one of {', '.join(METHODS)}.{hint}")
+    chosen = METHODS[name]
+    return functools.partial(chosen.network, **chosen.arguments) if chosen.arguments else chosen.network
