@@ -44,7 +44,7 @@ quickstart: install ## Phantom data -> train CTAN (CPU, minutes) -> evaluate -> 
 	$(RUN) -m monai.bundle run evaluating \
 	  --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/smoke.json','$(CONFIGS)/evaluate.json']"
 	$(RUN) -m monai.bundle run inferring --config_file $(CONFIGS)/inference.json \
-	  --backbone resnet18 --stem conv7x7 --checkpoint $(SMOKE)/model.pt \
+	  --checkpoint $(SMOKE)/model.pt \
 	  --training_ranges $(PREPARED)/datalist.json --output_dir $(SMOKE)/inference \
 	  --dataset_dir "$$(ls -d $(PREPARED)/test/*/ | head -n 1)ct.nii"
 	rm -rf $(SMOKE)/real_network
