@@ -37,12 +37,18 @@ def recorded_values(record: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         id to value, as :py:func:`ctan_monai.bundle.plain_values` collected them, without those of the run alone.
+
+    Raises:
+        DataError: a value is an expression.
     """
     values = {key: value for key, value in record.get("values", {}).items() if key not in _OF_A_RUN}
     network = str(values.get("network_def::_target_", ""))
     if "method" not in values and network.removeprefix(_NETWORKS) in METHODS:
         values["method"] = network.removeprefix(_NETWORKS)
         del values["network_def::_target_"]
+    for key, value in values.items():  # they end in a config, where an expression would be run
+        if not is_plain(value):
+            raise DataError(f"training.json: '{key}' is {value!r}: expected a number, text or list, not an expression.")
     weighting = record.get("config", {}).get("weighting")
     if "weighting" not in values and weighting in _WEIGHTINGS:
         values["weighting"] = _WEIGHTINGS[weighting]
@@ -81,8 +87,6 @@ def use_training_record(root: str | Path, checkpoint: str | Path, use: bool = Tr
         known = part == "network_def" or (not part and key in default)
         if not known or parser.get(key) != own.get(argument) or parser.get(key) == value:
             continue
-        if not is_plain(value):
-            raise DataError(f"{path}: '{key}' is {value!r}: expected a number, text or list, not an expression.")
         if argument == "_target_":
             raise ValueError(
                 f"{path}: the network is of the class {value}. Give it again: --network_def::_target_ {value}"
