@@ -15,6 +15,7 @@ from ctan_monai.bundle.workflow import running_workflow
 from ctan_monai.errors import DataError
 from ctan_monai.files import read_training_record
 from ctan_monai.networks import METHODS
+from ctan_monai.utils.switches import as_switch
 
 __all__ = ["recorded_values", "use_training_record"]
 
@@ -70,12 +71,10 @@ def use_training_record(root: str | Path, checkpoint: str | Path, use: bool = Tr
         DataError: the record cannot be read, or holds what is not data.
         ValueError: the network was of a class that the record can only name; it must be given again.
     """
-    if not isinstance(use, bool):  # on the command line, "false" is a text, and a text is true
-        raise ValueError(f"use_record must be True or False (with a capital letter), got {use!r}.")
     workflow = running_workflow()
     path = Path(checkpoint).parent / "training.json"
     record = read_training_record(path.parent)
-    if not use or workflow is None or record is None:
+    if not as_switch("use_record", use) or workflow is None or record is None:
         return
     parser: Any = workflow.parser
     name = "train.json" if "train" in parser.config else "inference.json"
