@@ -30,8 +30,8 @@ _WEIGHTINGS = {"DynamicWeightAverage": "DWA", "UncertaintyWeighting": "uncertain
 def recorded_values(record: Mapping[str, Any]) -> dict[str, Any]:
     """The values that decided what was trained, by today's ids.
 
-    Until version 0.1.0 a record named the network's class (``network_def::_target_``) and, under ``config``, that of
-    the weighting, where it now has ``method`` and ``weighting``.
+    Where a training named a class of ours (``network_def::_target_``, in version 0.1.0 the only way), the method of
+    that name stands in its place. The weighting was then a class, too, stated under ``config``.
 
     Args:
         record: content of ``training.json``.
@@ -44,7 +44,7 @@ def recorded_values(record: Mapping[str, Any]) -> dict[str, Any]:
     """
     values = {key: value for key, value in record.get("values", {}).items() if key not in _OF_A_RUN}
     network = str(values.get("network_def::_target_", ""))
-    if "method" not in values and network.removeprefix(_NETWORKS) in METHODS:
+    if network.startswith(_NETWORKS) and network.removeprefix(_NETWORKS) in METHODS:
         values["method"] = network.removeprefix(_NETWORKS)
         del values["network_def::_target_"]
     for key, value in values.items():  # they end in a config, where an expression would be run
