@@ -12,7 +12,14 @@ from ctan_monai.bundle.workflow import running_workflow
 from ctan_monai.errors import DataError
 
 WITH_ARGUMENTS = ("network_def", "optimizer")  # components whose arguments decide what was trained
-PLACES = ("dataset_dir", "output_dir", "log_dir", "evaluation_dir", "bundle_root", "checkpoint")  # of this run on this machine
+PLACES = (
+    "dataset_dir",
+    "output_dir",
+    "log_dir",
+    "evaluation_dir",
+    "bundle_root",
+    "checkpoint",
+)  # of this run on this machine
 STATED = ("commit", "version", "libraries", "time", "seed", "config", "precision", "max_epochs", "parameters")
 _ID = re.compile(rf"(?:(?:{'|'.join(WITH_ARGUMENTS)})::)?(?!_)\w+")
 _CLASSES = {  # what may stand in place of a component
@@ -33,14 +40,18 @@ def plain_values() -> dict[str, Any]:
     """
     workflow = running_workflow()
     config: Any = {} if workflow is None else workflow.parser.config
-    nested = {f"{part}::{key}": v for part in WITH_ARGUMENTS for key, v in config.get(part, {}).items()}
+    nested = {
+        f"{part}::{key}": value
+        for part in WITH_ARGUMENTS
+        for key, value in config.get(part, {}).items()
+        if key == "_target_" or not key.startswith("_")
+    }
     if "validate" in config:
         nested["section"] = config["validate"]["section"]
     return {
         key: value
         for key, value in {**config, **nested}.items()
-        if not key.startswith("_") and "::_" not in key.replace("::_target_", "") and key not in PLACES
-        if value != [] and is_plain(value)
+        if not key.startswith("_") and key not in PLACES and value != [] and is_plain(value)
     }
 
 

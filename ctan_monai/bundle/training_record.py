@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.bundle.plain_values import is_plain
+from ctan_monai.bundle.data_values import as_data
+from ctan_monai.bundle.plain_values import check_record
 from ctan_monai.bundle.workflow import running_workflow
-from ctan_monai.errors import DataError
 from ctan_monai.files import read_training_record
 from ctan_monai.networks import METHODS
 from ctan_monai.utils.switches import as_switch
@@ -38,18 +38,12 @@ def recorded_values(record: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         id to value, as :py:func:`ctan_monai.bundle.plain_values` collected them, without those of the run alone.
-
-    Raises:
-        DataError: a value is an expression.
     """
     values = {key: value for key, value in record.get("values", {}).items() if key not in _OF_A_RUN}
     network = str(values.get("network_def::_target_", ""))
     if network.startswith(_NETWORKS) and network.removeprefix(_NETWORKS) in METHODS:
         values["method"] = network.removeprefix(_NETWORKS)
         del values["network_def::_target_"]
-    for key, value in values.items():  # they end in a config, where an expression would be run
-        if not is_plain(value):
-            raise DataError(f"training.json: '{key}' is {value!r}: expected a number, text or list, not an expression.")
     weighting = record.get("config", {}).get("weighting")
     if "weighting" not in values and weighting in _WEIGHTINGS:
         values["weighting"] = _WEIGHTINGS[weighting]
@@ -69,7 +63,7 @@ def use_training_record(root: str | Path, checkpoint: str | Path, use: bool = Tr
 
     Raises:
         DataError: the record cannot be read, or holds what is not data.
-        ValueError: the network was of a class that the record can only name; it must be given again.
+        ValueError: the network was of a class of the user's own.
     """
     workflow = running_workflow()
     path = Path(checkpoint).parent / "training.json"
@@ -79,19 +73,19 @@ def use_training_record(root: str | Path, checkpoint: str | Path, use: bool = Tr
     parser: Any = workflow.parser
     name = "train.json" if "train" in parser.config else "inference.json"
     default = json.loads((Path(root) / "configs" / name).read_text())
+    values = recorded_values(record)
+    network = values.pop("network_def::_target_", None)  # a class of the user's own: only they can say what it is
+    check_record({**record, "values": values}, path)
+    if network is not None and parser.get("network_def::_target_") == default["network_def"]["_target_"]:
+        raise ValueError(f"{path}: the network is of the class {network}. Give it again with --network_def::_target_.")
     taken = {}
-    for key, value in recorded_values(record).items():
+    for key, value in values.items():
         part, _, argument = key.rpartition("::")
         own = default.get(part, {}) if part else default
         known = part == "network_def" or (not part and key in default)
-        if not known or parser.get(key) != own.get(argument) or parser.get(key) == value:
-            continue
-        if argument == "_target_":
-            raise ValueError(
-                f"{path}: the network is of the class {value}. Give it again: --network_def::_target_ {value}"
-            )
-        taken[key] = value
+        if known and parser.get(key) == own.get(argument) != value:
+            taken[key] = value
     if taken:
-        parser.update(taken)
+        parser.update(as_data(taken))
         parser.parse(reset=True)
         logger.info("%s: %s", path, ", ".join(f"{key} {value}" for key, value in taken.items()))

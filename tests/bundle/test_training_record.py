@@ -63,15 +63,9 @@ def test_what_the_user_gives_comes_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        (
-            {"values": {"backbone": "$print('code')"}},
-            "'backbone' is \"$print('code')\": expected a number, text or list",
-        ),
-        ({"values": {"windows": ["@backbone"]}}, "'windows' is ['@backbone']: expected a number, text or list"),
-        (
-            {"values": {"network_def::_target_": "shutil.rmtree"}},
-            "Give it again: --network_def::_target_ shutil.rmtree",
-        ),
+        ({"values": {"backbone": "$print('code')"}}, "the value of 'values: backbone' has \"$print('code')\""),
+        ({"values": {"windows": ["@backbone"]}}, "the value of 'values: windows' has '@backbone'"),
+        ({"values": {"network_def::_target_": "shutil.rmtree"}}, "the class shutil.rmtree. Give it again with --net"),
         ({"values": {"method": "CTAM"}}, "Unknown method 'CTAM'"),
         ("{", "training.json: is not a training's record"),
         ("[]", "training.json: is not a training's record"),
