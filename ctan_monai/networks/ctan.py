@@ -19,7 +19,7 @@ class CTAN(AttentionNetwork):
 
     In the encoder each task gates the shared features by the other task's mask (equation 1, ``CTAE``),
     G^j_t = A^j_{t'} * P^j, and its decoder takes G^j_t as skips. The decoder's bottleneck is A-bar_t, cross-task
-    attention between the attended features A-hat^4_t (equation 2, ``CTAB``).
+    attention between the attended features A-hat^4_t (equation 2, ``CTAB``), to which A-hat^4_t is added.
 
     Args:
         spatial_dims: see ``MultiTaskNetwork``, as the arguments up to ``pretrained``.
@@ -30,6 +30,9 @@ class CTAN(AttentionNetwork):
         pretrained: likewise.
         normalization: of equation 2: "none" as in the paper, or "softmax". See ``cross_task_attention``.
         order: of equation 2: "equation", or "prose" for its transpose. See ``cross_task_attention``.
+        ctab_activation: of CTAB: "none", or "relu" behind its convolutions. See ``CTAB``.
+        ctab_identity: whether the bottleneck is A-bar_t + A-hat^4_t; False: A-bar_t alone, the letter of equation 2.
+        ctab_cross: for an ablation: False puts E_t in the place of E_{t'} in equation 2.
         ctab: for an ablation: False leaves equation 2 out; the bottleneck is A-hat^4_t.
         attended_skips: for an ablation: False takes skips P^j from the trunk. Without CTAB too, two tasks then exchange
             nothing: it is MTAN with such skips, the attention blocks of stages 2 and 4 swapped between the tasks.
@@ -45,6 +48,9 @@ class CTAN(AttentionNetwork):
         pretrained: bool | str | Path = False,
         normalization: str = "none",
         order: str = "equation",
+        ctab_activation: str = "none",
+        ctab_identity: bool = True,
+        ctab_cross: bool = True,
         ctab: bool = True,
         attended_skips: bool = True,
     ) -> None:
@@ -60,4 +66,7 @@ class CTAN(AttentionNetwork):
             attended_skips=attended_skips,
             normalization=normalization,
             order=order,
+            ctab_activation=ctab_activation,
+            ctab_identity=ctab_identity,
+            ctab_cross=ctab_cross,
         )

@@ -36,8 +36,11 @@ class AttentionNetwork(MultiTaskNetwork):
         cross: whether a task's features are gated by the other task's masks (equation 1) or its own.
         ctab: whether the decoders' bottlenecks pass through cross-task attention (equation 2).
         attended_skips: whether the decoders' skips are the attended features G^j_t, or the trunk's P^j.
-        normalization: of equation 2, see ``CTAB``.
-        order: of equation 2, see ``CTAB``.
+        normalization: of equation 2, see ``CTAB``, as the following.
+        order: likewise.
+        ctab_activation: likewise.
+        ctab_identity: likewise.
+        ctab_cross: likewise.
     """
 
     def __init__(
@@ -48,12 +51,16 @@ class AttentionNetwork(MultiTaskNetwork):
         attended_skips: bool = True,
         normalization: str = "none",
         order: str = "equation",
+        ctab_activation: str = "none",
+        ctab_identity: bool = True,
+        ctab_cross: bool = True,
     ) -> None:
         super().__init__(*arguments)
         channels, tasks = self.trunk.channels, len(self.task_names)
         self.attended_skips = attended_skips
         self.attention = attention_encoder(self.spatial_dims, channels, tasks, cross)
-        self.bottleneck = CTAB(self.spatial_dims, channels[3], tasks, normalization, order) if ctab else None
+        options = (normalization, order, ctab_activation, ctab_identity, ctab_cross)
+        self.bottleneck = CTAB(self.spatial_dims, channels[3], tasks, *options) if ctab else None
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Maps an image (B, in_channels, *spatial) to each task's float32 output.
