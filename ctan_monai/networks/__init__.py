@@ -3,7 +3,7 @@
 
 """STL, HPS, MTAN and CTAN, and the layers they are made of."""
 
-from ctan_monai.networks.attention import CTAE
+from ctan_monai.networks.attention import CTAE, ConstantMasks
 from ctan_monai.networks.bottleneck import CTAB, cross_task_attention
 from ctan_monai.networks.ctan import CTAN
 from ctan_monai.networks.decoders import ImageDecoder, PixelDecoder
@@ -11,6 +11,7 @@ from ctan_monai.networks.hps import HPS
 from ctan_monai.networks.mtan import MTAN
 from ctan_monai.networks.stl import STL
 from ctan_monai.networks.trunk import Trunk
+from ctan_monai.networks.wide_hps import WideHPS
 
 __all__ = [
     "CTAB",
@@ -19,8 +20,10 @@ __all__ = [
     "HPS",
     "MTAN",
     "STL",
+    "ConstantMasks",
     "ImageDecoder",
     "PixelDecoder",
     "Trunk",
+    "WideHPS",
     "cross_task_attention",
 ]

@@ -35,7 +35,10 @@ class CTAN(AttentionNetwork):
         ctab_cross: for an ablation: False puts E_t in the place of E_{t'} in equation 2.
         ctab: for an ablation: False leaves equation 2 out; the bottleneck is A-hat^4_t.
         attended_skips: for an ablation: False takes skips P^j from the trunk. Without CTAB too, two tasks then exchange
-            nothing: it is MTAN with such skips, the attention blocks of stages 2 and 4 swapped between the tasks.
+            nothing: it is a network of tasks with own masks, the attention blocks of stages 2 and 4 swapped
+            between the tasks.
+        shared_pool: True: one Pool a stage for all tasks, as equation 1 writes it; False: one for each task.
+        constant_masks: for a control: True holds all masks at 0.5, in training as well.
     """
 
     def __init__(
@@ -53,6 +56,8 @@ class CTAN(AttentionNetwork):
         ctab_cross: bool = True,
         ctab: bool = True,
         attended_skips: bool = True,
+        shared_pool: bool = False,
+        constant_masks: bool = False,
     ) -> None:
         super().__init__(
             spatial_dims,
@@ -63,10 +68,15 @@ class CTAN(AttentionNetwork):
             pretrained,
             cross=True,
             ctab=ctab,
+            pool="bottleneck",
+            shared_pool=shared_pool,
             attended_skips=attended_skips,
-            normalization=normalization,
-            order=order,
-            ctab_activation=ctab_activation,
-            ctab_identity=ctab_identity,
-            ctab_cross=ctab_cross,
+            constant_masks=constant_masks,
+            ctab_options={
+                "normalization": normalization,
+                "order": order,
+                "activation": ctab_activation,
+                "identity": ctab_identity,
+                "cross": ctab_cross,
+            },
         )

@@ -12,20 +12,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from ctan_monai.networks.attention import CTAE
+from ctan_monai.networks.attention import CTAE, ConstantMasks
 from ctan_monai.networks.bottleneck import CTAB
 from ctan_monai.networks.network import STRIDES, MultiTaskNetwork
+from ctan_monai.networks.pooling import NoPool, SharedPool, TaskPools, bottleneck_pool, residual_pool
 
-__all__ = ["MTAN", "AttentionNetwork", "attention_encoder"]
-
-
-def attention_encoder(spatial_dims: int, channels: list[int], num_tasks: int, cross: bool) -> nn.ModuleList:
-    """The four stages of attention of MTAN (``cross=False``) or CTAN (``cross=True``): the same parameters in both."""
-    widths = [*channels, channels[3]]  # of each stage and of the one after
-    return nn.ModuleList(
-        CTAE(spatial_dims, widths[j], widths[j + 1], STRIDES[j], num_tasks, 0 if j == 0 else widths[j], cross)
-        for j in range(4)
-    )
+__all__ = ["MTAN", "AttentionNetwork"]
 
 
 class AttentionNetwork(MultiTaskNetwork):
@@ -35,12 +27,11 @@ class AttentionNetwork(MultiTaskNetwork):
         arguments: those of ``MultiTaskNetwork``.
         cross: whether a task's features are gated by the other task's masks (equation 1) or its own.
         ctab: whether the decoders' bottlenecks pass through cross-task attention (equation 2).
+        pool: "bottleneck", CTAN's pooling block, after each stage; or "residual", MTAN's, after all but the last.
+        shared_pool: whether the tasks share their pooling blocks.
         attended_skips: whether the decoders' skips are the attended features G^j_t, or the trunk's P^j.
-        normalization: of equation 2, see ``CTAB``, as the following.
-        order: likewise.
-        ctab_activation: likewise.
-        ctab_identity: likewise.
-        ctab_cross: likewise.
+        constant_masks: whether all masks are 0.5.
+        ctab_options: arguments of ``CTAB``.
     """
 
     def __init__(
@@ -48,19 +39,33 @@ class AttentionNetwork(MultiTaskNetwork):
         *arguments: Any,
         cross: bool,
         ctab: bool,
+        pool: str,
+        shared_pool: bool,
         attended_skips: bool = True,
-        normalization: str = "none",
-        order: str = "equation",
-        ctab_activation: str = "none",
-        ctab_identity: bool = True,
-        ctab_cross: bool = True,
+        constant_masks: bool = False,
+        ctab_options: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(*arguments)
+        residual = pool == "residual"
+        # with MTAN's pooling the bottleneck is G^4_t, which the image decoder has as a skip
+        super().__init__(*arguments, own_bottleneck=ctab or not residual or not attended_skips)
         channels, tasks = self.trunk.channels, len(self.task_names)
         self.attended_skips = attended_skips
-        self.attention = attention_encoder(self.spatial_dims, channels, tasks, cross)
-        options = (normalization, order, ctab_activation, ctab_identity, ctab_cross)
-        self.bottleneck = CTAB(self.spatial_dims, channels[3], tasks, *options) if ctab else None
+
+        def pools(j: int) -> nn.Module:
+            if (residual and j == 3) or (constant_masks and j < 3):  # or nothing would use them
+                return NoPool()
+            block = residual_pool if residual else bottleneck_pool
+            blocks = [block(self.spatial_dims, widths[j], widths[j + 1], STRIDES[j]) for _ in range(tasks)]
+            return SharedPool(blocks[0]) if shared_pool else TaskPools(*blocks)
+
+        widths = [*channels, channels[3]]  # of each stage and of the one after
+        self.attention = nn.ModuleList(
+            ConstantMasks(pools(j), tasks)
+            if constant_masks
+            else CTAE(self.spatial_dims, widths[j], pools(j), tasks, 0 if j == 0 else widths[j], cross)
+            for j in range(4)
+        )
+        self.bottleneck = CTAB(self.spatial_dims, channels[3], tasks, **(ctab_options or {})) if ctab else None
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Maps an image (B, in_channels, *spatial) to each task's float32 output.
@@ -84,7 +89,8 @@ class MTAN(AttentionNetwork):
     """Multi-task attention network (Liu et al. 2019, "End-to-End Multi-Task Learning with Attention").
 
     Each task gates the shared features by its own masks, G^j_t = A^j_t * P^j, and hands A-hat^j_t = Pool(G^j_t) to its
-    own next stage. Its decoder sees skips G^j_t and bottleneck A-hat^4_t.
+    own next stage. Pool is one residual block for all tasks, as in the authors' code for ResNets, and there is none
+    after the last stage: the decoder sees skips G^j_t and bottleneck G^4_t.
 
     Args:
         spatial_dims: see ``MultiTaskNetwork``, as the arguments up to ``pretrained``.
@@ -106,4 +112,15 @@ class MTAN(AttentionNetwork):
         pretrained: bool | str | Path = False,
         ctab: bool = False,
     ) -> None:
-        super().__init__(spatial_dims, in_channels, tasks, backbone, stem, pretrained, cross=False, ctab=ctab)
+        super().__init__(
+            spatial_dims,
+            in_channels,
+            tasks,
+            backbone,
+            stem,
+            pretrained,
+            cross=False,
+            ctab=ctab,
+            pool="residual",
+            shared_pool=True,
+        )
