@@ -102,6 +102,7 @@ class CTAB(nn.Module):
             raise ValueError(f"Unknown activation {activation!r}: use one of {', '.join(ACTIVATIONS)}.")
         self.normalization = normalization
         self.order = order
+        self.activation = activation
         self.identity = identity
         self.cross = cross
         quarter, act = channels // 4, ACTIVATIONS[activation]
@@ -128,6 +129,16 @@ class CTAB(nn.Module):
             term = projection(attention[t])
             results.append(term + attended[t] if self.identity else term)
         return results
+
+    def reading(self) -> dict[str, str | bool]:
+        """The options, by the names they have in CTAN; none of them shows in a name or shape of the weights."""
+        return {
+            "normalization": self.normalization,
+            "order": self.order,
+            "ctab_activation": self.activation,
+            "ctab_identity": self.identity,
+            "ctab_cross": self.cross,
+        }
 
     def attend(self, embedded: list[torch.Tensor]) -> list[torch.Tensor]:
         """Equation 2 for each task, averaged over its other tasks, on E_t (B, C, *spatial)."""

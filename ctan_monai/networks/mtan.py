@@ -16,11 +16,12 @@ from ctan_monai.networks.attention import CTAE, ConstantMasks
 from ctan_monai.networks.bottleneck import CTAB
 from ctan_monai.networks.network import STRIDES, MultiTaskNetwork
 from ctan_monai.networks.pooling import NoPool, SharedPool, TaskPools, bottleneck_pool, residual_pool
+from ctan_monai.networks.reading import RecordedReading
 
 __all__ = ["MTAN", "AttentionNetwork"]
 
 
-class AttentionNetwork(MultiTaskNetwork):
+class AttentionNetwork(RecordedReading, MultiTaskNetwork):
     """A trunk with attention masks of each task at each stage: MTAN, CTAN, and what lies between them.
 
     Args:
@@ -66,6 +67,12 @@ class AttentionNetwork(MultiTaskNetwork):
             for j in range(4)
         )
         self.bottleneck = CTAB(self.spatial_dims, channels[3], tasks, **(ctab_options or {})) if ctab else None
+        reading: dict[str, str | bool] = {"cross": cross, "attended_skips": attended_skips}
+        former: dict[str, str | bool] = {}
+        if self.bottleneck is not None:
+            reading |= self.bottleneck.reading()
+            former = {"ctab_activation": "relu", "ctab_identity": False, "ctab_cross": True}
+        self.record_reading(reading, former)
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Maps an image (B, in_channels, *spatial) to each task's float32 output.
