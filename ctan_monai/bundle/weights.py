@@ -34,15 +34,20 @@ def load_weights(network: nn.Module, path: str | Path) -> nn.Module:
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise ValueError(f"'{path}' does not hold a network's weights: expected a state dict as in 'model.pt'.")
     wanted = network.state_dict()
-    missing, unexpected = sorted(set(wanted) - set(state)), sorted(set(state) - set(wanted))
-    shapes = sorted(k for k in set(wanted) & set(state) if wanted[k].shape != state[k].shape)
+    reading = {"_extra_state"}  # which earlier versions did not keep; the network itself judges it
+    missing, unexpected = sorted(set(wanted) - set(state) - reading), sorted(set(state) - set(wanted) - reading)
+    shapes = sorted(k for k in (set(wanted) & set(state)) - reading if wanted[k].shape != state[k].shape)
     if missing or unexpected or shapes:
         examples = (missing + unexpected + shapes)[0]
         raise ValueError(
             f"'{path}' does not fit the network of this config ({type(network).__name__}): {len(missing)} tensors "
             f"are missing, {len(unexpected)} are not expected and {len(shapes)} have another shape (such as "
-            f"'{examples}'). It was trained with another method, task set, backbone or stem: put the training.json of "
-            "that training beside it, or give its values, such as --method MTAN --backbone resnet18."
+            f"'{examples}'). It was trained with another method, task set, backbone or stem, or by an earlier version: "
+            "put the training.json of that training beside it, or give its values, such as --method MTAN --backbone "
+            "resnet18."
         )
-    network.load_state_dict(state)
+    try:
+        network.load_state_dict(state)
+    except ValueError as error:
+        raise ValueError(f"'{path}' does not fit the network of this config: {error}") from error
     return network

@@ -2,13 +2,55 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from monai.data import DataLoader
 from monai.data.utils import set_rnd
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 from torch.utils.data.distributed import DistributedSampler
+
+
+class StepSampler(Sampler[int]):
+    """A given number of samples an epoch, drawn without replacement until the data are used up, then shuffled anew.
+
+    The passes over the data are one endless row, each in an order that depends on (seed, pass) alone; epoch e takes the
+    e-th piece of it. So an epoch that is resumed has just the samples it would have had, and so has every method.
+
+    Args:
+        size: samples in the data set.
+        seed: the run's seed.
+        count: samples in an epoch (a rank).
+        rank: of this process.
+        ranks: number of processes; each takes every so many-th sample of an epoch's piece.
+    """
+
+    def __init__(self, size: int, seed: int, count: int, rank: int = 0, ranks: int = 1) -> None:
+        self.size = size
+        self.seed = seed
+        self.count = count
+        self.rank = rank
+        self.ranks = ranks
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, counted from 1."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[int]:
+        start = max(self.epoch - 1, 0) * self.count * self.ranks
+        order: list[int] = []
+        current = -1
+        for place in range(start + self.rank, start + self.count * self.ranks, self.ranks):
+            number, offset = divmod(place, self.size)
+            if number != current:
+                generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
+                order, current = torch.randperm(self.size, generator=generator).tolist(), number
+            yield order[offset]
 
 
 class EpochDataLoader(DataLoader):
@@ -24,15 +66,34 @@ class EpochDataLoader(DataLoader):
         batch_size: samples in a batch (a rank).
         shuffle: a new order in each epoch; also marks the loader as one for training.
         num_workers: processes that load; 0 loads in the main process.
+        steps_per_epoch: batches in an epoch of training, see :py:class:`StepSampler`; 0: an epoch is one pass.
         kwargs: others of :py:class:`monai.data.DataLoader`.
     """
 
     def __init__(
-        self, dataset: Dataset, seed: int, batch_size: int, shuffle: bool = False, num_workers: int = 0, **kwargs: Any
+        self,
+        dataset: Dataset,
+        seed: int,
+        batch_size: int,
+        shuffle: bool = False,
+        num_workers: int = 0,
+        steps_per_epoch: int = 0,
+        **kwargs: Any,
     ) -> None:
+        if not isinstance(steps_per_epoch, int) or steps_per_epoch < 0 or (steps_per_epoch and not shuffle):
+            raise ValueError(
+                f"steps_per_epoch must be 0 (one pass) or a number of batches of a shuffled loader, got "
+                f"{steps_per_epoch!r} with shuffle={shuffle}."
+            )
         size = len(dataset)  # type: ignore[arg-type]
-        sampler: DistributedSampler | None = None
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
+        sampler: DistributedSampler | StepSampler | None = None
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        self.rank = torch.distributed.get_rank() if distributed else 0
+        if steps_per_epoch:
+            ranks = torch.distributed.get_world_size() if distributed else 1
+            sampler = StepSampler(size, seed, steps_per_epoch * batch_size, self.rank, ranks)
+            size = len(sampler)
+        elif distributed:
             sampler = DistributedSampler(dataset, shuffle=shuffle, seed=seed)
             size = sampler.num_samples
         kwargs.setdefault("drop_last", shuffle and batch_size > 1 and size % batch_size == 1)
@@ -54,13 +115,12 @@ class EpochDataLoader(DataLoader):
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration over the loader is."""
         self.epoch = epoch
-        if isinstance(self.sampler, DistributedSampler):
+        if isinstance(self.sampler, DistributedSampler | StepSampler):
             self.sampler.set_epoch(epoch)
 
     def __iter__(self) -> Any:
         """Seed, then iterate: the iterator of the epoch before may still have drawn from the generator."""
-        rank = self.sampler.rank if isinstance(self.sampler, DistributedSampler) else 0
-        seed = (self.seed * 1_000_003 + self.epoch) * 1_009 + rank
+        seed = (self.seed * 1_000_003 + self.epoch) * 1_009 + self.rank
         self.generator.manual_seed(seed)
         if self.num_workers == 0:
             set_rnd(self.dataset, seed % 2**32)

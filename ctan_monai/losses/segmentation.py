@@ -34,7 +34,9 @@ class ComboLoss(DiceCELoss):
     """Combo loss, 0.3 Dice + 0.7 cross-entropy (paper, table 1), for partly contoured samples.
 
     MONAI's :py:class:`monai.losses.DiceCELoss` with a softmax over background and labels; Dice leaves the background
-    out and sums over the batch first (``batch=True``), since most slices hold no organ.
+    out and sums over the batch first (``batch=True``), since most slices hold no organ. A label that no voxel of the
+    batch has does not count in its mean: its Dice loss is 1 whatever the network does, an offset without gradient that
+    would change from batch to batch. Where it is found all the same, the cross-entropy tells.
 
     Args:
         lambda_dice: weight of the Dice loss.
@@ -50,6 +52,19 @@ class ComboLoss(DiceCELoss):
             lambda_dice=lambda_dice,
             lambda_ce=lambda_ce,
         )
+        self.dice.reduction = "none"  # one value a label, for the mean over those the batch has
+
+    def mean_dice(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Mean Dice loss of the labels with a voxel in the batch; 0, attached to the graph, if there is none.
+
+        Args:
+            logits: (B, C, *spatial).
+            target: label map (B, 1, *spatial).
+        """
+        labels = torch.arange(1, logits.shape[1], device=target.device)
+        held = (target.flatten() == labels.unsqueeze(1)).any(dim=1)
+        losses = self.dice(logits, target).flatten()
+        return torch.where(held, losses, losses * 0).sum() / held.sum().clamp(min=1)
 
     def forward(self, input: torch.Tensor, target: torch.Tensor, present: torch.Tensor | None = None) -> torch.Tensor:
         """
@@ -60,7 +75,7 @@ class ComboLoss(DiceCELoss):
                 counts neither in the Dice nor in the mean of the cross-entropy.
         """
         if present is None:
-            return super().forward(input, target)
+            return self.lambda_dice * self.mean_dice(input, target) + self.lambda_ce * self.ce(input, target)
         if present.shape != (input.shape[0], input.shape[1] - 1):
             raise ValueError(
                 f"present must have shape (B, C - 1) = {(input.shape[0], input.shape[1] - 1)}, "
@@ -70,4 +85,4 @@ class ComboLoss(DiceCELoss):
         labelled = (present != 0).any(dim=1).sum().clamp(min=1)
         # Samples without any contour have probability 1 of background, so they add 0 to the sum over pixels.
         cross_entropy = self.ce(logits, target) * (input.shape[0] / labelled)
-        return self.lambda_dice * self.dice(logits, target) + self.lambda_ce * cross_entropy
+        return self.lambda_dice * self.mean_dice(logits, target) + self.lambda_ce * cross_entropy

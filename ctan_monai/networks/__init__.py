@@ -3,7 +3,7 @@
 
 """STL, HPS, MTAN and CTAN, and the layers they are made of."""
 
-from ctan_monai.networks.attention import CTAE
+from ctan_monai.networks.attention import CTAE, ConstantMasks
 from ctan_monai.networks.bottleneck import CTAB, cross_task_attention
 from ctan_monai.networks.ctan import CTAN
 from ctan_monai.networks.decoders import ImageDecoder, PixelDecoder
@@ -12,6 +12,7 @@ from ctan_monai.networks.methods import METHODS, method
 from ctan_monai.networks.mtan import MTAN
 from ctan_monai.networks.stl import STL
 from ctan_monai.networks.trunk import Trunk
+from ctan_monai.networks.wide_hps import WideHPS
 
 __all__ = [
     "CTAB",
@@ -21,9 +22,11 @@ __all__ = [
     "METHODS",
     "MTAN",
     "STL",
+    "ConstantMasks",
     "ImageDecoder",
     "PixelDecoder",
     "Trunk",
+    "WideHPS",
     "cross_task_attention",
     "method",
 ]

@@ -10,7 +10,7 @@ from torch import nn
 
 from ctan_monai.networks.blocks import conv_block, kaiming_init
 
-__all__ = ["CTAE"]
+__all__ = ["CTAE", "ConstantMasks"]
 
 
 class CTAE(nn.Module):
@@ -27,14 +27,10 @@ class CTAE(nn.Module):
     The decoders' skip connections must be G^j_t. With skips from the trunk, two crossed chains are MTAN with the
     attention blocks of stages 2 and 4 swapped between the tasks, and nothing is exchanged.
 
-    Each task has its own pooling block: equation 1 writes Pool without t, but one batch norm that saw all tasks'
-    features in turn would evaluate with statistics that belong to none of them.
-
     Args:
         spatial_dims: 2 or 3.
         channels: C_j, channels of U^j and P^j.
-        next_channels: channels of the next stage, and so of the attended features returned.
-        stride: stride of the next stage (1 after the last).
+        pools: maps the list of all G^j_t to that of all A-hat^j_t.
         num_tasks: number of tasks.
         attended_channels: channels of the attended features of the stage before; 0 for the first stage, which has none
             (the paper sets them to zero).
@@ -45,8 +41,7 @@ class CTAE(nn.Module):
         self,
         spatial_dims: int,
         channels: int,
-        next_channels: int,
-        stride: int,
+        pools: nn.Module,
         num_tasks: int,
         attended_channels: int = 0,
         cross: bool = True,
@@ -61,14 +56,7 @@ class CTAE(nn.Module):
         self.attention_blocks = nn.ModuleList(
             conv_block(spatial_dims, quarter, channels, kernel_size=1, act="sigmoid") for _ in range(num_tasks)
         )
-        self.pools = nn.ModuleList(
-            nn.Sequential(
-                conv_block(spatial_dims, channels, quarter, kernel_size=1),
-                conv_block(spatial_dims, quarter, quarter, kernel_size=3, stride=stride),
-                conv_block(spatial_dims, quarter, next_channels, kernel_size=1),
-            )
-            for _ in range(num_tasks)
-        )
+        self.pools = pools
         kaiming_init(self)
 
     def masks(self, u: torch.Tensor, attended: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -103,10 +91,29 @@ class CTAE(nn.Module):
         if self.cross:
             masks = other_tasks(masks)
         gated = [mask * p for mask in masks]  # equation 1: G^j_t = A^j_{t'} * P^j
-        pooled: list[torch.Tensor] = []
-        for t, pool in enumerate(self.pools):
-            pooled.append(pool(gated[t]))
-        return gated, pooled
+        return gated, self.pools(gated)
+
+
+class ConstantMasks(nn.Module):
+    """A control for ``CTAE``: every mask is 0.5 everywhere, in training as well.
+
+    Args:
+        pools: as of ``CTAE``.
+        num_tasks: number of tasks.
+    """
+
+    def __init__(self, pools: nn.Module, num_tasks: int) -> None:
+        super().__init__()
+        self.num_tasks = num_tasks
+        self.pools = pools
+        kaiming_init(self)
+
+    def forward(
+        self, u: torch.Tensor, p: torch.Tensor, attended: list[torch.Tensor]
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Returns 0.5 P^j for each task, and A-hat^j_t; see ``CTAE.forward``."""
+        gated = [0.5 * p for _ in range(self.num_tasks)]
+        return gated, self.pools(gated)
 
 
 def other_tasks(masks: list[torch.Tensor]) -> list[torch.Tensor]:

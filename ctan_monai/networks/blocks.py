@@ -17,7 +17,12 @@ INTERPOLATION = {2: "bilinear", 3: "trilinear"}
 
 
 def conv_block(
-    spatial_dims: int, in_channels: int, out_channels: int, kernel_size: int = 3, stride: int = 1, act: str = "relu"
+    spatial_dims: int,
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int = 3,
+    stride: int = 1,
+    act: str | None = "relu",
 ) -> Convolution:
     """Convolution, batch norm and activation, with "same" padding: a side of n becomes ceil(n / stride).
 
@@ -27,12 +32,12 @@ def conv_block(
         out_channels: channels of the output.
         kernel_size: odd size of the kernel.
         stride: stride of the convolution.
-        act: MONAI name of the activation.
+        act: MONAI name of the activation; None for a linear block.
 
     Returns:
         MONAI's convolution block, without a bias (the norm has one).
     """
-    activation: str | tuple[str, dict[str, bool]] = (act, {"inplace": True}) if act == "relu" else act
+    activation: str | tuple[str, dict[str, bool]] | None = (act, {"inplace": True}) if act == "relu" else act
     return Convolution(
         spatial_dims,
         in_channels,

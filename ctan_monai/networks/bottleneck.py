@@ -16,6 +16,7 @@ __all__ = ["CTAB", "cross_task_attention"]
 
 NORMALIZATIONS = ("none", "softmax")
 ORDERS = ("equation", "prose")
+ACTIVATIONS = {"none": None, "relu": "relu"}
 
 
 def cross_task_attention(
@@ -58,9 +59,14 @@ def channels_first(channels: int, positions: int) -> bool:
 class CTAB(nn.Module):
     """Cross-task attention bottleneck (CTAB), all tasks.
 
-    Embeds each task's attended feature A-hat^4_t by a 1x1 convolution block to a quarter of its channels (E_t),
-    applies equation 2 in float32 with autocast off, and returns to the full width by a 1x1 convolution block. With more
-    than two tasks equation 2 is averaged over the other tasks t'; for a single task t' = t.
+    Embeds each task's attended feature A-hat^4_t by a 1x1 convolution and a norm to a quarter of its channels (E_t),
+    applies equation 2 in float32 with autocast off, and returns to the full width by a 1x1 convolution and a norm. With
+    more than two tasks equation 2 is averaged over the other tasks t'; for a single task t' = t.
+
+    The paper leaves two things open. Neither convolution has an activation here: behind a ReLU all of S = E_{t'}^T E_t
+    is positive and nearly constant, and equation 2 becomes the mean over positions. And A-hat^4_t is added to the
+    result, as in the non-local block (Wang et al., "Non-local neural networks", CVPR 2018): equation 2 alone is a
+    narrow way from stage 4 to the decoder.
 
     Args:
         spatial_dims: 2 or 3.
@@ -68,9 +74,12 @@ class CTAB(nn.Module):
         num_tasks: number of tasks.
         normalization: "none" or "softmax", see ``cross_task_attention``.
         order: "equation" or "prose", see ``cross_task_attention``.
+        activation: behind both 1x1 convolutions: "none" or "relu".
+        identity: whether A-hat^4_t is added to the result; False returns equation 2 alone, as the paper writes it.
+        cross: for an ablation: False puts E_t in the place of E_{t'}.
 
     Raises:
-        ValueError: for an unknown normalization or order.
+        ValueError: for an unknown normalization, order or activation.
     """
 
     def __init__(
@@ -80,20 +89,28 @@ class CTAB(nn.Module):
         num_tasks: int,
         normalization: str = "none",
         order: str = "equation",
+        activation: str = "none",
+        identity: bool = True,
+        cross: bool = True,
     ) -> None:
         super().__init__()
         if normalization not in NORMALIZATIONS:
             raise ValueError(f"Unknown normalization {normalization!r}: use one of {', '.join(NORMALIZATIONS)}.")
         if order not in ORDERS:
             raise ValueError(f"Unknown order {order!r}: use one of {', '.join(ORDERS)}.")
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"Unknown activation {activation!r}: use one of {', '.join(ACTIVATIONS)}.")
         self.normalization = normalization
         self.order = order
-        quarter = channels // 4
+        self.activation = activation
+        self.identity = identity
+        self.cross = cross
+        quarter, act = channels // 4, ACTIVATIONS[activation]
         self.embeddings = nn.ModuleList(
-            conv_block(spatial_dims, channels, quarter, kernel_size=1) for _ in range(num_tasks)
+            conv_block(spatial_dims, channels, quarter, kernel_size=1, act=act) for _ in range(num_tasks)
         )
         self.projections = nn.ModuleList(
-            conv_block(spatial_dims, quarter, channels, kernel_size=1) for _ in range(num_tasks)
+            conv_block(spatial_dims, quarter, channels, kernel_size=1, act=act) for _ in range(num_tasks)
         )
         kaiming_init(self)
 
@@ -107,17 +124,28 @@ class CTAB(nn.Module):
         else:
             with autocast_off(embedded[0]):
                 attention = self.attend(embedded)
-        projected: list[torch.Tensor] = []
+        results: list[torch.Tensor] = []
         for t, projection in enumerate(self.projections):
-            projected.append(projection(attention[t]))
-        return projected
+            term = projection(attention[t])
+            results.append(term + attended[t] if self.identity else term)
+        return results
+
+    def reading(self) -> dict[str, str | bool]:
+        """The options, by the names they have in CTAN; none of them shows in a name or shape of the weights."""
+        return {
+            "normalization": self.normalization,
+            "order": self.order,
+            "ctab_activation": self.activation,
+            "ctab_identity": self.identity,
+            "ctab_cross": self.cross,
+        }
 
     def attend(self, embedded: list[torch.Tensor]) -> list[torch.Tensor]:
         """Equation 2 for each task, averaged over its other tasks, on E_t (B, C, *spatial)."""
         flat = [e.float().flatten(2) for e in embedded]
         attention: list[torch.Tensor] = []
         for t in range(len(flat)):
-            others = flat if len(flat) == 1 else flat[:t] + flat[t + 1 :]
+            others = flat[:t] + flat[t + 1 :] if self.cross and len(flat) > 1 else [flat[t]]
             per_task = [cross_task_attention(flat[t], other, self.normalization, self.order) for other in others]
             mean = per_task[0] if len(per_task) == 1 else torch.stack(per_task).mean(dim=0)
             attention.append(mean.reshape(embedded[t].shape))

@@ -19,7 +19,7 @@ class CTAN(AttentionNetwork):
 
     In the encoder each task gates the shared features by the other task's mask (equation 1, ``CTAE``),
     G^j_t = A^j_{t'} * P^j, and its decoder takes G^j_t as skips. The decoder's bottleneck is A-bar_t, cross-task
-    attention between the attended features A-hat^4_t (equation 2, ``CTAB``).
+    attention between the attended features A-hat^4_t (equation 2, ``CTAB``), to which A-hat^4_t is added.
 
     Args:
         spatial_dims: see ``MultiTaskNetwork``, as the arguments up to ``pretrained``.
@@ -30,9 +30,15 @@ class CTAN(AttentionNetwork):
         pretrained: likewise.
         normalization: of equation 2: "none" as in the paper, or "softmax". See ``cross_task_attention``.
         order: of equation 2: "equation", or "prose" for its transpose. See ``cross_task_attention``.
+        ctab_activation: of CTAB: "none", or "relu" behind its convolutions. See ``CTAB``.
+        ctab_identity: whether the bottleneck is A-bar_t + A-hat^4_t; False: A-bar_t alone, the letter of equation 2.
+        ctab_cross: for an ablation: False puts E_t in the place of E_{t'} in equation 2.
         ctab: for an ablation: False leaves equation 2 out; the bottleneck is A-hat^4_t.
         attended_skips: for an ablation: False takes skips P^j from the trunk. Without CTAB too, two tasks then exchange
-            nothing: it is MTAN with such skips, the attention blocks of stages 2 and 4 swapped between the tasks.
+            nothing: it is a network of tasks with own masks, the attention blocks of stages 2 and 4 swapped
+            between the tasks.
+        shared_pool: True: one Pool a stage for all tasks, as equation 1 writes it; False: one for each task.
+        constant_masks: for a control: True holds all masks at 0.5, in training as well.
     """
 
     def __init__(
@@ -45,8 +51,13 @@ class CTAN(AttentionNetwork):
         pretrained: bool | str | Path = False,
         normalization: str = "none",
         order: str = "equation",
+        ctab_activation: str = "none",
+        ctab_identity: bool = True,
+        ctab_cross: bool = True,
         ctab: bool = True,
         attended_skips: bool = True,
+        shared_pool: bool = False,
+        constant_masks: bool = False,
     ) -> None:
         super().__init__(
             spatial_dims,
@@ -57,7 +68,15 @@ class CTAN(AttentionNetwork):
             pretrained,
             cross=True,
             ctab=ctab,
+            pool="bottleneck",
+            shared_pool=shared_pool,
             attended_skips=attended_skips,
-            normalization=normalization,
-            order=order,
+            constant_masks=constant_masks,
+            ctab_options={
+                "normalization": normalization,
+                "order": order,
+                "activation": ctab_activation,
+                "identity": ctab_identity,
+                "cross": ctab_cross,
+            },
         )

@@ -98,7 +98,8 @@ class PixelDecoder(nn.Module):
 class ImageDecoder(nn.Module):
     """Down-sampling blocks with skip connections, global average pooling and a fully-connected layer in float32.
 
-    Four blocks run from the full-resolution end: each takes in the skip of its stage, the last also the bottleneck. A
+    Four blocks run from the full-resolution end: each takes in the skip of its stage, the last also the bottleneck
+    where that is another feature. A
     block is a 3x3 convolution block and a max pooling that halves the size (rounding up, so never below 1). Pooling
     comes after the norm: a training batch of one image meets no smaller map here than in the trunk's last stage.
 
@@ -106,12 +107,14 @@ class ImageDecoder(nn.Module):
         spatial_dims: 2 or 3.
         channels: channels of the four stages' skips; the bottleneck has those of the fourth.
         out_channels: channels of the output.
+        own_bottleneck: False where the bottleneck is the fourth stage's skip itself.
     """
 
-    def __init__(self, spatial_dims: int, channels: list[int], out_channels: int) -> None:
+    def __init__(self, spatial_dims: int, channels: list[int], out_channels: int, own_bottleneck: bool = True) -> None:
         super().__init__()
+        self.own_bottleneck = own_bottleneck
         previous = [0, *IMAGE_WIDTHS]
-        bottleneck = [0, 0, 0, channels[3]]
+        bottleneck = [0, 0, 0, channels[3] if own_bottleneck else 0]
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 conv_block(spatial_dims, previous[j] + channels[j] + bottleneck[j], width),
@@ -139,7 +142,7 @@ class ImageDecoder(nn.Module):
         features: list[torch.Tensor] = []  # the block before, where there is one
         for j, block in enumerate(self.blocks):
             features.append(skips[j])
-            if j == 3:
+            if j == 3 and self.own_bottleneck:
                 features.append(bottleneck)
             features = [block(torch.cat(features, dim=1))]
         return self.head(features[0].flatten(2).float().mean(dim=2))

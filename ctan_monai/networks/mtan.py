@@ -12,32 +12,27 @@ from typing import Any
 import torch
 from torch import nn
 
-from ctan_monai.networks.attention import CTAE
+from ctan_monai.networks.attention import CTAE, ConstantMasks
 from ctan_monai.networks.bottleneck import CTAB
 from ctan_monai.networks.network import STRIDES, MultiTaskNetwork
+from ctan_monai.networks.pooling import NoPool, SharedPool, TaskPools, bottleneck_pool, residual_pool
+from ctan_monai.networks.reading import RecordedReading
 
-__all__ = ["MTAN", "AttentionNetwork", "attention_encoder"]
-
-
-def attention_encoder(spatial_dims: int, channels: list[int], num_tasks: int, cross: bool) -> nn.ModuleList:
-    """The four stages of attention of MTAN (``cross=False``) or CTAN (``cross=True``): the same parameters in both."""
-    widths = [*channels, channels[3]]  # of each stage and of the one after
-    return nn.ModuleList(
-        CTAE(spatial_dims, widths[j], widths[j + 1], STRIDES[j], num_tasks, 0 if j == 0 else widths[j], cross)
-        for j in range(4)
-    )
+__all__ = ["MTAN", "AttentionNetwork"]
 
 
-class AttentionNetwork(MultiTaskNetwork):
+class AttentionNetwork(RecordedReading, MultiTaskNetwork):
     """A trunk with attention masks of each task at each stage: MTAN, CTAN, and what lies between them.
 
     Args:
         arguments: those of ``MultiTaskNetwork``.
         cross: whether a task's features are gated by the other task's masks (equation 1) or its own.
         ctab: whether the decoders' bottlenecks pass through cross-task attention (equation 2).
+        pool: "bottleneck", CTAN's pooling block, after each stage; or "residual", MTAN's, after all but the last.
+        shared_pool: whether the tasks share their pooling blocks.
         attended_skips: whether the decoders' skips are the attended features G^j_t, or the trunk's P^j.
-        normalization: of equation 2, see ``CTAB``.
-        order: of equation 2, see ``CTAB``.
+        constant_masks: whether all masks are 0.5.
+        ctab_options: arguments of ``CTAB``.
     """
 
     def __init__(
@@ -45,15 +40,39 @@ class AttentionNetwork(MultiTaskNetwork):
         *arguments: Any,
         cross: bool,
         ctab: bool,
+        pool: str,
+        shared_pool: bool,
         attended_skips: bool = True,
-        normalization: str = "none",
-        order: str = "equation",
+        constant_masks: bool = False,
+        ctab_options: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(*arguments)
+        residual = pool == "residual"
+        # with MTAN's pooling the bottleneck is G^4_t, which the image decoder has as a skip
+        super().__init__(*arguments, own_bottleneck=ctab or not residual or not attended_skips)
         channels, tasks = self.trunk.channels, len(self.task_names)
         self.attended_skips = attended_skips
-        self.attention = attention_encoder(self.spatial_dims, channels, tasks, cross)
-        self.bottleneck = CTAB(self.spatial_dims, channels[3], tasks, normalization, order) if ctab else None
+
+        def pools(j: int) -> nn.Module:
+            if (residual and j == 3) or (constant_masks and j < 3):  # or nothing would use them
+                return NoPool()
+            block = residual_pool if residual else bottleneck_pool
+            blocks = [block(self.spatial_dims, widths[j], widths[j + 1], STRIDES[j]) for _ in range(tasks)]
+            return SharedPool(blocks[0]) if shared_pool else TaskPools(*blocks)
+
+        widths = [*channels, channels[3]]  # of each stage and of the one after
+        self.attention = nn.ModuleList(
+            ConstantMasks(pools(j), tasks)
+            if constant_masks
+            else CTAE(self.spatial_dims, widths[j], pools(j), tasks, 0 if j == 0 else widths[j], cross)
+            for j in range(4)
+        )
+        self.bottleneck = CTAB(self.spatial_dims, channels[3], tasks, **(ctab_options or {})) if ctab else None
+        reading: dict[str, str | bool] = {"cross": cross, "attended_skips": attended_skips}
+        former: dict[str, str | bool] = {}
+        if self.bottleneck is not None:
+            reading |= self.bottleneck.reading()
+            former = {"ctab_activation": "relu", "ctab_identity": False, "ctab_cross": True}
+        self.record_reading(reading, former)
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Maps an image (B, in_channels, *spatial) to each task's float32 output.
@@ -77,7 +96,8 @@ class MTAN(AttentionNetwork):
     """Multi-task attention network (Liu et al. 2019, "End-to-End Multi-Task Learning with Attention").
 
     Each task gates the shared features by its own masks, G^j_t = A^j_t * P^j, and hands A-hat^j_t = Pool(G^j_t) to its
-    own next stage. Its decoder sees skips G^j_t and bottleneck A-hat^4_t.
+    own next stage. Pool is one residual block for all tasks, as in the authors' code for ResNets, and there is none
+    after the last stage: the decoder sees skips G^j_t and bottleneck G^4_t.
 
     Args:
         spatial_dims: see ``MultiTaskNetwork``, as the arguments up to ``pretrained``.
@@ -99,4 +119,15 @@ class MTAN(AttentionNetwork):
         pretrained: bool | str | Path = False,
         ctab: bool = False,
     ) -> None:
-        super().__init__(spatial_dims, in_channels, tasks, backbone, stem, pretrained, cross=False, ctab=ctab)
+        super().__init__(
+            spatial_dims,
+            in_channels,
+            tasks,
+            backbone,
+            stem,
+            pretrained,
+            cross=False,
+            ctab=ctab,
+            pool="residual",
+            shared_pool=True,
+        )

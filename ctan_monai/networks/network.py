@@ -33,6 +33,8 @@ class MultiTaskNetwork(nn.Module):
         stem: ``conv3x3`` (stage 1 at full resolution) or ``conv7x7`` (the ImageNet stem), see ``Trunk``.
         pretrained: False; True for published weights, which are downloaded; or the path of a file of such weights. See
             ``load_pretrained``.
+        width: factor of the trunk's channels, see ``Trunk``.
+        own_bottleneck: False where a method's bottleneck is its skip of stage 4, see ``ImageDecoder``.
 
     Raises:
         ValueError: for an argument that is not allowed.
@@ -46,6 +48,9 @@ class MultiTaskNetwork(nn.Module):
         backbone: str = "resnet50",
         stem: str = "conv3x3",
         pretrained: bool | str | Path = False,
+        *,
+        width: float = 1.0,
+        own_bottleneck: bool = True,
     ) -> None:
         super().__init__()
         if spatial_dims not in (2, 3):
@@ -56,14 +61,14 @@ class MultiTaskNetwork(nn.Module):
         self.spatial_dims = spatial_dims
         self.in_channels = in_channels
         self.task_names = list(tasks)
-        self.trunk = Trunk(spatial_dims, in_channels, backbone, stem)
+        self.trunk = Trunk(spatial_dims, in_channels, backbone, stem, width)
         channels = self.trunk.channels
         stem_channels = self.trunk.stem_channels if stem == "conv7x7" else 0
         self.decoders = nn.ModuleDict(
             {
                 name: PixelDecoder(spatial_dims, channels, stem_channels, task["out_channels"])
                 if task["level"] == "pixel"
-                else ImageDecoder(spatial_dims, channels, task["out_channels"])
+                else ImageDecoder(spatial_dims, channels, task["out_channels"], own_bottleneck)
                 for name, task in tasks.items()
             }
         )

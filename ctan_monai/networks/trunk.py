@@ -51,18 +51,26 @@ class Trunk(ResNet):
         stem: ``conv3x3``, a 3x3 convolution block of stride 1 (stage 1 at full resolution, output stride 8: the paper's
             "3x3 Conv block"), or ``conv7x7``, the usual ImageNet stem with max pooling (stage 1 at stride 4, output
             stride 32).
+        width: factor of all channels, rounded to multiples of four.
 
     Raises:
         ValueError: for an unknown backbone or stem.
     """
 
-    def __init__(self, spatial_dims: int, in_channels: int, backbone: str = "resnet50", stem: str = "conv3x3") -> None:
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        backbone: str = "resnet50",
+        stem: str = "conv3x3",
+        width: float = 1.0,
+    ) -> None:
         if backbone not in BACKBONES:
             raise ValueError(f"Unknown backbone {backbone!r}: use one of {', '.join(BACKBONES)}.")
         if stem not in STEMS:
             raise ValueError(f"Unknown stem {stem!r}: use one of {', '.join(STEMS)}.")
-        block, units, width = BACKBONES[backbone]
-        planes = [int(width * full) for full in get_inplanes()]
+        block, units, share = BACKBONES[backbone]
+        planes = [max(4, 4 * round(width * share * full / 4)) for full in get_inplanes()]
         super().__init__(
             block=block,
             layers=units,
@@ -84,6 +92,7 @@ class Trunk(ResNet):
         expansion = 4 if block == "bottleneck" else 1
         self.spatial_dims = spatial_dims
         self.backbone = backbone
+        self.width = width
         self.stem_name = stem
         self.stem_channels = planes[0]
         self.channels = [expansion * stage for stage in planes]

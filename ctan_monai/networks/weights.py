@@ -51,10 +51,9 @@ def load_pretrained(trunk: Trunk, pretrained: bool | str | Path) -> None:
     """
     if pretrained is False:
         return
-    if trunk.backbone not in FILES:
-        raise ValueError(
-            f"No weights are published for {trunk.backbone}: set pretrained=False, or use {', '.join(FILES)}."
-        )
+    if trunk.backbone not in FILES or trunk.width != 1:
+        name = trunk.backbone if trunk.width == 1 else f"{trunk.backbone} with {trunk.width:g} times its channels"
+        raise ValueError(f"No weights are published for {name}: set pretrained=False, or use {', '.join(FILES)}.")
     if pretrained is True:
         source, state = download(trunk.backbone, trunk.spatial_dims)
     else:

@@ -51,6 +51,8 @@ def attention_maps(network: nn.Module, image: torch.Tensor) -> AttentionMaps:
     """
     if not isinstance(network, CTAN | MTAN):
         raise ValueError(f"{type(network).__name__} has no attention: give the checkpoint of a CTAN or an MTAN.")
+    if not all(isinstance(stage, CTAE) for stage in network.attention):
+        raise ValueError("This network's masks are constant: there is nothing to show.")
     if image.dim() != 4 or image.shape[0] != 1:
         raise ValueError(f"expected one image (1, C, H, W), got shape {tuple(image.shape)}.")
     kept: dict[tuple[str, int, int], torch.Tensor] = {}

@@ -40,12 +40,18 @@ def items(n: int = 9) -> list[dict[str, torch.Tensor]]:
 
 
 def training(
-    folder: Path, epochs: int, resume: bool = False, workers: int = 0, amp: bool = False, patience: int = 0
+    folder: Path,
+    epochs: int,
+    resume: bool = False,
+    workers: int = 0,
+    amp: bool = False,
+    patience: int = 0,
+    steps: int = 0,
 ) -> tuple[MultiTaskTrainer, TwoHeads, TrainingCheckpoint]:
     torch.manual_seed(3)
     network = TwoHeads()
     data = Dataset(items(), transform=RandGaussianNoised("image", prob=1.0))
-    loader = EpochDataLoader(data, seed=7, batch_size=2, shuffle=True, num_workers=workers)
+    loader = EpochDataLoader(data, seed=7, batch_size=2, shuffle=True, num_workers=workers, steps_per_epoch=steps)
     loss = MultiTaskLoss({"a": DoseMAELoss(1.0), "b": DoseMAELoss(1.0)})
     optimizer = torch.optim.Adam(network.parameters(), 0.05)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)
@@ -77,14 +83,15 @@ def training(
     return trainer, network, checkpoint
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_resumed_training_equals_uninterrupted(tmp_path: Path, workers: int) -> None:
-    whole, whole_network, _ = training(tmp_path / "whole", 4, workers=workers)
+@pytest.mark.parametrize(("workers", "steps"), [(0, 0), (1, 0), (0, 3), (1, 7)])
+def test_resumed_training_equals_uninterrupted(tmp_path: Path, workers: int, steps: int) -> None:
+    whole, whole_network, _ = training(tmp_path / "whole", 4, workers=workers, steps=steps)
     whole.run()
-    training(tmp_path / "parts", 2, workers=workers)[0].run()
+    training(tmp_path / "parts", 2, workers=workers, steps=steps)[0].run()
     torch.rand(5)  # whatever happens between the two must not matter
-    resumed, network, _ = training(tmp_path / "parts", 4, resume=True, workers=workers)
+    resumed, network, _ = training(tmp_path / "parts", 4, resume=True, workers=workers, steps=steps)
     resumed.run()
+    assert whole.state.iteration == 4 * (steps or 4)
     for name, value in whole_network.state_dict().items():
         assert torch.equal(network.state_dict()[name], value), name
     assert resumed.loss_function.weights.tolist() == whole.loss_function.weights.tolist() != [1.0, 1.0]

@@ -59,3 +59,28 @@ def test_a_sample_without_any_contour_does_not_count() -> None:
 def test_wrong_shape_of_present() -> None:
     with pytest.raises(ValueError, match=r"\(1, 2\)"):
         ComboLoss()(torch.zeros(1, 3, 2, 2), torch.zeros(1, 1, 2, 2), torch.ones(1, 3))
+
+
+def test_a_label_that_no_voxel_has_is_left_out_of_the_dice() -> None:
+    """Two pixels, background and three labels, p = 1/4 everywhere; label 1 alone has a voxel."""
+    logits = torch.zeros(1, 4, 1, 2, requires_grad=True)
+    target = torch.tensor([[[[0, 1]]]])
+    dice = 1 - 2 * 0.25 / (0.5 + 1)  # and not its mean with twice 1
+    loss = ComboLoss(1.0, 0.0)
+    assert loss(logits, target).item() == pytest.approx(dice, abs=1e-4)
+    assert loss(logits, target, torch.ones(1, 3)).item() == pytest.approx(dice, abs=1e-4)
+
+
+def test_a_label_counts_where_one_sample_of_the_batch_has_it() -> None:
+    """Label 2 is in the second sample: sums over the batch are 1/3 (intersection), 4/3 (prediction) and 1."""
+    logits, target = torch.zeros(2, 3, 1, 2), torch.tensor([[[[0, 0]]], [[[0, 2]]]])
+    assert ComboLoss(1.0, 0.0)(logits, target).item() == pytest.approx(1 - 2 / 3 / (4 / 3 + 1), abs=1e-4)
+
+
+@pytest.mark.parametrize("present", [None, torch.ones(2, 2)])
+def test_a_batch_of_background_has_a_dice_loss_of_zero(present: torch.Tensor | None) -> None:
+    logits = torch.randn(2, 3, 4, 4, requires_grad=True)
+    loss = ComboLoss(1.0, 0.0)(logits, torch.zeros(2, 1, 4, 4), present)
+    assert loss.item() == 0
+    loss.backward()
+    assert logits.grad is not None and not logits.grad.any()

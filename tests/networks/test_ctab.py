@@ -10,7 +10,7 @@ import math
 import pytest
 import torch
 
-from ctan_monai.networks import CTAB, cross_task_attention
+from ctan_monai.networks import CTAB, CTAN, cross_task_attention
 
 LN3 = math.log(3)
 
@@ -76,6 +76,65 @@ def test_bottleneck_keeps_shapes_and_has_the_options():
         assert results[-1].shape == features[0].shape
     assert not torch.allclose(results[0], results[1])
     assert not torch.allclose(results[0], results[2])
+
+
+def test_the_identity_path_adds_the_attended_feature():
+    torch.manual_seed(0)
+    features = [torch.rand(2, 8, 3, 3) for _ in range(2)]
+    ctab = CTAB(2, 8, 2).eval()
+    with torch.no_grad():
+        both = ctab(features)
+        ctab.identity = False
+        alone = ctab(features)
+    for t in range(2):
+        torch.testing.assert_close(both[t], alone[t] + features[t])
+        assert alone[t].abs().max() > 0
+
+
+def test_embeddings_are_linear_unless_asked():
+    torch.manual_seed(0)
+    for activation, negative in (("none", True), ("relu", False)):
+        ctab = CTAB(2, 8, 2, activation=activation)
+        assert bool((ctab.embeddings[0](torch.randn(4, 8, 3, 3)) < 0).any()) is negative
+
+
+def test_without_crossing_each_task_is_its_own_partner():
+    """E_t' = E_t: on one channel and one position the result is e^3."""
+    ctab = CTAB(2, 4, 3, cross=False)
+    result = ctab.attend([torch.full((1, 1, 1, 1), e) for e in (1.0, 2.0, 3.0)])
+    assert [value.item() for value in result] == pytest.approx([1.0, 8.0, 27.0])
+
+
+def varying_share(x):
+    """Share of the sum of squares of (B, C, *spatial) that is deviation from the mean over an image's positions."""
+    x = x.flatten(2)
+    return ((x - x.mean(dim=2, keepdim=True)).square().sum() / x.square().sum()).item()
+
+
+@pytest.mark.parametrize("identity", [True, False])
+@pytest.mark.parametrize("stem", ["conv7x7", "conv3x3"])
+def test_ctab_keeps_the_layout(stem, identity):
+    """What varies over positions still does behind equation 2, at initialization."""
+    torch.manual_seed(0)
+    tasks = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level": "pixel", "out_channels": 1}}
+    net = CTAN(2, 3, tasks, "resnet18_half", stem, ctab_identity=identity).train()
+    seen = []
+    net.bottleneck.register_forward_hook(lambda _, inputs, outputs: seen.extend(zip(inputs[0], outputs, strict=True)))
+    with torch.no_grad():
+        net(torch.rand(4, 3, 128, 128))
+    for before, after in seen:
+        assert varying_share(after) >= 0.9 * varying_share(before)
+
+
+def test_behind_a_relu_equation_2_becomes_the_mean_over_positions():
+    torch.manual_seed(0)
+    features = [torch.randn(4, 64, 4, 4).relu() for _ in range(2)]
+    shares = {
+        activation: varying_share(CTAB(2, 64, 2, activation=activation, identity=False)(features)[0])
+        for activation in ("none", "relu")
+    }
+    assert shares["none"] > 0.9 * varying_share(features[0])
+    assert shares["relu"] < 0.7 * varying_share(features[0])
 
 
 def test_equation_2_runs_in_float32_under_autocast():

@@ -56,7 +56,8 @@ def test_ctan_decoders_depend_on_all_tasks_at_every_stage(tasks):
 
 @pytest.mark.parametrize("tasks", TASK_CASES)
 def test_mtan_decoders_depend_on_their_own_task(tasks):
-    assert sources(build(MTAN, tasks)) == [[{t}] * 4 for t in range(len(tasks))]
+    net = build(MTAN, tasks).eval()  # in training the shared pools' norms see the statistics of all tasks
+    assert sources(net) == [[{t}] * 4 for t in range(len(tasks))]
 
 
 def test_crossed_masks_with_skips_from_the_trunk_exchange_nothing():
@@ -65,18 +66,43 @@ def test_crossed_masks_with_skips_from_the_trunk_exchange_nothing():
     assert sources(net) == [[{0}, {1}, {0}, {1}], [{1}, {0}, {1}, {0}]]  # one chain each, as in MTAN
 
 
-def test_mtan_and_ctan_differ_by_the_bottleneck_alone_in_parameters():
-    mtan, ctan = build(MTAN, TASK_CASES[0]), build(CTAN, TASK_CASES[0])
-    names = {name for name, _ in ctan.named_parameters() if not name.startswith("bottleneck.")}
-    assert names == {name for name, _ in mtan.named_parameters()}
+def test_mtan_has_one_pool_for_all_tasks_and_none_after_the_last_stage():
+    """And its decoders' bottleneck is G^4_t."""
+    net = build(MTAN, TASK_CASES[0]).eval()
+    pools = [len(list(stage.pools.children())) for stage in net.attention]
+    assert pools == [1, 1, 1, 0]
+    bottlenecks = []
+    for decoder in net.decoders.values():
+        decoder.register_forward_pre_hook(lambda _, inputs: bottlenecks.append((inputs[0], inputs[1][3])))
+    with torch.no_grad():
+        net(torch.rand(1, 1, 64, 64))
+    assert all(bottleneck is skip for bottleneck, skip in bottlenecks) and len(bottlenecks) == 2
 
 
-def test_ctan_with_trunk_skips_and_no_ctab_is_mtan_with_trunk_skips_relabelled():
+@pytest.mark.parametrize(("shared", "pools"), [(False, [2, 2, 2, 2]), (True, [1, 1, 1, 1])])
+def test_ctan_has_a_pool_for_each_task_or_one_for_all(shared, pools):
+    net = build(CTAN, TASK_CASES[0], shared_pool=shared)
+    assert [len(list(stage.pools.children())) for stage in net.attention] == pools
+
+
+def test_with_constant_masks_only_ctab_exchanges_anything():
+    net = build(CTAN, TASK_CASES[0], constant_masks=True).eval()
+    assert not any("attention_blocks" in name or "attention.0" in name for name, _ in net.named_parameters())
+    kept = []
+    for decoder in net.decoders.values():
+        decoder.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[1]))
+    with torch.no_grad():
+        net(torch.rand(1, 1, 64, 64))
+    assert all(torch.equal(a, b) for a, b in zip(*kept, strict=True))
+
+
+def test_ctan_with_trunk_skips_and_no_ctab_is_own_masks_with_trunk_skips_relabelled():
     """Bit for bit: swap the tasks' blocks of stages 2 and 4, and of the pools and embeddings that belong to them."""
     tasks = {"a": PIXEL, "b": PIXEL}
     ctan = build(CTAN, tasks, ctab=False, attended_skips=False).eval()
-    mtan = build(MTAN, tasks).eval()
-    mtan.attended_skips = False
+    mtan = build(CTAN, tasks, ctab=False, attended_skips=False).eval()
+    for stage in mtan.attention:
+        stage.cross = False
     state = ctan.state_dict()
     swapped = {}
     for name, value in state.items():
@@ -96,7 +122,11 @@ def test_ctan_with_trunk_skips_and_no_ctab_is_mtan_with_trunk_skips_relabelled()
         torch.testing.assert_close(crossed[name], own[name])
 
 
-def test_mtan_with_ctab_has_the_parameters_of_ctan():
-    mtan, ctan = build(MTAN, TASK_CASES[0], ctab=True), build(CTAN, TASK_CASES[0])
-    assert set(mtan.state_dict()) == set(ctan.state_dict())
-    assert sources(mtan) == [[{0, 1}] * 4] * 2
+def test_mtan_with_ctab_exchanges_in_the_bottleneck():
+    assert sources(build(MTAN, TASK_CASES[0], ctab=True)) == [[{0, 1}] * 4] * 2
+
+
+def test_without_crossing_ctab_sees_its_own_task():
+    """Of stage 4, whose attended features reach ctab alone, the masks are the other task's, and E_t' is E_t."""
+    net = build(CTAN, TASK_CASES[0], ctab_cross=False)
+    assert [stages[3] for stages in sources(net)] == [{1}, {0}]

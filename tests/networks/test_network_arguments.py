@@ -34,6 +34,7 @@ ILL_CASES = [
     (CTAN, {"tasks": {"train": TASK}}, "'train' cannot be used"),
     (CTAN, {"normalization": "sigmoid"}, "'sigmoid': use one of none, softmax"),
     (CTAN, {"order": "random"}, "'random': use one of equation, prose"),
+    (CTAN, {"ctab_activation": "gelu"}, "'gelu': use one of none, relu"),
 ]
 
 

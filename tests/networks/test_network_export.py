@@ -56,6 +56,23 @@ def test_torchscript_of_three_tasks_and_softmax():
 
 
 @scripts
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        (MTAN, {"ctab": True}),
+        (CTAN, {"ctab": False, "attended_skips": False}),
+        (CTAN, {"shared_pool": True}),
+        (CTAN, {"constant_masks": True}),
+        (CTAN, {"ctab_activation": "relu", "ctab_identity": False}),
+        (CTAN, {"ctab_cross": False}),
+    ],
+)
+def test_torchscript_of_the_ablations(method, options):
+    net = build(method, {"dose": PIXEL, "diagnosis": IMAGE}, **options)
+    assert_equal(net, round_trip(net), torch.rand(2, 1, 33, 47))
+
+
+@scripts
 def test_torchscript_refuses_wrong_channels():
     with pytest.raises(torch.jit.Error, match="has 2 channels, expected 1"):
         round_trip(build(HPS, {"dose": PIXEL}))(torch.rand(1, 2, 32, 32))

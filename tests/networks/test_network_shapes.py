@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ctan_monai.networks import CTAN, HPS, MTAN, STL
+from ctan_monai.networks import CTAN, HPS, MTAN, STL, WideHPS
 
 PIXEL = {"level": "pixel", "out_channels": 3}
 IMAGE = {"level": "image", "out_channels": 2}
@@ -62,6 +62,28 @@ def test_the_half_backbone_fits_the_zoo_in_half_precision():
     assert 2 * sum(value.numel() for value in net.state_dict().values()) < 16e6
 
 
+def parameters(net):
+    return sum(p.numel() for p in net.parameters())
+
+
+@pytest.mark.parametrize("tasks", [MIXED, {"segmentation": PIXEL, "dose": PIXEL}])
+@pytest.mark.parametrize(("backbone", "stem"), [("resnet18_half", "conv7x7"), ("resnet18", "conv3x3")])
+def test_wide_hps_has_as_many_parameters_as_ctan(backbone, stem, tasks):
+    wide, ctan = WideHPS(2, 3, tasks, backbone, stem), CTAN(2, 3, tasks, backbone, stem)
+    assert parameters(wide) == pytest.approx(parameters(ctan), rel=0.02)
+    assert parameters(HPS(2, 3, tasks, backbone, stem)) < 0.96 * parameters(ctan)
+    outputs_have_their_shapes(wide, tasks, (1, 3, 33, 40))
+
+
+def test_a_feature_enters_the_image_decoder_once():
+    """HPS' bottleneck is its skip of stage 4; CTAN's is not."""
+    channels = {
+        net: net(2, 1, ONE_IMAGE, "resnet18", "conv7x7").decoders["diagnosis"].blocks[3][0].conv.in_channels
+        for net in (HPS, STL, MTAN, CTAN)
+    }
+    assert channels == {HPS: 128 + 512, STL: 128 + 512, MTAN: 128 + 512, CTAN: 128 + 512 + 512}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stem", ["conv3x3", "conv7x7"])
 @pytest.mark.parametrize("method", [HPS, MTAN, CTAN])
@@ -84,7 +106,30 @@ def test_every_parameter_has_a_gradient(method, tasks, stem):
     torch.manual_seed(0)
     net = method(2, 1, tasks, backbone="resnet18", stem=stem)
     size = 32 if stem == "conv3x3" else 64  # stage 4 is 4x4 or 2x2: batch norm of two values has no gradient
-    outputs = net(torch.rand(2, 1, size, size))
+    every_parameter_learns(net, torch.rand(2, 1, size, size))
+
+
+ABLATIONS = [
+    (MTAN, {"ctab": True}),
+    (CTAN, {"ctab": False}),
+    (CTAN, {"ctab": False, "attended_skips": False}),
+    (CTAN, {"shared_pool": True}),
+    (CTAN, {"constant_masks": True}),
+    (CTAN, {"constant_masks": True, "ctab": False}),
+    (CTAN, {"ctab_activation": "relu", "ctab_identity": False}),
+    (CTAN, {"ctab_cross": False}),
+    (WideHPS, {}),
+]
+
+
+@pytest.mark.parametrize(("method", "options"), ABLATIONS)
+def test_every_parameter_of_the_ablations_has_a_gradient(method, options):
+    torch.manual_seed(0)
+    every_parameter_learns(method(2, 1, MIXED, "resnet18", "conv7x7", **options), torch.rand(2, 1, 64, 64))
+
+
+def every_parameter_learns(net, x):
+    outputs = net(x)
     sum(output.square().mean() for output in outputs.values()).backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None, name
