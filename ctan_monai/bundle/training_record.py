@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.bundle.data_values import as_data
-from ctan_monai.bundle.plain_values import check_record
+from ctan_monai.bundle.plain_values import PLACES, check_record
 from ctan_monai.bundle.workflow import running_workflow
 from ctan_monai.files import read_training_record
 from ctan_monai.networks import METHODS
@@ -21,8 +21,8 @@ __all__ = ["recorded_values", "use_training_record"]
 
 logger = logging.getLogger(__name__)
 
-# ids of how a training ran, not of what was trained
-_OF_A_RUN = ("resume", "num_workers", "amp", "max_epochs", "diagnostics", "gradient_interval", "use_record")
+# ids of how and where a training ran, not of what was trained
+_OF_A_RUN = (*PLACES, "resume", "num_workers", "amp", "max_epochs", "diagnostics", "gradient_interval", "use_record")
 _NETWORKS = "ctan_monai.networks."
 _WEIGHTINGS = {"DynamicWeightAverage": "DWA", "UncertaintyWeighting": "uncertainty", "EqualWeights": "equal"}
 
