@@ -64,7 +64,7 @@ class EpochDataLoader(DataLoader):
         dataset: map-style dataset.
         seed: the run's seed.
         batch_size: samples in a batch (a rank).
-        shuffle: a new order in each epoch; also marks the loader as one for training.
+        shuffle: a new order in each epoch; False for a loader that is not for training.
         num_workers: processes that load; 0 loads in the main process.
         steps_per_epoch: batches in an epoch of training, see :py:class:`StepSampler`; 0: an epoch is one pass.
         kwargs: others of :py:class:`monai.data.DataLoader`.
@@ -75,7 +75,7 @@ class EpochDataLoader(DataLoader):
         dataset: Dataset,
         seed: int,
         batch_size: int,
-        shuffle: bool = False,
+        shuffle: bool = True,
         num_workers: int = 0,
         steps_per_epoch: int = 0,
         **kwargs: Any,

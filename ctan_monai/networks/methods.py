@@ -16,6 +16,7 @@ from ctan_monai.networks.hps import HPS
 from ctan_monai.networks.mtan import MTAN
 from ctan_monai.networks.network import MultiTaskNetwork
 from ctan_monai.networks.stl import STL
+from ctan_monai.networks.wide_hps import WideHPS
 
 __all__ = ["METHODS", "Method", "method"]
 
@@ -44,9 +45,19 @@ METHODS: dict[str, Method] = {
     "CTAN_without_CTAB": Method(CTAN, "CTAN without equation 2: cross-task masks alone", {"ctab": False}),
     "CTAN_trunk_skips": Method(
         CTAN,
-        "CTAN without equation 2, skips from the trunk: with two tasks an MTAN that exchanges nothing",
+        "CTAN without equation 2, skips from the trunk: with two tasks own masks, and nothing is exchanged",
         {"ctab": False, "attended_skips": False},
     ),
+    "CTAN_relu_CTAB": Method(
+        CTAN,
+        "CTAN with ReLU in CTAB and without its identity path: the reading of version 0.1",
+        {"ctab_activation": "relu", "ctab_identity": False},
+    ),
+    "CTAN_without_identity": Method(CTAN, "CTAN whose bottleneck is equation 2 alone", {"ctab_identity": False}),
+    "CTAN_own_CTAB": Method(CTAN, "CTAN whose equation 2 has E_t in place of the other task's", {"ctab_cross": False}),
+    "CTAN_constant_masks": Method(CTAN, "CTAN with all masks 0.5: no equation 1", {"constant_masks": True}),
+    "CTAN_shared_pool": Method(CTAN, "CTAN with one Pool a stage for all tasks", {"shared_pool": True}),
+    "HPS_wide": Method(WideHPS, "HPS with CTAN's number of parameters"),
     "MTAN_with_CTAB": Method(MTAN, "CTAN without equation 1: each task's own masks, and CTAB", {"ctab": True}),
 }
 

@@ -68,4 +68,4 @@ def test_wrong_numbers_of_steps(steps: Any) -> None:
 
 def test_steps_need_a_shuffled_loader() -> None:
     with pytest.raises(ValueError, match="shuffle=False"):
-        EpochDataLoader(Dataset([{}]), seed=0, batch_size=1, steps_per_epoch=2)
+        EpochDataLoader(Dataset([{}]), seed=0, batch_size=1, shuffle=False, steps_per_epoch=2)
