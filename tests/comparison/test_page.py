@@ -8,7 +8,15 @@ import re
 from PIL import Image
 from test_table import METRICS, results
 
-from ctan_monai.comparison import comparison_page, comparison_picture, comparison_table, further_rows, table_rows
+from ctan_monai.comparison import (
+    all_contrasts,
+    comparison_page,
+    comparison_picture,
+    comparison_table,
+    contrast_rows,
+    further_rows,
+    table_rows,
+)
 
 
 def contents() -> list[dict]:
@@ -34,8 +42,11 @@ def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
     table = comparison_table(results(), METRICS)
     rows = table_rows(table, METRICS)
     further = further_rows(table, METRICS)
+    pairs = contrast_rows(all_contrasts(results(), METRICS), METRICS)
     provenance = {"commit": "abc"}
-    page = comparison_page("<Phantom>", table, rows, further, METRICS, contents(), ["hps_dwa_seed1"], [], provenance)
+    page = comparison_page(
+        "<Phantom>", table, rows, further, pairs, METRICS, contents(), ["hps_dwa_seed1"], [], provenance
+    )
     assert "&lt;Phantom&gt;: comparison of methods" in page
     assert "1 runs are not finished (hps_dwa_seed1)" in page
     assert "61.00 ± 1.41" in page
