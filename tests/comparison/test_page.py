@@ -51,7 +51,7 @@ def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
     assert "1 runs are not finished (hps_dwa_seed1)" in page
     assert "61.00 ± 1.41" in page
     assert "Further metrics, test cases" in page and "0.45 ± 0.07" in page
-    assert "+7.00 [+7.00, +7.00]" in page
+    assert "+7.00 [-5.71, +19.71]" in page
     assert "Difference to STL in Dice (%), better to the right: CTAN (dwa) +7 [+7, +7]." in page
     assert "Validation: score" in page
     assert "Training: gradient cosine a b" in page
