@@ -52,7 +52,7 @@ def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
     assert "61.00 ± 1.41" in page
     assert "Further metrics, test cases" in page and "0.45 ± 0.07" in page
     assert "+7.00 [-5.71, +19.71]" in page
-    assert "Difference to STL in Dice (%), better to the right: CTAN (dwa) +7 [+7, +7]." in page
+    assert "Difference to STL in Dice (%), better to the right: CTAN (dwa) +7 [-5.71, +19.7]." in page
     assert "Validation: score" in page
     assert "Training: gradient cosine a b" in page
     assert "Training: loss" not in page, "losses of other epochs' weights are not comparable"
@@ -61,7 +61,7 @@ def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
     assert "CTAN (dwa) from 0.1 to 0.2" in page
     assert "One seed" not in page
     assert "Not a fair comparison" not in page
-    page = comparison_page("", table, rows, further, METRICS, contents(), [], ["optimizer: <x>."], provenance)
+    page = comparison_page("", table, rows, further, pairs, METRICS, contents(), [], ["optimizer: <x>."], provenance)
     assert "Not a fair comparison" in page and "<li>optimizer: &lt;x&gt;.</li>" in page
 
 
