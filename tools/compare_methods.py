@@ -17,7 +17,7 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,12 @@ from ctan_monai.comparison import (
     PAPERS_METHODS,
     Run,
     Runner,
+    all_contrasts,
     comparison_metrics,
     comparison_page,
     comparison_picture,
     comparison_table,
+    contrast_rows,
     estimate_seconds,
     further_rows,
     load_result,
@@ -60,27 +62,42 @@ _OPTIONS = {  # ids that the comparison sets itself
 _OF_A_RUN = ("commit", "seed", "time", "machine")  # of its own record: runs of a table may be days apart
 
 
-def write_table(runner: Runner, runs: Sequence[Run], title: str, reference: str | None) -> str:
-    """Write the table of the runs that are finished as json, csv, Markdown, HTML and PNG; returns the Markdown."""
+def write_table(
+    runner: Runner, runs: Sequence[Run], title: str, reference: str | None, units: Mapping[str, str] | None = None
+) -> str:
+    """Write the table of the runs that are finished as json, csv, Markdown, HTML and PNG; returns the Markdown.
+
+    Args:
+        runner: of the runs.
+        runs: all of the comparison.
+        title: name of the data set.
+        reference: a data set of the paper's Table 2, to put its figures beside ours.
+        units: case to its independent unit, such as the lesion of an image.
+    """
     contents = {run.name: load_result(runner.result_path(run), run) for run in runs if runner.finished(run)}
     results = [read_result(content, runner.metrics) for content in contents.values()]
-    table = comparison_table(results, runner.metrics)
+    table = comparison_table(results, runner.metrics, units)
+    contrasts = all_contrasts(results, runner.metrics, units)
+    pairs = contrast_rows(contrasts, runner.metrics)
     rows = table_rows(table, runner.metrics, reference)
     further = further_rows(table, runner.metrics)
     missing = [run.name for run in runs if run.name not in contents]
     unequal = unequal_settings(contents)
     source = provenance(runner.values)
     done = {run: {k: content["training"].get(k) for k in _OF_A_RUN} for run, content in contents.items()}
-    written = {"rows": table, "runs": done, "missing_runs": missing, "unequal": unequal, "provenance": source}
-    write_json(runner.output / "table.json", written)
+    written = {"rows": table, "contrasts": contrasts, "runs": done, "missing_runs": missing, "unequal": unequal}
+    write_json(runner.output / "table.json", {**written, "provenance": source})
     page = comparison_page(
-        title, table, rows, further, runner.metrics, list(contents.values()), missing, unequal, source
+        title, table, rows, further, pairs, runner.metrics, list(contents.values()), missing, unequal, source
     )
     write_atomic(runner.output / "report.html", page)
     write_atomic(runner.output / "table.png", comparison_picture(title, table, runner.metrics))
     wide = [row | more for row, more in zip(rows, further, strict=True)] if further else rows
     write_csv(runner.output / "table.csv", wide)
-    tables = [*map(markdown_table, (rows, further)), *(f"Runs differ in more than the method: {u}\n" for u in unequal)]
+    tables = [
+        *map(markdown_table, (rows, further, *pairs.values())),
+        *(f"Runs differ in more than the method: {u}\n" for u in unequal),
+    ]
     text = "\n".join(filter(None, tables))
     write_atomic(runner.output / "table.md", text)
     return text
@@ -173,7 +190,9 @@ def compare(options: argparse.Namespace) -> None:
             raise DataError(f"{path}: no such config file.")
     runs = plan_runs(train, options.methods, options.weightings, options.seeds)
     for section in ("training", "validation", "test"):  # before a run of hours
-        read_datalist(options.dataset_dir, section, train["task_names"])
+        cases = read_datalist(options.dataset_dir, section, train["task_names"])
+    lesions = {str(case["case_id"]): case.get("facts", {}).get("lesion_id") for case in cases}
+    units = {case: lesion for case, lesion in lesions.items() if lesion} or None
     values = {**values_of(options.set), "dataset_dir": str(options.dataset_dir.resolve())}
     results = options.results or options.output / "results"
     runner = Runner(configs, options.output, metrics, results, options.config_file, values)
@@ -181,8 +200,8 @@ def compare(options: argparse.Namespace) -> None:
         print_plan(runner, runs)
         return
     reference = options.bundle if options.reference else None
-    runner.run(runs, after=lambda: write_table(runner, runs, options.bundle, reference))
-    print(write_table(runner, runs, options.bundle, reference))
+    runner.run(runs, after=lambda: write_table(runner, runs, options.bundle, reference, units))
+    print(write_table(runner, runs, options.bundle, reference, units))
     print(f"written to {options.output / 'table.md'} (also csv and json) and {options.output / 'report.html'}")
 
 

@@ -27,6 +27,7 @@ def comparison_page(
     table: Sequence[Mapping[str, Any]],
     rows: Sequence[Mapping[str, str]],
     further: Sequence[Mapping[str, str]],
+    contrasts: Mapping[str, Sequence[Mapping[str, str]]],
     metrics: Mapping[str, TaskMetric],
     results: Sequence[Mapping[str, Any]],
     missing: Sequence[str],
@@ -40,6 +41,7 @@ def comparison_page(
         table: of :py:func:`comparison_table`.
         rows: the same as text, of :py:func:`table_rows`.
         further: of :py:func:`further_rows`.
+        contrasts: of :py:func:`contrast_rows`.
         metrics: task to its metric.
         results: contents of the finished runs' result files, for their curves.
         missing: names of the runs that are not finished.
@@ -54,6 +56,10 @@ def comparison_page(
         missing=list(missing),
         unequal=list(unequal),
         differences=[chart for task, metric in metrics.items() if (chart := _differences(table, task, metric))],
+        contrasts=[
+            Table(f"{task}, all pairs", list(pairs[0]), [[Cell(value) for value in pair.values()] for pair in pairs])
+            for task, pairs in contrasts.items()
+        ],
         training=_training(results),
         provenance=flatten(dict(provenance)),
     )

@@ -29,10 +29,12 @@ def table_rows(
             heading = f"{task}: {metric.title}"
             cells[heading] = _value(found["mean"], found["std"])
             cells[f"{task}: relative to STL (%)"] = _signed(found["difference"])
-            cells[f"{task}: difference to STL over cases [95 % interval]"] = _interval(found["paired"])
+            cells[f"{task}: difference to STL [95 % interval], p"] = _interval(found["paired"])
             if paper:
                 cells[f"{task}: paper"] = _paper(paper.get((method, task)))
         cells["mean relative (%)"] = _signed(row["mean_difference"])
+        cells["mean relative: [95 % interval], p"] = _interval(row["relative"])
+        cells["mean relative, one case left out"] = _range(row["leave_one_out"])
         if paper:
             cells["paper: mean relative (%)"] = _signed(
                 next((r["mean_difference"] for k, r in paper.items() if k[0] == method), None)
@@ -68,6 +70,34 @@ def further_rows(table: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskM
     ]
 
 
+def contrast_rows(
+    contrasts: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskMetric]
+) -> dict[str, list[dict[str, str]]]:
+    """The differences between all pairs of methods as text: task to rows of column heading to cell.
+
+    Args:
+        contrasts: of :py:func:`ctan_monai.comparison.all_contrasts`.
+        metrics: task to its metric.
+    """
+    rows: dict[str, list[dict[str, str]]] = {}
+    for found in contrasts:
+        title = metrics[found["task"]].title
+        rows.setdefault(found["task"], []).append(
+            {
+                "pair": f"{method_title(found['method'])} - {method_title(found['other'])}",
+                f"difference in {title} [95 % interval]": (
+                    f"{found['mean']:+.3g} [{found['low']:+.3g}, {found['high']:+.3g}]"
+                ),
+                "p (sign flips)": f"{found['p']:.3g}",
+                "p (Holm, all pairs)": f"{found['p_holm']:.3g}",
+                "smallest effect found in 4 of 5 such tests": f"{found['detectable']:.3g}",
+                "units": str(found["units"]),
+                "seeds": " and ".join(map(str, found["seeds"])),
+            }
+        )
+    return rows
+
+
 def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
     """Rows of :py:func:`table_rows` as a Markdown table."""
     if not rows:
@@ -98,7 +128,20 @@ def _signed(value: float | None) -> str:
 
 
 def _interval(paired: Mapping[str, Any] | None) -> str:
-    return "" if paired is None else f"{paired['mean']:+.2f} [{paired['low']:+.2f}, {paired['high']:+.2f}]"
+    if paired is None:
+        return ""
+    return f"{paired['mean']:+.2f} [{paired['low']:+.2f}, {paired['high']:+.2f}], {_p(paired['p'])}"
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2f}" if value >= 0.1 else f"p = {value:.3f}"
+
+
+def _range(found: Mapping[str, tuple[str, float]] | None) -> str:
+    if found is None:
+        return ""
+    (low_case, low), (high_case, high) = found["low"], found["high"]
+    return f"{low:+.2f} (without {low_case}) to {high:+.2f} (without {high_case})"
 
 
 def _paper(row: Mapping[str, Any] | None) -> str:

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ctan_monai.comparison.paired import paired_difference
+from ctan_monai.comparison.contrasts import contrast, holm, leave_one_out, relative_contrast
 from ctan_monai.metrics import mean_relative_performance, rank, relative_performance
 
 BASELINE = "stl"
@@ -65,7 +66,9 @@ class Result:
     also: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
-def comparison_table(results: Sequence[Result], metrics: Mapping[str, TaskMetric]) -> list[dict[str, Any]]:
+def comparison_table(
+    results: Sequence[Result], metrics: Mapping[str, TaskMetric], units: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """One row a method, STL first if it is there.
 
     STL is one network a task: the parameters and times of its networks are added up.
@@ -73,28 +76,64 @@ def comparison_table(results: Sequence[Result], metrics: Mapping[str, TaskMetric
     Args:
         results: finished runs; those of STL have one task each.
         metrics: task to its metric, in the order of the table.
+        units: case to its independent unit, such as the lesion of an image; by default each case.
 
     Returns:
         rows with, for each task, ``mean``, ``std`` (over seeds; None with one seed), ``seeds``, ``values``, ``also``
         (title to ``mean`` and ``std``), ``difference`` (to STL by equation 3 on the means over seeds, in %) and
-        ``paired`` (see :py:func:`paired_difference`); and ``mean_difference``, ``rank``, ``parameters_million``,
-        ``training_seconds``, ``validation_seconds``. What cannot be had yet is None.
+        ``paired`` (a :py:class:`Contrast` to STL); and ``mean_difference``, ``relative`` (its contrast),
+        ``leave_one_out`` (its range without one case), ``rank``, ``parameters_million``, ``training_seconds``,
+        ``validation_seconds``. What cannot be had yet is None.
     """
     names = sorted({r.row for r in results}, key=lambda name: (name != BASELINE, _order(name)))
     rows = [_row(name, [r for r in results if r.row == name], metrics) for name in names]
     baseline = next((row for row in rows if row["method"] == BASELINE), None)
     for row in rows:
         _compare(row, baseline, metrics)
+        pair = None if baseline is None or row is baseline else (row["method"], BASELINE)
+        signs = {task: metric.higher_is_better for task, metric in metrics.items()}
+        row["relative"] = row["leave_one_out"] = None
         for task in metrics:
-            row["tasks"][task]["paired"] = (
-                None
-                if baseline is None or row is baseline
-                else paired_difference(_cases(results, row["method"], task), _cases(results, BASELINE, task))
-            )
+            row["tasks"][task]["paired"] = None
+        if pair:
+            own, base = ({task: _cases(results, name, task) for task in metrics} for name in pair)
+            for task in metrics:
+                found = contrast(own[task], base[task], units)
+                row["tasks"][task]["paired"] = found and found.as_dict()
+            relative = relative_contrast(own, base, signs, units)
+            row["relative"] = relative and relative.as_dict()
+            row["leave_one_out"] = leave_one_out(own, base, signs)
     complete = {r["method"]: r["mean_difference"] for r in rows if r["mean_difference"] is not None}
     ranks = rank(complete)
     for row in rows:
         row["rank"] = ranks.get(row["method"])
+    return rows
+
+
+def all_contrasts(
+    results: Sequence[Result], metrics: Mapping[str, TaskMetric], units: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Each method against each other one, by task.
+
+    Args:
+        results: finished runs.
+        metrics: task to its metric.
+        units: see :py:func:`comparison_table`.
+
+    Returns:
+        rows with ``task``, ``method``, ``other``, the entries of a :py:class:`Contrast`, and ``p_holm``, Holm's p value
+        over all pairs of the task.
+    """
+    names = sorted({r.row for r in results}, key=lambda name: (name != BASELINE, _order(name)))
+    rows = []
+    for task in metrics:
+        pairs = []
+        for other, method in itertools.combinations(names, 2):
+            found = contrast(_cases(results, method, task), _cases(results, other, task), units)
+            if found is not None:
+                pairs.append({"task": task, "method": method, "other": other, **found.as_dict()})
+        adjusted = holm([pair["p"] for pair in pairs])
+        rows += [{**pair, "p_holm": p} for pair, p in zip(pairs, adjusted, strict=True)]
     return rows
 
 

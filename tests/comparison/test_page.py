@@ -8,7 +8,15 @@ import re
 from PIL import Image
 from test_table import METRICS, results
 
-from ctan_monai.comparison import comparison_page, comparison_picture, comparison_table, further_rows, table_rows
+from ctan_monai.comparison import (
+    all_contrasts,
+    comparison_page,
+    comparison_picture,
+    comparison_table,
+    contrast_rows,
+    further_rows,
+    table_rows,
+)
 
 
 def contents() -> list[dict]:
@@ -34,14 +42,17 @@ def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
     table = comparison_table(results(), METRICS)
     rows = table_rows(table, METRICS)
     further = further_rows(table, METRICS)
+    pairs = contrast_rows(all_contrasts(results(), METRICS), METRICS)
     provenance = {"commit": "abc"}
-    page = comparison_page("<Phantom>", table, rows, further, METRICS, contents(), ["hps_dwa_seed1"], [], provenance)
+    page = comparison_page(
+        "<Phantom>", table, rows, further, pairs, METRICS, contents(), ["hps_dwa_seed1"], [], provenance
+    )
     assert "&lt;Phantom&gt;: comparison of methods" in page
     assert "1 runs are not finished (hps_dwa_seed1)" in page
     assert "61.00 ± 1.41" in page
     assert "Further metrics, test cases" in page and "0.45 ± 0.07" in page
-    assert "+7.00 [+7.00, +7.00]" in page
-    assert "Difference to STL in Dice (%), better to the right: CTAN (dwa) +7 [+7, +7]." in page
+    assert "+7.00 [-5.71, +19.71]" in page
+    assert "Difference to STL in Dice (%), better to the right: CTAN (dwa) +7 [-5.71, +19.7]." in page
     assert "Validation: score" in page
     assert "Training: gradient cosine a b" in page
     assert "Training: loss" not in page, "losses of other epochs' weights are not comparable"
@@ -50,7 +61,7 @@ def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
     assert "CTAN (dwa) from 0.1 to 0.2" in page
     assert "One seed" not in page
     assert "Not a fair comparison" not in page
-    page = comparison_page("", table, rows, further, METRICS, contents(), [], ["optimizer: <x>."], provenance)
+    page = comparison_page("", table, rows, further, pairs, METRICS, contents(), [], ["optimizer: <x>."], provenance)
     assert "Not a fair comparison" in page and "<li>optimizer: &lt;x&gt;.</li>" in page
 
 

@@ -11,11 +11,12 @@ from ctan_monai.comparison import (
     Result,
     Run,
     TaskMetric,
+    all_contrasts,
     collect_result,
     comparison_table,
+    contrast_rows,
     further_rows,
     markdown_table,
-    paired_difference,
     read_result,
     table_rows,
 )
@@ -70,24 +71,16 @@ def test_rows_by_hand() -> None:
 def test_paired_differences_are_over_cases_after_the_mean_over_seeds() -> None:
     (_, hps, ctan) = comparison_table(results(), METRICS)
     paired = ctan["tasks"]["segmentation"]["paired"]
-    assert paired == {"mean": 7.0, "low": 7.0, "high": 7.0, "cases": 3, "higher": 3}
+    assert (paired["mean"], paired["cases"], paired["higher"], paired["seeds"]) == (7.0, 3, 3, [2, 2])
+    assert paired["p"] == 2 / 8, "of the eight changes of three signs two are as far from 0"
     assert hps["tasks"]["segmentation"]["paired"] is None, "its result has no cases"
 
 
-def test_bootstrap_interval_holds_the_mean_and_shrinks_with_cases() -> None:
-    def interval(cases: int) -> dict:
-        base = {str(i): 0.0 for i in range(cases)}
-        own = {str(i): 1.0 + (-1) ** i for i in range(cases)}
-        found = paired_difference([own], [base])
-        assert found is not None
-        return found
-
-    few, many = interval(10), interval(1000)
-    assert few["mean"] == many["mean"] == 1.0
-    # the mean of n values of 0 and 2 has the standard error 1 / sqrt(n); 1.96 of it each side
-    assert many["high"] - many["low"] == pytest.approx(2 * 1.96 / 1000**0.5, rel=0.1)
-    assert few["low"] <= 0.6 and few["high"] >= 1.4
-    assert interval(10) == few, "seeded"
+def test_all_pairs_are_compared() -> None:
+    found = all_contrasts(results(), METRICS)
+    assert [(row["task"], row["method"], row["other"]) for row in found] == [("segmentation", "ctan_dwa", "stl")]
+    rows = contrast_rows(found, METRICS)["segmentation"]
+    assert rows[0]["pair"] == "CTAN (dwa) - STL" and rows[0]["seeds"] == "2 and 2"
 
 
 def test_without_stl_there_is_no_comparison() -> None:
@@ -149,7 +142,7 @@ def test_markdown_with_the_paper_beside() -> None:
     lines = text.splitlines()
     assert len(lines) == 5
     assert "| 61.00 ± 1.41 |" in lines[2]
-    assert "+7.00 [+7.00, +7.00]" in lines[4]
+    assert "+7.00 [-5.71, +19.71], p = 0.25" in lines[4], "two seeds: t with one degree of freedom, 12.706"
     assert "71.59 (+0.42 %)" in lines[4]
     assert "0.51 (+3.56 %)" in lines[4]
     assert len({line.count("|") for line in lines}) == 1
