@@ -23,7 +23,7 @@ import torch
 from tqdm import tqdm
 
 from ctan_monai.bundle import TrainingSetting, load_weights, recorded_values
-from ctan_monai.bundle.plain_values import check_record
+from ctan_monai.bundle.config_values import check_record
 from ctan_monai.command_line import exit_status
 from ctan_monai.data.prepared import load_datalist
 from ctan_monai.errors import DataError

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from ctan_monai.files import prepare_output_dir, write_atomic
 
+from .config_values import plain_values
 from .distributed import distribute, rank_device, start_distributed, stop_distributed
 from .inference_chains import read_inference_chains
-from .plain_values import plain_values
 from .select import select_tasks
 from .training_record import recorded_values, use_training_record
 from .training_setting import TrainingSetting

@@ -9,7 +9,7 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
-from ctan_monai.bundle.plain_values import is_plain
+from ctan_monai.bundle.config_values import is_plain
 from ctan_monai.bundle.workflow import running_workflow
 
 

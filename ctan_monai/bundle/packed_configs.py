@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ctan_monai.bundle.config_values import STATED, WITH_ARGUMENTS, check_record
 from ctan_monai.bundle.data_values import as_data
-from ctan_monai.bundle.plain_values import STATED, WITH_ARGUMENTS, check_record
 from ctan_monai.bundle.training_record import recorded_values
 from ctan_monai.errors import DataError
 from ctan_monai.files import read_training_record

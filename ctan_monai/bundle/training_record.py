@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ctan_monai.bundle.config_values import PLACES, check_record
 from ctan_monai.bundle.data_values import as_data
-from ctan_monai.bundle.plain_values import PLACES, check_record
 from ctan_monai.bundle.workflow import running_workflow
 from ctan_monai.files import read_training_record
 from ctan_monai.networks import METHODS

@@ -16,7 +16,7 @@ from ctan_monai.data.stoic import age_and_sex
 from ctan_monai.dicom import InputError
 from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256, write_atomic, write_json
-from ctan_monai.transforms.lung_volume import LEVELS, LungVolume, lung_volume
+from ctan_monai.transforms.crop_to_lungs import LEVELS, LungVolume, lung_volume
 
 __all__ = ["prepare_case"]
 

@@ -1,15 +1,15 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-from .auroc import AUROC, AUROCHandler
+from .auroc_metric import AUROC, AUROCHandler
 from .balanced_accuracy import BalancedAccuracy, BalancedAccuracyHandler
 from .classification import auroc, calibration_points, classification_metrics, roc_points
 from .dose_error import VOXEL_SETS, dose_mae, dose_mae_sets
-from .dvh import dvh
+from .dvh_curve import dvh
 from .lesion import diagnosis_metrics, diagnosis_summary, lesion_mask_metrics, summarise_lesions
-from .mean_score import mean_score
 from .openkbp import DVH_METRICS, dose_score, dvh_metrics, dvh_score
 from .patient import RadiotherapyReference, radiotherapy_metrics, summarise
-from .relative_performance import mean_relative_performance, rank, relative_performance
+from .relative import mean_relative_performance, rank, relative_performance
+from .score import mean_score
 from .segmentation import organ_dice, organ_hd95, segmentation_metrics
 from .validation import DoseMAE, DoseMAEHandler, DoseScore, DoseScoreHandler
 

@@ -3,8 +3,8 @@
 from .baselines import read_baselines
 from .classification import ClassificationReport
 from .lesion import LesionReport, write_lesion_results
-from .provenance import provenance
 from .radiotherapy import RadiotherapyReport
+from .run_provenance import provenance
 from .tables import write_csv
 from .training import read_log, training_charts
 

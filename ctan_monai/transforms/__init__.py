@@ -3,14 +3,14 @@
 from .anti_alias import AntiAliasedSpacingd
 from .body import body_mask
 from .body_crop import CropToBodyd
+from .crop_to_lungs import CropToLungsd, lung_volume
 from .dose import DoseToGrayd
 from .inside_body import KeepInsideBodyd
-from .letterbox import Letterboxd, content_box, letterbox, undo_letterbox
+from .letterboxing import Letterboxd, content_box, letterbox, undo_letterbox
 from .load_ct import LoadImageCTd
 from .load_row import LoadRowd
 from .load_slice import LoadAxialSliced
 from .lung_slices import LoadLungSlicesd, SelectLungSlicesd, slice_indices
-from .lung_volume import CropToLungsd, lung_volume
 from .lungs import find_lungs
 from .mask_body import MaskBodyd
 from .mirror_sides import RandMirrorSidesd

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from ctan_monai.reports import provenance
-from ctan_monai.reports.provenance import _command, _commit, _config_files
+from ctan_monai.reports.run_provenance import _command, _commit, _config_files
 from ctan_monai.reports.scrub import scrub_argument, scrub_paths
 
 

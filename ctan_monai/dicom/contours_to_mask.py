@@ -6,7 +6,7 @@ Why not rt-utils, which reads structure sets too: it rounds every point to whole
 a contour with points between pixel centres grows by up to half a pixel on all sides; it needs ContourImageSequence,
 which is optional and often absent; it swaps rows and columns of images that are not square; and it reads the series
 anew for each structure set. On contours that run through pixel centres, such as its own, both give the same masks
-(tests/dicom/test_rasterise.py).
+(tests/dicom/test_contours_to_mask.py).
 """
 
 from __future__ import annotations

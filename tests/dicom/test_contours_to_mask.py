@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ctan_monai.dicom import InputError, Structure, ct_series, mask_outlines, rasterise, read_structures
-from ctan_monai.dicom.rasterise import fill_even_odd
+from ctan_monai.dicom.contours_to_mask import fill_even_odd
 
 # columns to the patient's left, rows to the back, slices upwards, in RAS mm; 2 x 3 x 5 mm
 AFFINE = np.array([[-2.0, 0, 0, 30], [0, -3.0, 0, 40], [0, 0, 5.0, -100], [0, 0, 0, 1]])
