@@ -1,5 +1,10 @@
 # Every verb: make help
-PYTHON ?= python3.11
+ifneq ($(filter 1.% 2.% 3.%,$(MAKE_VERSION)),)
+$(error GNU make 4 is needed, this is $(MAKE_VERSION). Install it, on Debian: apt-get install make)
+endif
+
+# PYTHON=python3.12 makes the environments with that one; else the script looks for one that works
+NEW_VENV = python="$$(sh tools/find_python.sh $(PYTHON))" && "$$python" -m venv
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
@@ -16,21 +21,27 @@ SMALL := bundles/openkbp/models/ctan_small
 PACKED := runs/ctan_small
 PACKAGE := $(shell find ctan_monai -name '*.py' -o -name '*.j2' -o -name '*.csv')
 RESULTS ?= runs/results
+TESTS ?= tests
 # A path may hold a "$": neither make nor the shell may expand it
 override CT := $(value CT)
 override RESULTS := $(value RESULTS)
 export CT RESULTS
 
-.PHONY: help install quickstart predict ct-given test test-all label-test deploy-test lint benchmark clean
+.PHONY: help install quickstart predict ct-given test test-all label-test deploy-test fresh-test lint benchmark clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-install: $(VENV)/.installed ## Make .venv and install the package with its test and DICOM extras
+install: $(VENV)/.installed ## Make .venv and install the package with its DICOM extra
 
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
+	$(NEW_VENV) $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dicom]'
+	touch $@
+
+# What the tests need besides
+$(VENV)/.test-installed: $(VENV)/.installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all]'
 	touch $@
 
@@ -68,10 +79,10 @@ $(PACKED)/openkbp: $(wildcard $(SMALL)/* $(SMALL)/evaluation/* $(CONFIGS)/*.json
 	$(RUN) -m zipfile -e $(PACKED)/openkbp.zip $(PACKED)
 	touch $@
 
-test: install ## Run the tests (minutes); those on real data are skipped, and say so, where it is absent
-	$(RUN) -m pytest -m "not slow" --durations=10
+test: $(VENV)/.test-installed ## Run the tests (minutes); those on real data are skipped, and say so, where it is absent
+	$(RUN) -m pytest -m "not slow" --durations=10 $(TESTS)
 
-test-all: install ## Run all tests, the slow ones too
+test-all: $(VENV)/.test-installed ## Run all tests, the slow ones too
 	$(RUN) -m pytest --durations=20
 
 label-test: $(LABEL)/.installed ## A MONAI Label server with every bundle, in an environment of its own (.venv-label)
@@ -83,7 +94,7 @@ label-test: $(LABEL)/.installed ## A MONAI Label server with every bundle, in an
 # A torchvision that does not fit a CPU build of torch lacks compiled operators, which Label does not use, and fails at
 # their registration; its Python parts work.
 $(LABEL)/.installed: setup.cfg requirements/label.txt
-	$(PYTHON) -m venv $(LABEL)
+	$(NEW_VENV) $(LABEL)
 	$(LABEL_PIP) torch
 	$(LABEL_PIP) monailabel pynetdicom dicomweb-client pytest pytest-timeout
 	$(LABEL_PIP) --editable .
@@ -94,12 +105,15 @@ deploy-test: $(DEPLOY)/.installed ## The MONAI Deploy example apps against the b
 	$(DEPLOY)/bin/python -m pytest tests/deploy/check_monai_deploy.py
 
 $(DEPLOY)/.installed: setup.cfg requirements/deploy.txt
-	$(PYTHON) -m venv $(DEPLOY)
+	$(NEW_VENV) $(DEPLOY)
 	$(DEPLOY)/bin/pip install --quiet --constraint requirements/deploy.txt torch
 	$(DEPLOY)/bin/pip install --quiet --constraint requirements/deploy.txt pytest pytest-timeout --editable '.[deploy]'
 	touch $@
 
-lint: install ## Style and types
+fresh-test: ## "make quickstart" and "make test" on a bare Debian 12 and 13, in a chroot (root only): [DEBIAN=13] [COMMANDS=install]
+	tests/fresh/fresh_test.sh
+
+lint: $(VENV)/.test-installed ## Style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 benchmark: install ## Speed of loading, training and inference on this machine
