@@ -59,7 +59,7 @@ def test_configs_labels_and_grid_are_those_of_the_preparation() -> None:
 def test_evaluation_and_inference_give_the_same(trained: Path, prostate_phantom: Path, tmp_path: Path) -> None:
     (case,) = read_datalist(prostate_phantom, "test")
     ct = case["original"]["image"]
-    model = ["--checkpoint", str(trained / "model.pt"), "--num_workers", "0"]
+    model = ["--checkpoint", str(trained / "model.pt"), "--num_workers", "0", "--amp", "false"]
     paths = ["--dataset_dir", str(ct), "--output_dir", str(tmp_path / "results")]
     bundle_run("inferring", ["inference"], *paths, *model)
     (labels,) = (tmp_path / "results").glob("*_segmentation.nii.gz")
@@ -70,7 +70,8 @@ def test_evaluation_and_inference_give_the_same(trained: Path, prostate_phantom:
     predicted = np.asanyarray(nib.load(labels).dataobj)
     for name, value in config("train")["label_names"].items():
         a, b = predicted == value, reference == value
-        assert row[f"dice_{name}"] == pytest.approx(200 * (a & b).sum() / (a.sum() + b.sum()))
+        # the memory formats of the two networks round differently: a voxel or two of thousands
+        assert row[f"dice_{name}"] == pytest.approx(200 * (a & b).sum() / (a.sum() + b.sum()), abs=0.02)
 
 
 def test_training_and_evaluation(trained: Path, prostate_phantom: Path) -> None:
