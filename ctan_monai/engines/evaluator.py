@@ -18,6 +18,7 @@ class MultiTaskEvaluator(SupervisedEvaluator):
     """
 
     def __init__(self, **kwargs: Any) -> None:
+        self.arguments = dict(kwargs)
         amp = kwargs.pop("amp", "auto")
         super().__init__(**kwargs, amp=False)
         self.bf16 = use_bf16(amp, self.state.device)
@@ -26,6 +27,15 @@ class MultiTaskEvaluator(SupervisedEvaluator):
     def precision(self) -> str:
         """What the network computes in: "bfloat16" or "float32"."""
         return "bfloat16" if self.bf16 else "float32"
+
+    @property
+    def task_metrics(self) -> dict[str, Any]:
+        """The ``additional_metrics``, by task."""
+        return dict(self.arguments.get("additional_metrics") or {})
+
+    def without_handlers(self) -> MultiTaskEvaluator:
+        """An evaluator of the same network by the same metrics on the same data that logs and writes nothing."""
+        return MultiTaskEvaluator(**{**self.arguments, "val_handlers": None})
 
     def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Any]:
         with bf16_autocast(engine.state.device, self.bf16):

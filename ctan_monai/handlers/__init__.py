@@ -4,6 +4,7 @@ from .classification_evaluation import ClassificationEvaluation
 from .collapsed_layers import CollapsedLayers
 from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weights
 from .epoch_seed import EpochSeed
+from .functional_test import FunctionalTest
 from .gradient_conflict import GradientConflict
 from .group import HandlerGroup
 from .lesion_evaluation import LesionEvaluation, load_lesion
@@ -27,6 +28,7 @@ __all__ = [
     "EpochLog",
     "EpochSeed",
     "EqualWeights",
+    "FunctionalTest",
     "GradientConflict",
     "HandlerGroup",
     "LesionEvaluation",
