@@ -3,7 +3,7 @@
 """Pictures of what a trained CTAN or MTAN attends to: the masks A_t of each stage, and the bottleneck's attention.
 
 Of a volume the slice with most of the labelled structures is shown. Writes <case>_attention.png and attention.json
-(how much of each mask is saturated, and which normalisation layers of the network have collapsed).
+(how much of each mask is saturated). What the masks are worth is in training.json, under functional_test.
 
 example:
   python tools/show_attention.py --bundle openkbp --dataset_dir data/openkbp --checkpoint runs/ctan/model.pt \\
@@ -28,7 +28,6 @@ from ctan_monai.command_line import exit_status
 from ctan_monai.data.prepared import load_datalist
 from ctan_monai.errors import DataError
 from ctan_monai.files import read_training_record, write_atomic, write_json
-from ctan_monai.handlers import CollapsedLayers
 from ctan_monai.networks import METHODS
 from ctan_monai.reports import provenance
 from ctan_monai.reports.attention import attention_maps, attention_picture
@@ -82,10 +81,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
                 attention_picture(shown(image), maps, images.dim() == 5, options.masks_only),
             )
             found[case] = {"saturated": maps.saturated}
-    layers = CollapsedLayers(network)
     return {
         "cases": found,
-        "normalisation_layers": {"number": len(layers.layers), "collapsed": layers.collapsed()},
         "training": record,
         "provenance": provenance(values, setting["seed"]),
     }

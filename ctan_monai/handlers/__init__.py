@@ -1,7 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
 from .classification_evaluation import ClassificationEvaluation
-from .collapsed_layers import CollapsedLayers
 from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weights
 from .epoch_seed import EpochSeed
 from .functional_test import FunctionalTest
@@ -22,7 +21,6 @@ from .weighting import choose_weighting
 
 __all__ = [
     "ClassificationEvaluation",
-    "CollapsedLayers",
     "DynamicWeightAverage",
     "EarlyStop",
     "EpochLog",

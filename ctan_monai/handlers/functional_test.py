@@ -15,7 +15,6 @@ from scipy import stats
 
 from ctan_monai.engines import MultiTaskEvaluator
 from ctan_monai.files import read_training_record, write_json
-from ctan_monai.handlers.training_checkpoint import TrainingCheckpoint
 from ctan_monai.metrics import DoseScore
 from ctan_monai.networks.neutralize import channel_means, neutral_parts, neutralize
 
@@ -33,35 +32,35 @@ class FunctionalTest:
     that: a layer may be alive and its output of no use to what follows. It costs one validation a part.
 
     Args:
+        weights: the best network's, "model.pt" beside ``training.json``; False or None: no test.
         validator: the training's validation engine; its logs and pictures are left alone.
-        checkpoint: where the best network is.
-        path: the training's record.
     """
 
-    def __init__(self, validator: MultiTaskEvaluator, checkpoint: TrainingCheckpoint, path: str | Path) -> None:
+    def __init__(self, weights: str | Path | bool | None, validator: MultiTaskEvaluator) -> None:
+        if weights is True:
+            raise ValueError("functional_test is true: give the path of the weights to test, or false.")
+        self.weights = Path(weights) if weights else None
         self.validator = validator
-        self.checkpoint = checkpoint
-        self.path = Path(path)
 
     def attach(self, engine: Engine) -> None:
         """Attach to the trainer, after the checkpoint and the record."""
-        engine.add_event_handler(Events.COMPLETED, self)
+        if self.weights is not None:
+            engine.add_event_handler(Events.COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
         """Test the best network and write the result."""
+        assert self.weights is not None
         network: Any = self.validator.network
         network = getattr(network, "module", network)  # DistributedDataParallel
         last = {name: value.clone() for name, value in network.state_dict().items()}
-        if self.checkpoint.model_path.is_file():
-            best = torch.load(self.checkpoint.model_path, map_location="cpu", weights_only=True)
-            network.load_state_dict(best)
+        network.load_state_dict(torch.load(self.weights, map_location="cpu", weights_only=True))
         try:
             result = self.measure(network)
         finally:
             network.load_state_dict(last)
         if idist.get_rank() == 0:
-            record = read_training_record(self.path.parent) or {}
-            write_json(self.path, {**record, "functional_test": result})
+            record = read_training_record(self.weights.parent) or {}
+            write_json(self.weights.parent / "training.json", {**record, "functional_test": result})
 
     def measure(self, network: torch.nn.Module) -> dict[str, Any]:
         """Validation as it is, and what each part is worth.

@@ -32,7 +32,7 @@ class GradientConflict:
         ValueError: a negative interval.
     """
 
-    def __init__(self, loss: MultiTaskLoss, network: nn.Module, interval: int = 0) -> None:
+    def __init__(self, loss: MultiTaskLoss, network: nn.Module, interval: int = 50) -> None:
         if interval < 0:
             raise ValueError(f"interval must be 0 (off) or a number of iterations, got {interval}.")
         self.loss = loss

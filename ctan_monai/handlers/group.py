@@ -8,8 +8,8 @@ from typing import Any
 from ignite.engine import Engine
 from monai.handlers import LrScheduleHandler, StatsHandler, TensorBoardStatsHandler, ValidationHandler
 
-from ctan_monai.handlers.collapsed_layers import CollapsedLayers
 from ctan_monai.handlers.dynamic_weight_average import DynamicWeightAverage
+from ctan_monai.handlers.functional_test import FunctionalTest
 from ctan_monai.handlers.gradient_conflict import GradientConflict
 from ctan_monai.handlers.log import EpochLog
 from ctan_monai.handlers.run_record import RunRecord
@@ -22,7 +22,7 @@ _LOGS = (EpochLog, StatsHandler, TensorBoardStatsHandler)
 # (first, second, why): Ignite calls handlers of one event in the order in which they were attached.
 _ORDER: tuple[tuple[tuple[type, ...], tuple[type, ...], str], ...] = (
     ((TaskLossMeans,), (*_WEIGHTINGS, *_LOGS), "which reads the means of the task losses"),
-    ((CollapsedLayers, GradientConflict), _LOGS, "which writes its figures"),
+    ((GradientConflict,), _LOGS, "which writes its figures"),
     (_LOGS, (LrScheduleHandler,), "which sets the next epoch's learning rate"),
     (
         (*_WEIGHTINGS, LrScheduleHandler, ValidationHandler),
@@ -30,6 +30,7 @@ _ORDER: tuple[tuple[tuple[type, ...], tuple[type, ...], str], ...] = (
         "which saves the state at the end of the epoch",
     ),
     ((TrainingCheckpoint,), (RunRecord,), "for the checkpoint refuses to overwrite another run's files"),
+    ((TrainingCheckpoint, RunRecord), (FunctionalTest,), "which tests the best network and adds to the record"),
     ((TrainingCheckpoint,), (EarlyStop,), "which stops by the checkpoint's best score"),
 )
 

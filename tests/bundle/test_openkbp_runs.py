@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from support import REPOSITORY, run_tool
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -162,3 +163,20 @@ def test_tracking_by_mlflow_records_losses_weights_and_scores(phantom: Path, tmp
     (run,) = client.search_runs([experiment.experiment_id])
     wanted = {"train_loss", "segmentation_loss", "dose_loss", "segmentation_weight", "dose_weight", "score", "dose"}
     assert wanted <= set(run.data.metrics)
+
+
+def test_validation_counts_nothing_outside_the_body(phantom: Path) -> None:
+    """A network that sees an organ and a dose everywhere: what inference removes, validation does not count either."""
+    parser = ConfigParser()
+    parser.read_config([str(REPOSITORY / CONFIGS / f"{name}.json") for name in ("train", "smoke")])
+    parser.update({"bundle_root": str(REPOSITORY / "bundles" / "openkbp"), "dataset_dir": str(phantom)})
+    case = parser.get_parsed_content("validate::dataset")[0]
+    logits = torch.zeros(5, *case["image"].shape[1:])
+    logits[1] = 1.0
+    outputs = {"segmentation": logits, "dose": torch.ones(1, *logits.shape[1:])}
+    labels = {"segmentation": case["segmentation"], "dose": case["dose"]}
+    result = parser.get_parsed_content("validate::postprocessing")({**case, "pred": outputs, "label": labels})
+    body = result["body"][0].bool()
+    assert 0.05 < body.float().mean() < 0.8
+    assert torch.equal(result["pred_dose"][0], 70.0 * body)
+    assert torch.equal(result["pred_segmentation"][1].bool(), body)

@@ -18,7 +18,7 @@ from monai.handlers import from_engine
 from monai.transforms import Compose, FlattenSubKeysd
 
 from ctan_monai.engines import MultiTaskEvaluator, PrepareMultiTaskBatch
-from ctan_monai.handlers import FunctionalTest, TrainingCheckpoint
+from ctan_monai.handlers import FunctionalTest
 from ctan_monai.handlers.functional_test import paired_interval
 from ctan_monai.metrics import DoseScoreHandler, mean_score
 from ctan_monai.networks import CTAN, HPS
@@ -59,8 +59,8 @@ def make(method: Any, folder: Path, cases: int = 4, **options: Any) -> tuple[Fun
         amp=False,
         val_handlers=[Log()],
     )
-    checkpoint = TrainingCheckpoint(folder, {"network": network}, validator)
-    return FunctionalTest(validator, checkpoint, folder / "training.json"), network, seen
+    torch.save(network.state_dict(), folder / "model.pt")
+    return FunctionalTest(folder / "model.pt", validator), network, seen
 
 
 def test_every_part_of_a_network_that_uses_it_is_worth_something(tmp_path: Path) -> None:
@@ -102,8 +102,6 @@ def test_a_part_that_nothing_depends_on_is_named(tmp_path: Path, caplog: pytest.
 
 def test_the_best_network_is_tested_and_the_last_one_remains(tmp_path: Path) -> None:
     handler, network, _ = make(HPS, tmp_path)
-    best = {name: value.clone() for name, value in network.state_dict().items()}
-    torch.save(best, tmp_path / "model.pt")
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.mul_(0.5)
@@ -121,3 +119,13 @@ def test_interval_by_hand() -> None:
     assert (low, high) == pytest.approx((2 - 4.30265 / 3**0.5, 2 + 4.30265 / 3**0.5), abs=1e-4)
     assert paired_interval(np.array([1.0, np.nan]), np.array([0.0, 0.0])) is None
     assert paired_interval(None, None) is None
+
+
+def test_it_can_be_left_out(tmp_path: Path) -> None:
+    handler, _, _ = make(HPS, tmp_path)
+    trainer = Engine(lambda engine, batch: None)
+    FunctionalTest(False, handler.validator).attach(trainer)
+    trainer.run([0], max_epochs=1)
+    assert not (tmp_path / "training.json").exists()
+    with pytest.raises(ValueError, match="or false"):
+        FunctionalTest(True, handler.validator)

@@ -67,7 +67,7 @@ def test_a_batch_without_labels_of_a_task_is_no_measurement() -> None:
     assert run([absent, pair((1.0, 0.0), (1.0, 0.0))])["gradient_cosine_a_b"] == pytest.approx(1.0)
 
 
-def test_off_by_default() -> None:
+def test_off_at_0() -> None:
     assert run([pair((1.0, 0.0), (-1.0, 0.0))], interval=0) == {}
     with pytest.raises(ValueError, match="interval must be"):
         GradientConflict(MultiTaskLoss({"a": Slope()}), Network(), -1)
