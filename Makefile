@@ -48,7 +48,7 @@ $(VENV)/.test-installed: $(VENV)/.installed
 # MONAI's notices (optional packages, "a config is code") would hide the progress bars
 quickstart: export PYTHONWARNINGS = ignore
 quickstart: install ## Phantom data -> train CTAN (CPU, minutes) -> evaluate -> inference -> HTML report
-	$(RUN) tools/make_phantom.py openkbp --output $(PHANTOM) --patients 10 --seed 0
+	$(RUN) tools/make_phantom.py openkbp --output $(PHANTOM) --patients 6 --seed 0
 	$(RUN) tools/prepare_data.py openkbp --source $(PHANTOM) --output $(PREPARED)
 	rm -rf $(SMOKE)
 	$(RUN) -m monai.bundle run training --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/smoke.json']"
