@@ -46,7 +46,7 @@ def test_a_picture_of_each_case(phantom: Path, tmp_path: Path) -> None:
 
 def test_code_in_the_trainings_record_is_refused(phantom: Path, tmp_path: Path) -> None:
     (tmp_path / "training.json").write_text(json.dumps({"values": {"backbone": "$open('ran', 'w').name"}}))
-    status, text = show(phantom, tmp_path, "ctan")
+    status, text = show(phantom, tmp_path, "CTAN")
     assert status == 2
     assert f"{tmp_path / 'training.json'}: the value of 'values: backbone' has \"$open('ran', 'w').name\"" in text
     assert not (REPOSITORY / "ran").exists()
