@@ -70,7 +70,7 @@ def test_evaluation_writes_json_csv_and_a_report(trained: Path, phantom: Path) -
     training = evaluation["provenance"]["training"]
     assert (training["values"]["weighting"], training["max_epochs"], training["seed"]) == ("DWA", 1, 0)
     settings = evaluation["provenance"]["config"]
-    assert (settings["method"], settings["backbone"], settings["section"]) == ("CTAN", "resnet18", "test")
+    assert (settings["method"], settings["backbone"], settings["section"]) == ("CTAN", "resnet18_half", "test")
 
 
 def test_inference_returns_the_patients_grid(trained: Path, phantom: Path, tmp_path: Path) -> None:
@@ -136,14 +136,14 @@ def test_exported_torchscript_equals_eager(trained: Path, tmp_path: Path) -> Non
     result = run_tool(
         "-m", "monai.bundle", "ckpt_export", "network_def", "--filepath", str(tmp_path / "model.ts"),
         "--ckpt_file", str(trained / "model.pt"), "--meta_file", f"{CONFIGS}/metadata.json",
-        "--config_file", f"{CONFIGS}/inference.json", "--backbone", "resnet18", "--stem", "conv7x7",
+        "--config_file", f"{CONFIGS}/inference.json", "--backbone", "resnet18_half", "--stem", "conv7x7",
     )  # fmt: skip
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
     from ctan_monai.bundle import load_weights
     from ctan_monai.networks import CTAN
 
     tasks = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level": "pixel", "out_channels": 1}}
-    network = load_weights(CTAN(2, 3, tasks, "resnet18", "conv7x7"), trained / "model.pt").eval()
+    network = load_weights(CTAN(2, 3, tasks, "resnet18_half", "conv7x7"), trained / "model.pt").eval()
     scripted = torch.jit.load(str(tmp_path / "model.ts")).eval()
     torch.manual_seed(0)
     image = torch.rand(2, 3, 128, 128)

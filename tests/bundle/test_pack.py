@@ -94,7 +94,7 @@ def test_the_zip_holds_all_that_a_recipient_needs(packed: tuple[Path, str], bund
 def test_configs_carry_the_training_and_not_the_defaults(bundle: Path) -> None:
     for name in ("train.json", "inference.json"):
         config = json.loads((bundle / "configs" / name).read_text())
-        assert (config["backbone"], config["stem"], config["dose_scale"]) == ("resnet18", "conv7x7", 66)
+        assert (config["backbone"], config["stem"], config["dose_scale"]) == ("resnet18_half", "conv7x7", 66)
         assert config["method"] == "HPS"
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     assert metadata["sha256"]["model.pt"] == file_sha256(bundle / "models" / "model.pt")
@@ -114,7 +114,7 @@ def test_exports_equal_the_half_precision_weights(bundle: Path) -> None:
     from ctan_monai.networks import HPS
 
     tasks = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level": "pixel", "out_channels": 1}}
-    network = HPS(2, 3, tasks, backbone="resnet18", stem="conv7x7").eval()
+    network = HPS(2, 3, tasks, backbone="resnet18_half", stem="conv7x7").eval()
     network.load_state_dict(state)
     image = torch.rand(3, 3, 128, 128)
     with torch.inference_mode():
