@@ -16,7 +16,7 @@ from scipy import stats
 from ctan_monai.engines import MultiTaskEvaluator
 from ctan_monai.files import read_training_record, write_json
 from ctan_monai.metrics import DoseScore
-from ctan_monai.networks.neutralize import channel_means, neutral_parts, neutralize
+from ctan_monai.networks.neutralization import channel_means, neutral_parts, neutralize
 
 logger = logging.getLogger(__name__)
 

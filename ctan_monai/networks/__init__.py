@@ -10,7 +10,7 @@ from ctan_monai.networks.decoders import ImageDecoder, PixelDecoder
 from ctan_monai.networks.hps import HPS
 from ctan_monai.networks.methods import METHODS, method
 from ctan_monai.networks.mtan import MTAN
-from ctan_monai.networks.neutralize import channel_means, neutral_parts, neutralize
+from ctan_monai.networks.neutralization import channel_means, neutral_parts, neutralize
 from ctan_monai.networks.stl import STL
 from ctan_monai.networks.trunk import Trunk
 from ctan_monai.networks.wide_hps import WideHPS
