@@ -22,6 +22,7 @@ PACKED := runs/ctan_small
 PACKAGE := $(shell find ctan_monai -name '*.py' -o -name '*.j2' -o -name '*.csv')
 RESULTS ?= runs/results
 TESTS ?= tests
+JOBS ?= 2
 # A path may hold a "$": neither make nor the shell may expand it
 override CT := $(value CT)
 override RESULTS := $(value RESULTS)
@@ -80,7 +81,7 @@ $(PACKED)/openkbp: $(wildcard $(SMALL)/* $(SMALL)/evaluation/* $(CONFIGS)/*.json
 	touch $@
 
 test: $(VENV)/.test-installed ## Run the tests (minutes); those on real data are skipped, and say so, where it is absent
-	$(RUN) -m pytest -m "not slow" --durations=10 $(TESTS)
+	$(RUN) -m pytest -m "not slow" -n $(JOBS) --dist loadfile --durations=10 $(TESTS)
 
 test-all: $(VENV)/.test-installed ## Run all tests, the slow ones too
 	$(RUN) -m pytest --durations=20

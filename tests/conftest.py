@@ -21,9 +21,13 @@ with warnings.catch_warnings():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _two_threads() -> None:
-    """Small tensors on many threads are slower than on two, and CI has two cores."""
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+def _threads() -> None:
+    """Small tensors on many threads are slower than on two, and CI has two cores: one for each of two test processes."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the commands that tests start
+        torch.set_num_threads(1)
+    else:
+        torch.set_num_threads(min(2, os.cpu_count() or 1))
 
 
 @pytest.fixture(scope="session")
