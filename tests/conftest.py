@@ -22,7 +22,7 @@ with warnings.catch_warnings():
 
 @pytest.fixture(scope="session", autouse=True)
 def _threads() -> None:
-    """Small tensors on many threads are slower than on two, and CI has two cores: one for each of two test processes."""
+    """Small tensors are slowest on many threads, and CI has two cores: one for each of two test processes."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the commands that tests start
         torch.set_num_threads(1)
