@@ -101,7 +101,7 @@ def read_training_record(folder: str | Path | None) -> dict[str, Any] | None:
     """What :py:class:`ctan_monai.handlers.RunRecord` wrote; None where the weights came without it.
 
     Raises:
-        DataError: the file is no such record.
+        DataError: the file does not hold such a record.
     """
     path = None if folder is None else Path(folder) / "training.json"
     if path is None or not path.is_file():

@@ -46,9 +46,10 @@ def write_checksums(root: Path) -> str:
 def verify_checksums(root: Path, digest: str | None = None) -> None:
     """Check that a bundle's files are those that were packed, before any of them is run.
 
-    This finds damage and careless change. It is no protection from who packs a bundle to do harm: ``checksums.json``
-    can be written anew, and what was added may run before this does. From that only the digest of the zip protects,
-    compared before anything in it is run. The digest of ``checksums.json`` tells whether that file was written anew.
+    This finds damage and careless change. It does not protect from someone who packs a bundle to do harm:
+    ``checksums.json`` can be written anew, and what was added may run before this does. From that only the digest of
+    the zip protects, compared before anything in it is run. The digest of ``checksums.json`` tells whether that file
+    was written anew.
 
     Args:
         root: the bundle's folder.

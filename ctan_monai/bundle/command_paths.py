@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
+from ctan_monai.bundle.data_values import CODE
 from ctan_monai.bundle.value_types import PATHS
 from ctan_monai.errors import DataError
 
@@ -28,7 +29,7 @@ def refuse_changed_paths() -> None:
                 f"--{name} {path}: MONAI's command line cannot take a name with '#'. Rename the folder, or pack the "
                 "bundle and run ctan-monai-predict, which takes any name."
             )
-        if path.startswith(("$", "@", "%")) and os.path.lexists(path):
+        if path.startswith(CODE) and os.path.lexists(path):
             raise DataError(f"--{name} {path}: MONAI's command line takes this name for code. Give it as './{path}'.")
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from fire.parser import DefaultParseValue
 
-__all__ = ["as_argument", "as_data", "code_in"]
+__all__ = ["CODE", "as_argument", "as_data", "code_in"]
 
-_CODE = ("$", "@", "%")
+CODE = ("$", "@", "%")
 _CHANGED = re.compile(r"\A[$@%]|#|[@%]::")
 
 
@@ -64,13 +64,13 @@ def code_in(value: Any) -> str | None:
     """
     if isinstance(value, Mapping):
         for key, item in value.items():
-            if str(key).startswith(("_", *_CODE)) or re.search("#|::", str(key)):
+            if str(key).startswith(("_", *CODE)) or re.search("#|::", str(key)):
                 return repr(key)
             if found := code_in(item):
                 return found
     elif isinstance(value, list | tuple):
         return next(filter(None, map(code_in, value)), None)
-    elif isinstance(value, str) and value.startswith(_CODE):
+    elif isinstance(value, str) and value.startswith(CODE):
         return repr(value)
     return None
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from os import PathLike
 from typing import Any
 
+from ctan_monai.bundle.data_values import CODE
 from ctan_monai.utils.switches import as_switch
 
 __all__ = ["PATHS", "typed_value", "typed_values"]
@@ -18,7 +19,6 @@ _ALSO: dict[str, tuple[str, tuple[type, ...]]] = {  # ids that take more than th
     "dicom_output": ("names of DICOM objects", (str, list, tuple)),
 }
 PATHS = ("bundle_root", "dataset_dir", "output_dir", "log_dir", "checkpoint", "evaluation_dir", "training_ranges")
-_EXPRESSION = ("$", "@", "%")
 
 
 def typed_values(config: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def typed_value(name: str, value: Any, default: Any) -> Any:
     Raises:
         ValueError: it has another type.
     """
-    if isinstance(value, str) and value.startswith(_EXPRESSION):
+    if isinstance(value, str) and value.startswith(CODE):
         return value
     if name == "amp":
         text = str(value).strip().lower()
@@ -86,7 +86,7 @@ def typed_value(name: str, value: Any, default: Any) -> Any:
         if isinstance(value, list | tuple):
             return list(value)
         raise ValueError(f"--{name} is {value!r}: expected a list, such as {default}.")
-    if isinstance(default, str) and not default.startswith(_EXPRESSION) and not isinstance(value, str):
+    if isinstance(default, str) and not default.startswith(CODE) and not isinstance(value, str):
         raise ValueError(f"--{name} is {value!r}: expected a text, such as {default!r}.")
     return value
 

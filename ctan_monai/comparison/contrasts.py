@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-__all__ = ["Contrast", "contrast", "holm", "leave_one_out", "relative_contrast"]
+__all__ = ["Contrast", "contrast", "holm", "leave_one_out", "relative_contrast", "sign_flip_p"]
 
 _ENUMERATED = 20  # units up to which all sign flips are counted: 2^20
-_PERMUTATIONS, _BATCH = 99_999, 271  # 369 batches
+_PERMUTATIONS, _BATCH = 99_999, 271  # 369 whole batches
 _POWER = 0.8
 
 Runs = Sequence[Mapping[str, float]]  # a method's runs, one a seed: case to value
@@ -94,7 +94,7 @@ def relative_contrast(
         other: task to the runs of the second, in whose means the difference is expressed.
         higher_is_better: task to the sign in equation 3.
         units: see :py:func:`contrast`.
-        seed: likewise.
+        seed: of the permutations.
 
     Returns:
         None where a task lacks values.
@@ -166,7 +166,7 @@ def sign_flip_p(differences: np.ndarray, seed: int = 0) -> float:
     for _ in range(_PERMUTATIONS // _BATCH):
         signs = rng.integers(0, 2, (_BATCH, len(differences)), dtype=np.int8)
         reached += int((np.abs((2.0 * signs - 1.0) @ differences) >= observed).sum())
-    return (reached + 1) / (_PERMUTATIONS // _BATCH * _BATCH + 1)
+    return (reached + 1) / (_PERMUTATIONS + 1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -202,14 +202,15 @@ def leave_one_out(
             {case: float(np.mean([run[case] for run in runs])) for case in shared}
             for runs in (method[task], other[task])
         )
-        parts.append((own, base, 1 if better else -1))
+        totals = sum(own.values()), sum(base.values())
+        parts.append((own, base, totals, 1 if better else -1))
         cases.update(shared)
     found = {}
     for left_out in sorted(cases):
         changes = []
-        for own, base, sign in parts:
+        for own, base, totals, sign in parts:
             number = len(own) - (left_out in own)
-            m, s = (sum(values.values()) - values.get(left_out, 0.0) for values in (own, base))
+            m, s = (total - v.get(left_out, 0.0) for total, v in zip(totals, (own, base), strict=True))
             changes.append(sign * (m - s) / s * 100 if number else 0.0)
         found[left_out] = float(np.mean(changes))
     low, high = min(found, key=lambda case: found[case]), max(found, key=lambda case: found[case])

@@ -7,7 +7,7 @@ from typing import Any
 
 from ctan_monai.bundle import recorded_values
 
-# what is compared, and what is no setting of a training
+# what is compared, and what does not belong to a training
 _MAY_DIFFER = ("method", "tasks", "task_names", "weighting", "section", "seed")
 
 

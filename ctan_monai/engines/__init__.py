@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from .batch import PrepareMultiTaskBatch
 from .evaluator import MultiTaskEvaluator
-from .precision import bf16_autocast, bf16_is_native, use_bf16
+from .precision import bf16_autocast, bf16_is_native, engine_precision, use_bf16
 from .trainer import MultiTaskTrainer
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     "PrepareMultiTaskBatch",
     "bf16_autocast",
     "bf16_is_native",
+    "engine_precision",
     "use_bf16",
 ]

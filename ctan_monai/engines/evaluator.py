@@ -6,10 +6,10 @@ from typing import Any
 
 from monai.engines import SupervisedEvaluator
 
-from .precision import bf16_autocast, use_bf16
+from .precision import PrecisionMixin, bf16_autocast, use_bf16
 
 
-class MultiTaskEvaluator(SupervisedEvaluator):
+class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
     """MONAI's supervised evaluator whose ``amp`` is bfloat16 autocast on its own device, see ``use_bf16``.
 
     The prediction is the network's dict, task name to tensor; MONAI's ``FlattenSubKeysd(keys="pred", prefix="pred")``
@@ -22,11 +22,6 @@ class MultiTaskEvaluator(SupervisedEvaluator):
         amp = kwargs.pop("amp", "auto")
         super().__init__(**kwargs, amp=False)
         self.bf16 = use_bf16(amp, self.state.device)
-
-    @property
-    def precision(self) -> str:
-        """What the network computes in: "bfloat16" or "float32"."""
-        return "bfloat16" if self.bf16 else "float32"
 
     @property
     def task_metrics(self) -> dict[str, Any]:

@@ -9,10 +9,11 @@ import logging
 import platform
 
 import torch
+from ignite.engine import Engine
 
 from ctan_monai.utils.switches import as_switch
 
-__all__ = ["bf16_autocast", "bf16_is_native", "use_bf16"]
+__all__ = ["PrecisionMixin", "bf16_autocast", "bf16_is_native", "engine_precision", "use_bf16"]
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,22 @@ def _warn_emulated(kind: str) -> None:
         "--amp false, or keep --amp true for bfloat16 all the same.",
         {"cpu": "CPU", "cuda": "GPU"}.get(kind, kind),
     )
+
+
+class PrecisionMixin:
+    """An engine that says what its network computes in; ``bf16`` is of :py:func:`use_bf16`."""
+
+    bf16: bool
+
+    @property
+    def precision(self) -> str:
+        """What the network computes in: "bfloat16" or "float32"."""
+        return "bfloat16" if self.bf16 else "float32"
+
+
+def engine_precision(engine: Engine) -> str:
+    """What an engine's network computes in, for records; float32 where the engine is not ours."""
+    return str(getattr(engine, "precision", "float32"))
 
 
 def bf16_autocast(device: torch.device | str, enabled: bool) -> torch.autocast:

@@ -8,10 +8,10 @@ from monai.engines import SupervisedTrainer
 from monai.engines.utils import IterationEvents
 from monai.utils.enums import CommonKeys as Keys
 
-from .precision import bf16_autocast, use_bf16
+from .precision import PrecisionMixin, bf16_autocast, use_bf16
 
 
-class MultiTaskTrainer(SupervisedTrainer):
+class MultiTaskTrainer(PrecisionMixin, SupervisedTrainer):
     """MONAI's supervised trainer for networks and losses that are keyed by task name.
 
     Differences: ``amp`` ("auto", True or False, see :py:func:`use_bf16`) is bfloat16 autocast on the trainer's own
@@ -28,11 +28,6 @@ class MultiTaskTrainer(SupervisedTrainer):
         # amp=False: MONAI would make a CUDA GradScaler, which bfloat16 does not need.
         super().__init__(**kwargs, amp=False, decollate=False)
         self.bf16 = use_bf16(amp, self.state.device)
-
-    @property
-    def precision(self) -> str:
-        """What the network computes in: "bfloat16" or "float32"."""
-        return "bfloat16" if self.bf16 else "float32"
 
     def _iteration(self, engine: SupervisedTrainer, batchdata: dict[str, Any]) -> Any:
         inputs, targets = engine.prepare_batch(batchdata, engine.state.device, engine.non_blocking, **engine.to_kwargs)

@@ -10,6 +10,7 @@ from typing import Any
 
 from ignite.engine import Engine, Events
 
+from ctan_monai.engines import engine_precision
 from ctan_monai.files import read_training_record
 from ctan_monai.reports import provenance
 
@@ -42,7 +43,7 @@ class CaseEvaluation(ABC):
     def completed(self, engine: Engine | None = None) -> None:
         """Write the results, and say where the report is."""
         if engine is not None:
-            self.report.provenance["precision"] = getattr(engine, "precision", "float32")  # of an engine not ours
+            self.report.provenance["precision"] = engine_precision(engine)
         logger.info("report: %s", self.write())
 
     @abstractmethod

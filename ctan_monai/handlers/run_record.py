@@ -9,6 +9,7 @@ from typing import Any
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
+from ctan_monai.engines import engine_precision
 from ctan_monai.files import write_json
 from ctan_monai.reports import provenance
 from ctan_monai.reports.scrub import scrub_paths
@@ -48,8 +49,11 @@ class RunRecord:
             del record["config"]  # "values" below
             network: Any = getattr(engine, "network", None)
             parameters = sum(p.numel() for p in network.parameters()) if network is not None else None
-            precision = getattr(engine, "precision", "float32")  # of an engine that is not ours
-            more = {"precision": precision, "max_epochs": engine.state.max_epochs, "parameters": parameters}
+            more = {
+                "precision": engine_precision(engine),
+                "max_epochs": engine.state.max_epochs,
+                "parameters": parameters,
+            }
             record = {**record, **more}
             record["values"] = scrub_paths(self.values)
             write_json(self.path, record)

@@ -13,6 +13,7 @@ from ignite.engine import Engine, Events
 from PIL import Image
 
 from ctan_monai.data.results_folder import ResultsFolder
+from ctan_monai.engines import engine_precision
 from ctan_monai.files import write_output
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class SaveLesions:
                 values = torch.as_tensor(merged[self.diagnosis_key]).float().reshape(-1).tolist()
                 row |= {name: round(value, 6) for name, value in zip(self.classes, values, strict=True)}
                 row["diagnosis"] = self.classes[int(np.argmax(values))]
-            self.rows[case] = row | {"precision": getattr(engine, "precision", "float32")}
+            self.rows[case] = row | {"precision": engine_precision(engine)}
 
     def completed(self, engine: Engine | None = None) -> None:
         """Write the table."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from ignite.engine import Engine, Events
 
+from ctan_monai.engines import engine_precision
+
 
 class SavePredictions:
     """Hands each post-processed item of an evaluator to a transform that writes it.
@@ -28,6 +30,6 @@ class SavePredictions:
     def __call__(self, engine: Engine) -> None:
         """Write the patients of this batch."""
         state: Any = engine.state
-        precision = getattr(engine, "precision", "float32")  # of an engine that is not ours
+        precision = engine_precision(engine)
         for item, output in zip(state.batch, state.output, strict=True):
             self.transform({**item, **output, "precision": precision})

@@ -159,7 +159,7 @@ def metaimage_voxel_file(path: Path, fields: Mapping[str, str] | None = None) ->
         fields: its keys and values; read if absent.
 
     Raises:
-        InputError: no MetaImage, or a name that is no plain file name.
+        InputError: not a MetaImage, or the name is not a plain file name.
     """
     name = (fields or _read_fields(path)[0])[_LAST_KEY]
     if name.lower() == "local":

@@ -99,9 +99,9 @@ class ImageDecoder(nn.Module):
     """Down-sampling blocks with skip connections, global average pooling and a fully-connected layer in float32.
 
     Four blocks run from the full-resolution end: each takes in the skip of its stage, the last also the bottleneck
-    where that is another feature. A
-    block is a 3x3 convolution block and a max pooling that halves the size (rounding up, so never below 1). Pooling
-    comes after the norm: a training batch of one image meets no smaller map here than in the trunk's last stage.
+    where that is another feature. A block is a 3x3 convolution block and a max pooling that halves the size (rounding
+    up, so never below 1). Pooling comes after the norm: a training batch of one image meets no smaller map here than
+    in the trunk's last stage.
 
     Args:
         spatial_dims: 2 or 3.
