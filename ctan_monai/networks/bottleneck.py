@@ -9,12 +9,13 @@ import math
 
 import torch
 from torch import nn
+from torch.nn.functional import normalize
 
 from ctan_monai.networks.blocks import autocast_off, conv_block, kaiming_init
 
 __all__ = ["CTAB", "cross_task_attention"]
 
-NORMALIZATIONS = ("none", "softmax")
+NORMALIZATIONS = ("none", "softmax", "cosine")
 ORDERS = ("equation", "prose")
 ACTIVATIONS = {"none": None, "relu": "relu"}
 
@@ -30,7 +31,8 @@ def cross_task_attention(
     Args:
         e_t: E_t, the embedding of the task itself, (B, C, N).
         e_other: E_{t'}, the embedding of the other task, (B, C, N).
-        normalization: "none" as in the paper, or "softmax": softmax over m of S / sqrt(C), without the division by N.
+        normalization: "none" as in the paper; "softmax": softmax over m of S / sqrt(C), without the division by N; or
+            "cosine": S of embeddings divided by their length at each position, here divided by N alone.
         order: "equation" uses S; "prose" its transpose, which is what the paper's sentence says (query of t', key and
             value of t).
 
@@ -40,6 +42,8 @@ def cross_task_attention(
     channels, positions = e_t.shape[1], e_t.shape[2]
     query, key = (e_t, e_other) if order == "equation" else (e_other, e_t)  # column n asks, row m answers
     scale = 1.0 / math.sqrt(channels)
+    if normalization == "cosine":
+        query, key, scale = normalize(query, dim=1), normalize(key, dim=1), 1.0
     if normalization == "softmax":
         return e_t @ torch.softmax(key.transpose(1, 2) @ query * scale, dim=1)
     scale = scale / positions
@@ -72,7 +76,7 @@ class CTAB(nn.Module):
         spatial_dims: 2 or 3.
         channels: channels of A-hat^4_t.
         num_tasks: number of tasks.
-        normalization: "none" or "softmax", see ``cross_task_attention``.
+        normalization: "none", "softmax" or "cosine", see ``cross_task_attention``.
         order: "equation" or "prose", see ``cross_task_attention``.
         activation: behind both 1x1 convolutions: "none" or "relu".
         identity: whether A-hat^4_t is added to the result; False returns equation 2 alone, as the paper writes it.
