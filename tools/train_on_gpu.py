@@ -56,7 +56,7 @@ from ctan_monai.reports import provenance
 
 CONFIGS = Path(__file__).resolve().parents[1] / "bundles"
 AHEAD = 3  # steps that a run may be queued ahead: a full queue would hold up all runs
-HEAVY = threading.Lock()  # one thread at a time builds, validates or tests; the others only replay their graphs
+HEAVY = threading.Semaphore(3)  # threads that build, validate or test at a time; the others only replay their graphs
 
 
 class Training:
@@ -121,6 +121,7 @@ class Training:
         self.best: tuple[float, int, dict[str, Any]] = (-math.inf, 0, {})
         self.functional: dict[str, Any] | None = None
         self.rows: list[Any] = []
+        self.written = False
 
     def autocast(self) -> Any:
         """bfloat16 on a GPU."""
@@ -343,6 +344,7 @@ class Grid:
         self.scratch = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
         self.done: list[Training] = []
         self.chosen: dict[str, Any] = {}
+        self.writing = threading.Lock()
         self.say(f"data on {self.device}: {self.about['cases']}")
 
     def say(self, text: str) -> None:
@@ -361,11 +363,18 @@ class Grid:
                 stage = []
         self.train_all(stage)
         self.say("trained")
-        for training in self.done:
-            training.write(self.options.output, self.options.bundle, self.about)
+        self.write(wait=True)
         self.pool.close()
         self.pool.join()
         self.say("written")
+
+    def write(self, wait: bool = False) -> None:
+        """Write the runs that are measured, so that what ends the program early costs only the others."""
+        with self.writing:
+            for training in self.done:
+                if not training.written and (wait or all(row.ready() for row in training.rows)):
+                    training.write(self.options.output, self.options.bundle, self.about)
+                    training.written = True
 
     def choose(self, key: str, table: str) -> None:
         """Take the value with the best mean validation score over the runs of a table whose name begins alike."""
@@ -417,6 +426,7 @@ class Grid:
             # matrices as half precision: a third of the size, as packed bundles have them
             halves = {k: x.half() if torch.is_tensor(x) and x.dim() > 1 else x for k, x in training.best[2].items()}
             torch.save(halves, self.options.output / f"{table}_{run.name}.pt")
+        self.write()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -67,16 +67,17 @@ class CTAB(nn.Module):
     applies equation 2 in float32 with autocast off, and returns to the full width by a 1x1 convolution and a norm. With
     more than two tasks equation 2 is averaged over the other tasks t'; for a single task t' = t.
 
-    The paper leaves two things open. Neither convolution has an activation here: behind a ReLU all of S = E_{t'}^T E_t
-    is positive and nearly constant, and equation 2 becomes the mean over positions. And A-hat^4_t is added to the
-    result, as in the non-local block (Wang et al., "Non-local neural networks", CVPR 2018): equation 2 alone is a
-    narrow way from stage 4 to the decoder.
+    Three things here are readings of the paper. Neither convolution has an activation: behind a ReLU all of
+    S = E_{t'}^T E_t is positive and nearly constant, and equation 2 becomes the mean over positions. S passes through a
+    softmax: without it a trained network makes no use of equation 2. And A-hat^4_t is added to the result, as in the
+    non-local block (Wang et al., "Non-local neural networks", CVPR 2018): equation 2 alone is a narrow way from stage 4
+    to the decoder.
 
     Args:
         spatial_dims: 2 or 3.
         channels: channels of A-hat^4_t.
         num_tasks: number of tasks.
-        normalization: "none", "softmax" or "cosine", see ``cross_task_attention``.
+        normalization: "softmax", "none" or "cosine", see ``cross_task_attention``.
         order: "equation" or "prose", see ``cross_task_attention``.
         activation: behind both 1x1 convolutions: "none" or "relu".
         identity: whether A-hat^4_t is added to the result; False returns equation 2 alone, as the paper writes it.
@@ -91,7 +92,7 @@ class CTAB(nn.Module):
         spatial_dims: int,
         channels: int,
         num_tasks: int,
-        normalization: str = "none",
+        normalization: str = "softmax",
         order: str = "equation",
         activation: str = "none",
         identity: bool = True,

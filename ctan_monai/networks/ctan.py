@@ -28,7 +28,7 @@ class CTAN(AttentionNetwork):
         backbone: likewise.
         stem: likewise.
         pretrained: likewise.
-        normalization: of equation 2: "none" as in the paper, "softmax" or "cosine". See ``cross_task_attention``.
+        normalization: of equation 2: "softmax", "none" as in the paper, or "cosine". See ``cross_task_attention``.
         order: of equation 2: "equation", or "prose" for its transpose. See ``cross_task_attention``.
         ctab_activation: of CTAB: "none", or "relu" behind its convolutions. See ``CTAB``.
         ctab_identity: whether the bottleneck is A-bar_t + A-hat^4_t; False: A-bar_t alone, the letter of equation 2.
@@ -49,7 +49,7 @@ class CTAN(AttentionNetwork):
         backbone: str = "resnet50",
         stem: str = "conv3x3",
         pretrained: bool | str | Path = False,
-        normalization: str = "none",
+        normalization: str = "softmax",
         order: str = "equation",
         ctab_activation: str = "none",
         ctab_identity: bool = True,

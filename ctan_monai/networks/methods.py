@@ -50,8 +50,11 @@ METHODS: dict[str, Method] = {
     ),
     "CTAN_relu_CTAB": Method(
         CTAN,
-        "CTAN with ReLU in CTAB and without its identity path: the reading of version 0.1",
-        {"ctab_activation": "relu", "ctab_identity": False},
+        "CTAN with ReLU in CTAB, without softmax and identity path: the reading of version 0.1",
+        {"normalization": "none", "ctab_activation": "relu", "ctab_identity": False},
+    ),
+    "CTAN_without_softmax": Method(
+        CTAN, "CTAN whose equation 2 is the plain product, as the paper writes it", {"normalization": "none"}
     ),
     "CTAN_without_identity": Method(CTAN, "CTAN whose bottleneck is equation 2 alone", {"ctab_identity": False}),
     "CTAN_own_CTAB": Method(CTAN, "CTAN whose equation 2 has E_t in place of the other task's", {"ctab_cross": False}),

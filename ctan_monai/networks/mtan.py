@@ -71,7 +71,7 @@ class AttentionNetwork(RecordedReading, MultiTaskNetwork):
         former: dict[str, str | bool] = {}
         if self.bottleneck is not None:
             reading |= self.bottleneck.reading()
-            former = {"ctab_activation": "relu", "ctab_identity": False, "ctab_cross": True}
+            former = {"normalization": "none", "ctab_activation": "relu", "ctab_identity": False, "ctab_cross": True}
         self.record_reading(reading, former)
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -60,7 +60,7 @@ TASK_CASES = [
 
 @pytest.mark.parametrize(("embedded", "expected"), TASK_CASES)
 def test_equation_2_is_averaged_over_the_other_tasks(embedded, expected):
-    ctab = CTAB(2, 4, len(embedded))
+    ctab = CTAB(2, 4, len(embedded), normalization="none")
     result = ctab.attend([torch.full((1, 1, 1, 1), e) for e in embedded])
     assert [value.item() for value in result] == pytest.approx(expected)
 
@@ -100,7 +100,7 @@ def test_embeddings_are_linear_unless_asked():
 
 def test_without_crossing_each_task_is_its_own_partner():
     """E_t' = E_t: on one channel and one position the result is e^3."""
-    ctab = CTAB(2, 4, 3, cross=False)
+    ctab = CTAB(2, 4, 3, normalization="none", cross=False)
     result = ctab.attend([torch.full((1, 1, 1, 1), e) for e in (1.0, 2.0, 3.0)])
     assert [value.item() for value in result] == pytest.approx([1.0, 8.0, 27.0])
 
