@@ -28,6 +28,9 @@ from ctan_monai.comparison import (
     Run,
     Runner,
     all_contrasts,
+    baseline_rows,
+    compare_baselines,
+    compare_parts,
     comparison_metrics,
     comparison_page,
     comparison_picture,
@@ -37,6 +40,7 @@ from ctan_monai.comparison import (
     further_rows,
     load_result,
     markdown_table,
+    part_rows,
     plan_runs,
     read_result,
     table_rows,
@@ -63,7 +67,12 @@ _OF_A_RUN = ("commit", "seed", "time", "machine")  # of its own record: runs of 
 
 
 def write_table(
-    runner: Runner, runs: Sequence[Run], title: str, reference: str | None, units: Mapping[str, str] | None = None
+    runner: Runner,
+    runs: Sequence[Run],
+    title: str,
+    reference: str | None,
+    units: Mapping[str, str] | None = None,
+    baselines: Sequence[Path] = (),
 ) -> str:
     """Write the table of the runs that are finished as json, csv, Markdown, HTML and PNG; returns the Markdown.
 
@@ -73,6 +82,7 @@ def write_table(
         title: name of the data set.
         reference: a data set of the paper's Table 2, to put its figures beside ours.
         units: case to its independent unit, such as the lesion of an image.
+        baselines: result files of trivial baselines.
     """
     contents = {run.name: load_result(runner.result_path(run), run) for run in runs if runner.finished(run)}
     results = [read_result(content, runner.metrics) for content in contents.values()]
@@ -85,17 +95,31 @@ def write_table(
     unequal = unequal_settings(contents)
     source = provenance(runner.values)
     done = {run: {k: content["training"].get(k) for k in _OF_A_RUN} for run, content in contents.items()}
-    written = {"rows": table, "contrasts": contrasts, "runs": done, "missing_runs": missing, "unequal": unequal}
+    trivial = compare_baselines(baselines, results, runner.metrics, units)
+    parts = compare_parts(list(contents.values()))
+    written = {
+        "rows": table,
+        "contrasts": contrasts,
+        "baselines": trivial,
+        "parts": parts,
+        "runs": done,
+        "missing_runs": missing,
+        "unequal": unequal,
+    }
     write_json(runner.output / "table.json", {**written, "provenance": source})
+    also = {
+        "Trivial baselines": baseline_rows(trivial, runner.metrics),
+        "What each part is worth on the validation cases": part_rows(parts),
+    }
     page = comparison_page(
-        title, table, rows, further, pairs, runner.metrics, list(contents.values()), missing, unequal, source
+        title, table, rows, further, pairs, runner.metrics, list(contents.values()), missing, unequal, source, also
     )
     write_atomic(runner.output / "report.html", page)
     write_atomic(runner.output / "table.png", comparison_picture(title, table, runner.metrics))
     wide = [row | more for row, more in zip(rows, further, strict=True)] if further else rows
     write_csv(runner.output / "table.csv", wide)
     tables = [
-        *map(markdown_table, (rows, further, *pairs.values())),
+        *map(markdown_table, (rows, further, *pairs.values(), *also.values())),
         *(f"Runs differ in more than the method: {u}\n" for u in unequal),
     ]
     text = "\n".join(filter(None, tables))
@@ -164,6 +188,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="values for all runs"
     )
     parser.add_argument("--reference", choices=["paper"], help="put the paper's numbers beside ours")
+    parser.add_argument("--baselines", nargs="+", type=Path, default=[], metavar="FILE", help="of the baselines' tools")
+    parser.add_argument("--finished", action="store_true", help="write the table of the finished runs; train none")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of its time")
     return parser.parse_args(arguments)
 
@@ -200,8 +226,13 @@ def compare(options: argparse.Namespace) -> None:
         print_plan(runner, runs)
         return
     reference = options.bundle if options.reference else None
-    runner.run(runs, after=lambda: write_table(runner, runs, options.bundle, reference, units))
-    print(write_table(runner, runs, options.bundle, reference, units))
+
+    def write() -> str:
+        return write_table(runner, runs, options.bundle, reference, units, options.baselines)
+
+    if not options.finished:
+        runner.run(runs, after=write)
+    print(write())
     print(f"written to {options.output / 'table.md'} (also csv and json) and {options.output / 'report.html'}")
 
 

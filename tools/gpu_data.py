@@ -1,6 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets held on the device, for train_on_gpu: batches with augmentation, validation scores, measured predictions."""
+"""Data sets on the device, for train_on_gpu: augmented batches, validation scores, measured predictions."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class OpenKBP:
         prediction = {}
         if (folder / "segmentation.npy").is_file():
             labels = np.load(folder / "segmentation.npy", mmap_mode="r")[number].transpose(1, 2, 0)
-            item = {"x": torch.from_numpy(np.ascontiguousarray(labels))[None]}
+            item: dict[Any, Any] = {"x": torch.from_numpy(np.ascontiguousarray(labels))[None]}
             prediction["segmentation"] = RemoveFragmentsd("x", 0.1)(item)["x"][0].numpy() * reference.body
         if (folder / "dose.npy").is_file():
             dose = np.load(folder / "dose.npy", mmap_mode="r")[number].transpose(1, 2, 0)
@@ -287,7 +287,8 @@ class HAM10000:
         """All metrics of one test image, on its own grid."""
         from ctan_monai.data.photos import read_mask
 
-        case, row = self.cases["test"][number], {}
+        case = self.cases["test"][number]
+        row: dict[str, Any] = {}
         if (folder / "segmentation.npy").is_file():
             reference = read_mask(case["mask"])
             probability = torch.from_numpy(np.load(folder / "segmentation.npy", mmap_mode="r")[number][None]).float()
@@ -307,7 +308,7 @@ class HAM10000:
         return ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
 
-DATA = {"openkbp": OpenKBP, "ham10000": HAM10000}
+DATA: dict[str, Any] = {"openkbp": OpenKBP, "ham10000": HAM10000}
 
 
 def affine(angle: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:

@@ -14,9 +14,10 @@ examples:
   python tools/train_on_gpu.py run --bundle openkbp --data data/openkbp_packed --grid grid.json --output runs/gpu
   python tools/train_on_gpu.py run --bundle ham10000 --data data/ham10000 --grid grid.json --output runs/gpu
 
-A grid file is a list of groups, each with "table", "methods", and optionally "weightings", "seeds", "set" (ids of
-train.json for all its runs; "network::NAME" is an argument of the network), "section" ("test", or "validation" to
-leave the test cases alone) and "choose": an id whose value in the best of the group's runs all later groups get.
+A grid file is a list of groups of runs; those in docs/results/grids were run. A group has "table", "methods", and
+optionally "weightings", "seeds", "set" (ids of train.json for all its runs; "network::NAME" is an argument of the
+network), "section" ("test", or "validation" to leave the test cases alone) and "choose": an id whose value in the best
+of the runs so far all later groups get, unless "more" says that another group belongs to the choice.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class Training:
         self.network = method(run.method)(
             2, 3, tasks, backbone=v["backbone"], stem=v["stem"], pretrained=False, **extra
         )
-        self.network.to(device, memory_format=torch.channels_last)
+        self.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = MultiTaskLoss(data.losses(v), run.tasks, uncertainty=run.weighting == "uncertainty").to(device)
         cuda = device.type == "cuda"
         rate = v["learning_rate"]
@@ -103,7 +104,7 @@ class Training:
             lr=self.rate,
             weight_decay=v["weight_decay"],
             fused=True,
-            **({"capturable": True} if cuda else {}),
+            capturable=cuda,
         )
         self.weighting: Callable[[Any], None] | None = None
         if run.weighting == "uncertainty":
@@ -332,9 +333,12 @@ class Grid:
     def __init__(self, options: argparse.Namespace) -> None:
         global _MEASURED
         self.options, self.began = options, time.perf_counter()
+        options.output.mkdir(parents=True, exist_ok=True)
         self.device = torch.device(options.device)
         configs = CONFIGS / options.bundle / "configs"
-        self.train = {k: v for name in ("train", "cpu") for k, v in json.loads((configs / f"{name}.json").read_text()).items()}
+        self.train = {
+            k: v for name in ("train", "cpu") for k, v in json.loads((configs / f"{name}.json").read_text()).items()
+        }
         self.data = DATA[options.bundle](options.data, options.workers)
         _MEASURED = self.data
         # before the first call to CUDA: the processes are forked, and share the test cases
@@ -423,8 +427,8 @@ class Grid:
         self.done.append(training)
         self.say(training.brief())
         if f"{table}/{run.name}" in self.options.keep_weights:
-            # matrices as half precision: a third of the size, as packed bundles have them
-            halves = {k: x.half() if torch.is_tensor(x) and x.dim() > 1 else x for k, x in training.best[2].items()}
+            # half precision, as packed bundles have them
+            halves = {k: (x.half() if x.is_floating_point() else x).cpu() for k, x in training.best[2].items()}
             torch.save(halves, self.options.output / f"{table}_{run.name}.pt")
         self.write()
 
@@ -447,9 +451,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     running.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     running.add_argument("--side_by_side", type=int, default=12, help="runs at a time (default: 12)")
     running.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that read and measure")
-    running.add_argument("--keep_weights", nargs="*", default=[], metavar="TABLE/RUN", help="runs whose weights to keep")
+    running.add_argument(
+        "--keep_weights", nargs="*", default=[], metavar="TABLE/RUN", help="runs whose weights to keep"
+    )
     running.add_argument("--stop_after", type=float, default=math.inf, metavar="SECONDS", help="begin no run after")
-    running.set_defaults(call=lambda o: (o.output.mkdir(parents=True, exist_ok=True), Grid(o).run()))
+    running.set_defaults(call=lambda o: Grid(o).run())
     options = parser.parse_args(arguments)
     options.call(options)
     return 0

@@ -1,14 +1,16 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
+from .baselines import compare_baselines
 from .collect import collect_result, load_result, read_result
 from .contrasts import Contrast, contrast, holm, leave_one_out, relative_contrast, sign_flip_p
 from .estimate import estimate_seconds
 from .metrics import comparison_metrics
 from .page import comparison_page
 from .paper import paper_rows
+from .parts import compare_parts
 from .picture import comparison_picture
 from .plan import PAPERS_METHODS, Run, plan_runs
-from .render import contrast_rows, further_rows, markdown_table, table_rows
+from .render import baseline_rows, contrast_rows, further_rows, markdown_table, part_rows, table_rows
 from .runner import Runner
 from .table import Result, TaskMetric, all_contrasts, comparison_table
 from .unequal import unequal_settings
@@ -21,7 +23,10 @@ __all__ = [
     "Runner",
     "TaskMetric",
     "all_contrasts",
+    "baseline_rows",
     "collect_result",
+    "compare_baselines",
+    "compare_parts",
     "comparison_metrics",
     "comparison_page",
     "comparison_picture",
@@ -35,6 +40,7 @@ __all__ = [
     "load_result",
     "markdown_table",
     "paper_rows",
+    "part_rows",
     "plan_runs",
     "read_result",
     "relative_contrast",

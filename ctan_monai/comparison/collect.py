@@ -43,7 +43,7 @@ def collect_result(
             known = sorted({*evaluation["summary"], *evaluation["summary"].get("metrics", {})})
             raise DataError(f"{path}: has no '{metric.metric}' for the task '{task}'; it has {', '.join(known)}.")
         values[task] = value
-        cases[task] = _case_values(evaluation.get("patients") or evaluation.get("images") or {}, metric)
+        cases[task] = case_values(evaluation.get("patients") or evaluation.get("images") or {}, metric)
     return {
         "row": run.row,
         "seed": run.seed,
@@ -106,7 +106,7 @@ def read_result(content: Mapping[str, Any], metrics: Mapping[str, TaskMetric]) -
     return Result(**{name: content[name] for name in _OF_A_RESULT}, also=also)
 
 
-def _case_values(cases: Mapping[str, Mapping[str, Any]], metric: TaskMetric) -> dict[str, float]:
+def case_values(cases: Mapping[str, Mapping[str, Any]], metric: TaskMetric) -> dict[str, float]:
     """The values whose mean over the cases is the metric: where each class counts alike, a case of a rare one counts
     more."""
     column = metric.case_metric or metric.metric

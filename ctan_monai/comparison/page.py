@@ -10,7 +10,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from ctan_monai.comparison.render import method_title
+from ctan_monai.comparison.render import line_title, method_title
 from ctan_monai.comparison.table import TaskMetric
 from ctan_monai.reports.cells import Cell, Table
 from ctan_monai.reports.charts import Chart, draw_chart
@@ -33,6 +33,7 @@ def comparison_page(
     missing: Sequence[str],
     unequal: Sequence[str],
     provenance: Mapping[str, Any],
+    also: Mapping[str, Sequence[Mapping[str, str]]] | None = None,
 ) -> str:
     """The page.
 
@@ -47,6 +48,7 @@ def comparison_page(
         missing: names of the runs that are not finished.
         unequal: of :py:func:`unequal_settings`.
         provenance: of the table.
+        also: further tables, caption to rows; empty ones are left out.
     """
     return render_html(
         "comparison.html.j2",
@@ -59,6 +61,11 @@ def comparison_page(
         contrasts=[
             Table(f"{task}, all pairs", list(pairs[0]), [[Cell(value) for value in pair.values()] for pair in pairs])
             for task, pairs in contrasts.items()
+        ],
+        also=[
+            Table(caption, list(found[0]), [[Cell(value or "–") for value in row.values()] for row in found])
+            for caption, found in (also or {}).items()
+            if found
         ],
         training=_training(results),
         provenance=flatten(dict(provenance)),
@@ -131,12 +138,6 @@ def _training(results: Sequence[Mapping[str, Any]]) -> list[Chart]:
     return charts
 
 
-def _line(name: str) -> str:
-    """A line's name as the tables have it; STL has a line a task, "stl dose"."""
-    method, _, task = name.partition(" ")
-    return f"{method_title(method)} {task}".strip()
-
-
 def _gradient(name: str) -> bool:
     return name.startswith("gradient_")
 
@@ -145,7 +146,7 @@ def _mean_lines(results: Sequence[Mapping[str, Any]], log: str, column: str) -> 
     runs: dict[str, list[Sequence[float]]] = {}
     for result in results:
         if column in result[log]:
-            runs.setdefault(_line(result["line"]), []).append(result[log][column])
+            runs.setdefault(line_title(result["line"]), []).append(result[log][column])
     epochs = max(len(values) for group in runs.values() for values in group)
     nan = float("nan")
     lines = {name: [statistics.fmean(v) for v in zip(*group, strict=False)] for name, group in runs.items()}

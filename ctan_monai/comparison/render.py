@@ -98,6 +98,62 @@ def contrast_rows(
     return rows
 
 
+def baseline_rows(baselines: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskMetric]) -> list[dict[str, str]]:
+    """Trivial baselines, one a row, and how the methods differ from them, as text.
+
+    Args:
+        baselines: of :py:func:`ctan_monai.comparison.compare_baselines`.
+        metrics: task to its metric.
+    """
+    columns: dict[str, None] = {}
+    rows: list[dict[str, str]] = []
+    for baseline in baselines:
+        cells = {"trivial baseline": baseline["name"]}
+        for task, metric in metrics.items():
+            found = baseline["tasks"].get(task)
+            if found is None:
+                continue
+            cells[f"{task}: {metric.title}"] = _value(found["mean"], None)
+            for row, difference in found["differences"].items():
+                cells[f"{task}: {method_title(row)} - baseline [95 % interval], p"] = _interval(difference)
+            cells |= {f"{task}: {title}": _value(value, None) for title, value in found["also"].items()}
+        columns |= dict.fromkeys(cells)
+        rows.append(cells)
+    return [{column: row.get(column, "") for column in columns} for row in rows]
+
+
+def part_rows(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """What each part of the networks is worth, as text.
+
+    Args:
+        parts: of :py:func:`ctan_monai.comparison.compare_parts`.
+    """
+
+    def thousandths(value: float | None) -> str:
+        return "" if value is None else f"{1000 * value:+.1f}"
+
+    def one(loss: float, interval: Sequence[float] | None) -> str:
+        return thousandths(loss) + ("" if interval is None else f" [{', '.join(map(thousandths, interval))}]")
+
+    return [
+        {
+            "method": line_title(part["line"]),
+            "part": part["part"].replace("_", " "),
+            "loss of validation score (thousandths)": thousandths(part["loss"]),
+            "by seed [95 % interval]": "; ".join(map(one, part["losses"], part["intervals"])),
+            "standard deviation of the score over seeds": thousandths(part["score_std"]).lstrip("+"),
+            "needed": {True: "yes", False: "no", None: ""}[part["needed"]],
+        }
+        for part in parts
+    ]
+
+
+def line_title(name: str) -> str:
+    """A run's name as it is printed; STL has a line a task: "STL dose"."""
+    method, _, task = name.partition(" ")
+    return f"{method_title(method)} {task}".strip()
+
+
 def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
     """Rows of :py:func:`table_rows` as a Markdown table."""
     if not rows:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -19,13 +18,6 @@ FOLDER = REPOSITORY / "bundles" / "openkbp" / "models" / "ctan_small"
 CONFIGS = REPOSITORY / "bundles" / "openkbp" / "configs"
 
 
-def reading(values: dict[str, Any]) -> dict[str, Any]:
-    """The network's options that the record sets."""
-    options = {key.removeprefix("network_def::"): value for key, value in values.items() if "network_def::ctab" in key}
-    assert options == {"ctab_activation": "relu", "ctab_identity": False}, "trained before CTAB was linear"
-    return options
-
-
 def test_they_are_small_half_precision_and_complete() -> None:
     assert (FOLDER / "model.pt").stat().st_size < 25e6, "the model zoo's limit of a file"
     state = torch.load(FOLDER / "model.pt", weights_only=True)
@@ -33,10 +25,10 @@ def test_they_are_small_half_precision_and_complete() -> None:
     record = json.loads((FOLDER / "training.json").read_text())
     values = record["values"]
     tasks = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level": "pixel", "out_channels": 1}}
-    network = CTAN(2, 3, tasks, backbone=values["backbone"], stem=values["stem"], **reading(values))
+    network = CTAN(2, 3, tasks, backbone=values["backbone"], stem=values["stem"])
     network.load_state_dict(state)
     assert record["parameters"] == sum(p.numel() for p in network.parameters())
-    assert record["data"]["licence"].startswith("MIT") and record["data"]["cases"]["training"] == 48
+    assert record["data"]["licence"].startswith("MIT") and record["data"]["cases"]["training"] == 158
     assert all(torch.isfinite(v).all() for v in state.values())
 
 
@@ -50,13 +42,12 @@ def test_a_real_patient_gives_what_the_evaluation_states(openkbp_source: Path, t
         shutil.copytree(source / patient, tmp_path / "source" / split / patient)
     prepared, evaluation = tmp_path / "prepared", tmp_path / "evaluation"
     record = json.loads((FOLDER / "training.json").read_text())["values"]
-    options = [text for key, value in reading(record).items() for text in (f"--network_def::{key}", str(value))]
     files = str([str(CONFIGS / f"{part}.json") for part in ("train", "cpu", "evaluate")])
     for command in (
         ["tools/prepare_data.py", "openkbp", "--source", str(tmp_path / "source"), "--output", str(prepared)],
         ["-m", "monai.bundle", "run", "evaluating", "--config_file", files, "--dataset_dir", str(prepared),
          "--backbone", record["backbone"], "--checkpoint", str(FOLDER / "model.pt"), "--num_workers", "0",
-         "--output_dir", str(tmp_path), "--evaluation_dir", str(evaluation), *options],
+         "--output_dir", str(tmp_path), "--evaluation_dir", str(evaluation)],
     ):  # fmt: skip
         done = run_tool(*command)
         assert done.returncode == 0, done.stdout + done.stderr

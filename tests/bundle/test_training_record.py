@@ -17,7 +17,7 @@ from ctan_monai.networks import HPS, MTAN
 
 # MONAI says of every config, also of one's own, that it is code
 pytestmark = pytest.mark.filterwarnings("ignore:parsing config_file:UserWarning")
-SMALL = REPOSITORY / "bundles" / "openkbp" / "models" / "ctan_small" / "training.json"
+FORMER = Path(__file__).parent / "training_0_1_0.json"
 
 
 def network(folder: Path, record: Any, **values: Any) -> Any:
@@ -79,7 +79,7 @@ def test_a_record_is_data(tmp_path: Path, record: Any, message: str) -> None:
 
 
 def test_a_record_of_version_0_1_0() -> None:
-    record = json.loads(SMALL.read_text())
+    record = json.loads(FORMER.read_text())
     assert "method" not in record["values"]
     values = recorded_values(record)
     assert (values["method"], values["weighting"], values["backbone"]) == ("CTAN", "DWA", "resnet18_half")
