@@ -180,3 +180,24 @@ def test_validation_counts_nothing_outside_the_body(phantom: Path) -> None:
     assert 0.01 < body.float().mean() < 0.8
     assert torch.equal(result["pred_dose"][0], 70.0 * body)
     assert torch.equal(result["pred_segmentation"][1].bool(), body)
+
+
+@pytest.mark.slow
+def test_the_trained_network_needs_equation_2_and_the_other_task(tmp_path: Path) -> None:
+    """The quickstart's training: equation 2's term set to 0, the identity path kept, costs validation score."""
+    release, prepared, output = (str(tmp_path / name) for name in ("release", "prepared", "output"))
+    for command in (
+        ["tools/make_phantom.py", "openkbp", "--output", release, "--patients", "6", "--seed", "0"],
+        ["tools/prepare_data.py", "openkbp", "--source", release, "--output", prepared],
+    ):
+        done = run_tool(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    bundle_run(
+        "training", ["train", "smoke"], "--dataset_dir", prepared, "--output_dir", output, "--num_workers", "0",
+        "--functional_test", f"{output}/model.pt",
+    )  # fmt: skip
+    test = json.loads((tmp_path / "output" / "training.json").read_text())["functional_test"]
+    assert test["score"] > 0.5
+    losses = {part: found["loss"] for part, found in test["parts"].items()}
+    assert losses["equation2"] > 0.002
+    assert losses["other_task"] > 0.001
