@@ -27,7 +27,12 @@ _METRICS = {
             "mae_body_slices",
             "dose MAE (Gy)",
             higher_is_better=False,
-            also={"dose score (Gy)": "dose_score", "DVH score (Gy)": "dvh_score", **_DOSE},
+            also={
+                "dose score (Gy)": "dose_score",
+                "dose score within the mask (Gy)": "mae_possible_dose_mask",
+                "DVH score (Gy)": "dvh_score",
+                **_DOSE,
+            },
         ),
     },
     "prostate": {

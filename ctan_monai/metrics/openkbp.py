@@ -31,7 +31,9 @@ def dose_score(reference: np.ndarray, prediction: np.ndarray, possible_dose_mask
     """Dose score of one patient; the challenge's score is its mean over patients.
 
     The sum of absolute differences over *all* voxels, divided by the number of voxels in the possible-dose mask: dose
-    predicted outside the mask counts as error.
+    predicted outside the mask counts as error. The challenge's own model sets its prediction to 0 outside the mask
+    before it is scored (``predict_dose`` of its public code); such a score is `mae_possible_dose_mask` of
+    :func:`ctan_monai.metrics.radiotherapy_metrics`.
 
     Args:
         reference: dose in Gy, any shape.

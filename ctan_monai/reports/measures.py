@@ -31,9 +31,10 @@ DOSE_MEASURES = (
     ),
     Measure(
         "mae_possible_dose_mask",
-        "MAE, possible-dose mask",
+        "Dose score within the mask",
         "Gy",
-        "Mean absolute dose difference over the voxels that can receive dose, where errors matter most.",
+        "Mean absolute dose difference over the voxels that can receive dose: the dose score of a prediction set to 0 "
+        "elsewhere, as the challenge's own model does before it is scored.",
     ),
     Measure(
         "mae_body_slices",

@@ -46,7 +46,11 @@ def summary_sentences(summary: Summary, organs: Sequence[str]) -> list[str]:
         sentences.append(text[0].upper() + text[1:] + ".")
         scores = [
             f"{name} is {number(score_entry(summary, key)['mean'], 2)} Gy"
-            for key, name in (("dose_score", "dose score"), ("dvh_score", "DVH score"))
+            for key, name in (
+                ("dose_score", "dose score"),
+                ("mae_possible_dose_mask", "dose score within the mask"),
+                ("dvh_score", "DVH score"),
+            )
             if score_entry(summary, key).get("mean") is not None
         ]
         if scores:
@@ -81,6 +85,7 @@ def key_figures(summary: Summary) -> list[tuple[str, str, str]]:
         ("mae_body", "Dose MAE, body", "Gy", 2),
         ("mae_whole_volume", "Dose MAE, whole volume", "Gy", 2),
         ("dose_score", "Dose score", "Gy", 2),
+        ("mae_possible_dose_mask", "Dose score within the mask", "Gy", 2),
         ("dvh_score", "DVH score", "Gy", 2),
         ("dvh_error", "DVH error", "Gy", 2),
     ):

@@ -151,6 +151,13 @@ def test_a_real_patient_takes_seconds_and_a_perfect_prediction_is_perfect(openkb
     assert all(row[f"dice_{organ}"] == 100.0 and row[f"hd95_{organ}"] == 0.0 for organ in labels)
     assert row["dose_score"] == row["dvh_error"] == row["mae_body"] == 0.0
     assert sum(value is not None for name, value in row.items() if name.startswith("dvh_error_")) == 18
+    # as the challenge's own model does: 0 outside the mask, then the score
+    dose = patient.dose + 1.25
+    row = radiotherapy_metrics(reference, {"dose": dose})
+    masked = radiotherapy_metrics(reference, {"dose": np.where(patient.possible_dose_mask, dose, 0)})
+    assert masked["dose_score"] == masked["mae_possible_dose_mask"] == row["mae_possible_dose_mask"]
+    assert row["mae_possible_dose_mask"] == pytest.approx(1.25)
+    assert row["dose_score"] == pytest.approx(1.25 * dose.size / patient.possible_dose_mask.sum())
 
 
 def test_another_data_sets_structures_and_no_challenge_score():

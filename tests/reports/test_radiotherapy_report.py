@@ -104,12 +104,16 @@ def test_report_has_all_sections_and_needs_nothing_else(tmp_path: Path, patient:
 
 
 def test_summary_says_what_the_numbers_say(tmp_path: Path, patient: Any, labels: dict[int, str]) -> None:
+    patient.reference = replace(patient.reference, possible_dose_mask=patient.reference.dose > 20)
     page, rows = make_report(tmp_path, patient, labels, n_pictures=0)
     dice = np.mean([row["dice"] for row in rows.values()])
     body = np.mean([row["mae_body"] for row in rows.values()])
     whole = np.mean([row["mae_whole_volume"] for row in rows.values()])
     assert f"On 4 patients, the mean Dice overlap of predicted and reference contours is {dice:.1f} %" in page.text
     assert f"on average by {body:.2f} Gy inside the body and {whole:.2f} Gy over the whole image." in page.text
+    score, within = (np.mean([row[key] for row in rows.values()]) for key in ("dose_score", "mae_possible_dose_mask"))
+    assert score > within
+    assert f"dose score is {score:.2f} Gy and its dose score within the mask is {within:.2f} Gy" in page.text
     assert "Not found at all" not in page.text
     assert "4 patients are few" in page.text
 
