@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import nn
+from torch.nn.functional import cosine_similarity
 
 from ctan_monai.losses import MultiTaskLoss
 
@@ -17,11 +19,19 @@ from ctan_monai.losses import MultiTaskLoss
 class GradientConflict:
     """Measures whether the tasks pull the shared trunk in the same direction.
 
-    The paper explains the drop of its COVID-19 task by "per-task gradient collision" (section 4). Every ``interval``
-    iterations this takes the gradient of each task's unweighted loss with respect to the trunk's parameters, and the
-    cosine between each two: 1 the same direction, 0 unrelated, below 0 one task undoes the other. A measurement costs
-    one more backward pass a task. The epoch's mean goes to ``engine.state.metrics["gradient_cosine_<a>_<b>"]``, and
-    the part of measurements below 0 to "gradient_conflict_<a>_<b>".
+    The paper explains the drop of its COVID-19 task by "per-task gradient collision" (section 4). A single batch's
+    gradient is mostly noise, so gradients are averaged first. Every ``interval`` iterations this takes the gradient of
+    each task's unweighted loss with respect to the trunk's parameters, and adds it to one of two sums a task: the
+    measurements of an epoch go to the two halves in turn. A measurement costs one more backward pass a task, the sums
+    the memory of two trunks a task. At the end of the epoch the trainer's metrics get
+
+    - "gradient_cosine_<a>_<b>": cosine of a's mean gradient in one half with b's in the other, mean of both pairings.
+      1 is the same direction, 0 unrelated; below 0 one task undoes the other. Opposite halves share no batch, so what
+      both tasks owe to the noise of one batch does not count.
+    - "gradient_ceiling_<a>": split-half cosine, a's mean gradient in one half with a's in the other. A task that wants
+      the same as a cannot be expected to come closer: a cosine says something only where the ceilings are well above 0.
+
+    A half without labels of the task gives no figure.
 
     Args:
         loss: the loss that the trainer uses.
@@ -32,13 +42,14 @@ class GradientConflict:
         ValueError: a negative interval.
     """
 
-    def __init__(self, loss: MultiTaskLoss, network: nn.Module, interval: int = 50) -> None:
+    def __init__(self, loss: MultiTaskLoss, network: nn.Module, interval: int = 10) -> None:
         if interval < 0:
             raise ValueError(f"interval must be 0 (off) or a number of iterations, got {interval}.")
         self.loss = loss
         self.network = network
         self.interval = interval
-        self._cosines: dict[tuple[str, str], list[torch.Tensor]] = {}
+        self._measurements = 0
+        self._sums: dict[str, dict[int, torch.Tensor]] = {}  # of each task, by half
 
     def attach(self, engine: Engine) -> None:
         """Attach to a :py:class:`ctan_monai.engines.MultiTaskTrainer`, before the handlers that log its metrics."""
@@ -50,24 +61,33 @@ class GradientConflict:
 
     def started(self, engine: Engine) -> None:
         """Forget the last epoch."""
-        self._cosines = {}
+        self._measurements, self._sums = 0, {}
+        for name in [
+            name for name in engine.state.metrics if name.startswith(("gradient_cosine_", "gradient_ceiling_"))
+        ]:
+            del engine.state.metrics[name]
 
     def measure(self, engine: Engine) -> None:
-        """Gradients of this iteration's batch, before the step."""
+        """Add the gradients of this iteration's batch, before the step."""
         if engine.state.iteration % self.interval:
             return
         output: Any = engine.state.output
-        gradients = self._gradients(output["pred"], output["label"])
-        for a, b in itertools.combinations(gradients, 2):
-            cosine = torch.nn.functional.cosine_similarity(gradients[a], gradients[b], dim=0)
-            self._cosines.setdefault((a, b), []).append(cosine)
+        half = self._measurements % 2
+        self._measurements += 1
+        for task, gradient in self._gradients(output["pred"], output["label"]).items():
+            sums = self._sums.setdefault(task, {})
+            sums[half] = sums[half].add_(gradient) if half in sums else gradient
 
     def completed(self, engine: Engine) -> None:
-        """Publish the epoch's figures."""
-        for (a, b), cosines in self._cosines.items():
-            values = torch.stack(cosines)
-            engine.state.metrics[f"gradient_cosine_{a}_{b}"] = values.mean().item()
-            engine.state.metrics[f"gradient_conflict_{a}_{b}"] = (values < 0).double().mean().item()
+        """Publish the epoch's figures; a cosine needs no division by the number of batches."""
+        whole = {task: sums for task, sums in self._sums.items() if len(sums) == 2}
+        metrics = engine.state.metrics
+        for a, b in itertools.combinations(whole, 2):
+            pairs = (cosine_similarity(whole[a][half], whole[b][1 - half], dim=0).item() for half in (0, 1))
+            metrics[f"gradient_cosine_{a}_{b}"] = statistics.fmean(pairs)
+        for task, sums in whole.items():
+            metrics[f"gradient_ceiling_{task}"] = cosine_similarity(sums[0], sums[1], dim=0).item()
+        self._sums = {}
 
     def _gradients(
         self, outputs: Mapping[str, torch.Tensor], targets: Mapping[str, torch.Tensor]
