@@ -46,7 +46,7 @@ from ctan_monai.comparison import (
     table_rows,
     unequal_settings,
 )
-from ctan_monai.data import read_datalist
+from ctan_monai.data import independent_units, read_datalist
 from ctan_monai.errors import DataError
 from ctan_monai.files import write_atomic, write_json
 from ctan_monai.networks import METHODS
@@ -217,8 +217,7 @@ def compare(options: argparse.Namespace) -> None:
     runs = plan_runs(train, options.methods, options.weightings, options.seeds)
     for section in ("training", "validation", "test"):  # before a run of hours
         cases = read_datalist(options.dataset_dir, section, train["task_names"])
-    lesions = {str(case["case_id"]): case.get("facts", {}).get("lesion_id") for case in cases}
-    units = {case: lesion for case, lesion in lesions.items() if lesion} or None
+    units = dict(zip((str(case["case_id"]) for case in cases), independent_units(cases), strict=True))
     values = {**values_of(options.set), "dataset_dir": str(options.dataset_dir.resolve())}
     results = options.results or options.output / "results"
     runner = Runner(configs, options.output, metrics, results, options.config_file, values)

@@ -22,6 +22,7 @@ from ctan_monai.losses import ClassificationLoss, ComboLoss, DoseMAELoss
 from ctan_monai.metrics import (
     BalancedAccuracy,
     RadiotherapyReference,
+    case_rows,
     diagnosis_metrics,
     lesion_mask_metrics,
     radiotherapy_metrics,
@@ -32,7 +33,7 @@ from ctan_monai.transforms import MaskBodyd, RemoveFragmentsd, undo_letterbox
 
 SECTIONS = ("training", "validation", "test")
 Outputs = Iterable[tuple[slice, Mapping[str, torch.Tensor]]]
-Scores = tuple[dict[str, float], np.ndarray | None]
+Scores = tuple[dict[str, float], dict[str, Any]]  # and by task what the metric keeps of each case
 
 
 class OpenKBP:
@@ -111,7 +112,7 @@ class OpenKBP:
         return self._windows(self.decode[self.arrays[section]["codes"][part].long()], values)
 
     def scores(self, section: str, outputs: Outputs, tasks: Sequence[str], values: Mapping[str, Any]) -> Scores:
-        """Validation score, each task's part in it, and the mean over tasks patient by patient."""
+        """Validation score and each task's part in it, and their values patient by patient."""
         data, labels = self.arrays[section], range(1, len(self.SWAPPED))
         counts, doses = [], []
         for part, output in outputs:
@@ -133,7 +134,8 @@ class OpenKBP:
             error, total = torch.cat(doses).reshape(-1, self.SIZE, 2).double().sum(1).unbind(-1)
             by_case["dose"] = (1 - error / total).cpu().numpy()
         means = {task: float(np.nanmean(by_case[task])) for task in tasks}
-        return {"score": float(np.mean(list(means.values()))), **means}, np.mean(list(by_case.values()), axis=0)
+        rows = {task: ("mean", values) for task, values in by_case.items()}
+        return {"score": float(np.mean(list(means.values()))), **means}, rows
 
     def save(self, outputs: Outputs, folder: Path, values: Mapping[str, Any]) -> None:
         """Write label maps and doses of the test patients, for ``measure``."""
@@ -258,7 +260,7 @@ class HAM10000:
         return self._normalized(self.arrays[section]["image"][part].permute(0, 3, 1, 2).float() / 255)
 
     def scores(self, section: str, outputs: Outputs, tasks: Sequence[str], values: Mapping[str, Any]) -> Scores:
-        """Validation score and each task's part in it."""
+        """Validation score and each task's part in it, and what the metrics keep of each image."""
         data, dice, classes = self.arrays[section], [], BalancedAccuracy()
         for part, output in outputs:
             if "segmentation" in output:
@@ -270,7 +272,10 @@ class HAM10000:
         means = {
             task: float(torch.cat(dice).nanmean() if task == "segmentation" else classes.aggregate()) for task in tasks
         }
-        return {"score": float(np.mean(list(means.values()))), **means}, None
+        rows: dict[str, Any] = {"segmentation": ("mean", torch.cat(dice).cpu().numpy())} if dice else {}
+        if "diagnosis" in tasks:
+            rows["diagnosis"] = case_rows(classes)
+        return {"score": float(np.mean(list(means.values()))), **means}, rows
 
     def save(self, outputs: Outputs, folder: Path, values: Mapping[str, Any]) -> None:
         """Write the test images' probabilities, for ``measure``."""

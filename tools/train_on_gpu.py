@@ -47,11 +47,12 @@ from gpu_data import DATA, pack
 
 from ctan_monai.comparison import Run, comparison_metrics, plan_runs
 from ctan_monai.comparison.collect import collect_result
+from ctan_monai.data import independent_units
 from ctan_monai.data.loader import StepSampler
 from ctan_monai.files import write_json
 from ctan_monai.handlers import DynamicWeightAverage, UncertaintyWeighting
-from ctan_monai.handlers.functional_test import paired_interval
 from ctan_monai.losses import MultiTaskLoss
+from ctan_monai.metrics import paired_interval
 from ctan_monai.networks import channel_means, method, neutral_parts, neutralize
 from ctan_monai.reports import provenance
 
@@ -247,6 +248,7 @@ class Training:
 
     def test_parts(self) -> None:
         """The functional test, on the validation cases."""
+        units = independent_units(self.data.cases["validation"])
         with channel_means(self.network) as means:
             whole, cases = self.scores()
         parts = {}
@@ -254,8 +256,8 @@ class Training:
             with neutralize(self.network, part, means):
                 without, without_cases = self.scores()
             losses = {"loss" if name == "score" else f"{name}_loss": whole[name] - without[name] for name in whole}
-            parts[part] = {**losses, "interval": paired_interval(cases, without_cases)}
-        self.functional = {**whole, "cases": None if cases is None else len(cases), "parts": parts}
+            parts[part] = {**losses, "interval": paired_interval(cases, without_cases, units)}
+        self.functional = {**whole, "cases": len(units), "parts": parts}
 
     def everything(self, scratch: Path, measure: Callable[[Path], list[Any]]) -> None:
         """Train, test the parts, and hand the test predictions to those who measure them."""

@@ -144,10 +144,11 @@ def _gradient(name: str) -> bool:
 
 def _mean_lines(results: Sequence[Mapping[str, Any]], log: str, column: str) -> dict[str, list[float]]:
     runs: dict[str, list[Sequence[float]]] = {}
+    nan = float("nan")
     for result in results:
         if column in result[log]:
-            runs.setdefault(line_title(result["line"]), []).append(result[log][column])
+            values = [nan if value is None else value for value in result[log][column]]  # an epoch without the figure
+            runs.setdefault(line_title(result["line"]), []).append(values)
     epochs = max(len(values) for group in runs.values() for values in group)
-    nan = float("nan")
     lines = {name: [statistics.fmean(v) for v in zip(*group, strict=False)] for name, group in runs.items()}
     return {name: values + [nan] * (epochs - len(values)) for name, values in lines.items()}

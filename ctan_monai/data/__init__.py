@@ -9,7 +9,7 @@ from .image_inputs import find_images
 from .inputs import find_inputs
 from .loader import EpochDataLoader
 from .photos import to_rgb
-from .prepared import check_grid, read_datalist
+from .prepared import check_grid, independent_units, read_datalist
 from .results_folder import ResultsFolder
 from .slices import expand_slices
 from .stoic_datalist import stoic_cases
@@ -25,6 +25,7 @@ __all__ = [
     "expand_slices",
     "find_images",
     "find_inputs",
+    "independent_units",
     "read_datalist",
     "read_images",
     "stoic_cases",

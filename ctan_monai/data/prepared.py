@@ -11,13 +11,13 @@ volumes are not on the patient's own grid, the optional ``original`` has the sam
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ctan_monai.errors import DataError
 
-__all__ = ["DATALIST_NAME", "check_grid", "load_datalist", "read_datalist"]
+__all__ = ["DATALIST_NAME", "check_grid", "independent_units", "load_datalist", "read_datalist"]
 
 DATALIST_NAME = "datalist.json"
 _REMEDY = "Make prepared data with tools/prepare_data.py and give its --output as the dataset folder."
@@ -83,6 +83,12 @@ def read_datalist(dataset_dir: Path | str, section: str, tasks: Iterable[str] | 
             if not Path(file).is_file():
                 raise DataError(f"{file}: no such file, but {path} lists it. Run tools/prepare_data.py again.")
     return resolved
+
+
+def independent_units(cases: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each case is an observation of: the lesion that a picture shows, where known, else the case itself."""
+    names = (case.get("facts", {}).get("lesion_id") or case.get("case_id", i) for i, case in enumerate(cases))
+    return [str(name) for name in names]
 
 
 def check_grid(dataset_dir: Path | str, spacing: Sequence[float], size: Sequence[int]) -> None:

@@ -7,20 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
-import numpy as np
 import torch
 from ignite.engine import Engine, Events
-from monai.metrics import DiceMetric
-from scipy import stats
 
+from ctan_monai.data import independent_units
 from ctan_monai.engines import MultiTaskEvaluator
 from ctan_monai.files import read_training_record, write_json
-from ctan_monai.metrics import DoseScore
+from ctan_monai.metrics import case_rows, paired_interval
 from ctan_monai.networks.neutralization import channel_means, neutral_parts, neutralize
 
 logger = logging.getLogger(__name__)
-
-CONFIDENCE = 0.95
 
 
 class FunctionalTest:
@@ -66,11 +62,12 @@ class FunctionalTest:
         """Validation as it is, and what each part is worth.
 
         Returns:
-            "score" and each task's value as they are; and "parts": part to "loss", by how much the score falls without
-            it, "interval", its 95 % confidence interval (paired t over the cases; null where a task has no value for a
-            single case), and each task's "<task>_loss".
+            "score" and each task's value as they are; the number of "cases"; and "parts": part to "loss", by how much
+            the score falls without it, "interval", its 95 % interval over the cases (Student's t where each case has a
+            value, else a bootstrap: see :py:func:`ctan_monai.metrics.paired_interval`), and each task's "<task>_loss".
         """
         evaluator = self.validator.without_handlers()
+        units = independent_units(self._cases())
         with channel_means(network) as means:
             whole, cases = self._run(evaluator)
         parts: dict[str, Any] = {}
@@ -78,7 +75,7 @@ class FunctionalTest:
             with neutralize(network, part, means):
                 without, without_cases = self._run(evaluator)
             losses = {"loss" if name == "score" else f"{name}_loss": whole[name] - without[name] for name in whole}
-            interval = paired_interval(cases, without_cases)
+            interval = paired_interval(cases, without_cases, units)
             parts[part] = {**losses, "interval": interval}
             low = losses["loss"] if interval is None else interval[0]
             if not low > 0:
@@ -87,39 +84,19 @@ class FunctionalTest:
                     "%s): the network makes no use of it.",
                     part, whole["score"], without["score"], interval,
                 )  # fmt: skip
-        return {**whole, "cases": None if cases is None else len(cases), "parts": parts}
+        return {**whole, "cases": max((len(values) for _, values in cases.values()), default=None), "parts": parts}
 
-    def _run(self, evaluator: MultiTaskEvaluator) -> tuple[dict[str, float], np.ndarray | None]:
-        """One validation: its metrics, and the mean over tasks for each case, where all tasks have one."""
+    def _run(self, evaluator: MultiTaskEvaluator) -> tuple[dict[str, float], dict[str, Any]]:
+        """One validation: its metrics, and by task what they keep of each case, where all tasks' are known."""
         evaluator.run()
         metrics = {"score": float(evaluator.state.metrics[evaluator.state.key_metric_name])}
         metrics |= {name: float(value) for name, value in evaluator.state.metrics.items() if name not in metrics}
-        values = [_by_case(metric) for metric in evaluator.task_metrics.values()]
-        known = [v for v in values if v is not None]
-        if not known or len(known) < len(values) or len({len(v) for v in known}) > 1:
-            return metrics, None
-        return metrics, np.mean(known, axis=0)
+        rows = {
+            task: case_rows(metric.metric_fn, len(self._cases())) for task, metric in evaluator.task_metrics.items()
+        }
+        return metrics, {} if None in rows.values() else rows
 
-
-def paired_interval(whole: np.ndarray | None, without: np.ndarray | None) -> list[float] | None:
-    """95 % interval of the mean difference of two values a case (Student's t); None where it cannot be given."""
-    if whole is None or without is None or len(whole) != len(without):
-        return None
-    differences = whole - without
-    differences = differences[np.isfinite(differences)]
-    if len(differences) < 2:
-        return None
-    if not differences.std() > 0:
-        return [float(differences[0])] * 2
-    low, high = stats.t.interval(CONFIDENCE, len(differences) - 1, differences.mean(), stats.sem(differences))
-    return [float(low), float(high)]
-
-
-def _by_case(metric: Any) -> np.ndarray | None:
-    """Each case's value of a metric that is a mean over cases, itself the mean over classes; None for others."""
-    if not isinstance(metric.metric_fn, DiceMetric | DoseScore):
-        return None
-    buffer: Any = metric.metric_fn.get_buffer()
-    values = buffer.double().cpu().numpy().reshape(len(buffer), -1)
-    counts = np.isfinite(values).sum(axis=1)
-    return np.where(counts > 0, np.nansum(values, axis=1) / np.maximum(counts, 1), np.nan)
+    def _cases(self) -> Any:
+        """The validation cases as the data list has them."""
+        loader: Any = self.validator.data_loader
+        return loader.dataset.data

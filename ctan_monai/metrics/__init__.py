@@ -5,6 +5,7 @@ from .balanced_accuracy import BalancedAccuracy, BalancedAccuracyHandler
 from .classification import auroc, calibration_points, classification_metrics, roc_points
 from .dose_error import VOXEL_SETS, dose_mae, dose_mae_sets
 from .dvh_curve import dvh
+from .intervals import case_rows, paired_interval
 from .lesion import diagnosis_metrics, diagnosis_summary, lesion_mask_metrics, summarise_lesions
 from .openkbp import DVH_METRICS, dose_score, dvh_metrics, dvh_score
 from .patient import RadiotherapyReference, radiotherapy_metrics, summarise
@@ -27,6 +28,7 @@ __all__ = [
     "RadiotherapyReference",
     "auroc",
     "calibration_points",
+    "case_rows",
     "classification_metrics",
     "diagnosis_metrics",
     "diagnosis_summary",
@@ -41,6 +43,7 @@ __all__ = [
     "mean_score",
     "organ_dice",
     "organ_hd95",
+    "paired_interval",
     "radiotherapy_metrics",
     "rank",
     "relative_performance",

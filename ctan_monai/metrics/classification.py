@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["auroc", "bootstrap_auroc", "calibration_points", "classification_metrics", "roc_points"]
+__all__ = [
+    "auroc",
+    "bootstrap_auroc",
+    "calibration_points",
+    "classification_metrics",
+    "resampled_auroc",
+    "roc_points",
+]
 
 LEVEL = 95.0  # % of the bootstrap interval
 CASES_A_BIN = 10  # of the calibration curve
@@ -97,8 +104,7 @@ def bootstrap_auroc(
     """The 95 % percentile interval of the AUROC (the mean over several curves) over resampled cases.
 
     Cases are drawn with replacement. A resample in which a curve has one class only has no AUROC there and leaves it
-    out. AUROC is the share of pairs (positive, negative) in the right order, so all resamples are one matrix product
-    of how often each case was drawn with the matrix of pairs.
+    out.
 
     Args:
         curves: (positive, scores) of the same cases.
@@ -110,15 +116,7 @@ def bootstrap_auroc(
     """
     cases = len(curves[0][0])
     drawn = np.random.default_rng(seed).multinomial(cases, np.full(cases, 1 / cases), resamples).astype(np.float32)
-    values = []
-    for positive, scores in curves:
-        positive, scores = np.asarray(positive, bool), np.asarray(scores, float)
-        higher, lower = drawn[:, positive], drawn[:, ~positive]
-        pairs = scores[positive][:, None] - scores[~positive][None]
-        right = np.where(pairs > 0, 1.0, np.where(pairs == 0, 0.5, 0.0)).astype(np.float32)
-        total = higher.sum(axis=1, dtype=float) * lower.sum(axis=1, dtype=float)
-        sums = np.einsum("rn,rn->r", higher @ right, lower, dtype=float)
-        values.append(np.divide(sums, total, out=np.full(resamples, np.nan), where=total > 0))
+    values = [resampled_auroc(np.asarray(p, bool), np.asarray(scores, float), drawn) for p, scores in curves]
     table = np.array(values)
     usable = ~np.isnan(table).all(axis=0)
     if not usable.any():
@@ -126,6 +124,28 @@ def bootstrap_auroc(
     means = np.nanmean(table[:, usable], axis=0)
     low, high = np.percentile(means, [(100 - LEVEL) / 2, (100 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def resampled_auroc(positive: np.ndarray, scores: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """AUROC in resamples of the cases; NaN in those that have one class only.
+
+    AUROC is the share of pairs (positive, negative) in the right order, so all resamples are one matrix product of how
+    often each case was drawn with the matrix of pairs.
+
+    Args:
+        positive: (N,) bool.
+        scores: (N,), higher for positive.
+        drawn: (R, N) float32, how often each case is in each resample.
+
+    Returns:
+        (R,).
+    """
+    higher, lower = drawn[:, positive], drawn[:, ~positive]
+    pairs = scores[positive][:, None] - scores[~positive][None]
+    right = np.where(pairs > 0, 1.0, np.where(pairs == 0, 0.5, 0.0)).astype(np.float32)
+    total = higher.sum(axis=1, dtype=float) * lower.sum(axis=1, dtype=float)
+    sums = np.einsum("rn,rn->r", higher @ right, lower, dtype=float)
+    return np.divide(sums, total, out=np.full(len(drawn), np.nan), where=total > 0)
 
 
 def roc_points(positive: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

@@ -30,7 +30,7 @@ def contents() -> list[dict]:
             "validation_log": {"epoch": [1.0, 2.0, 3.0][: 3 - r.seed], "score": [0.1, 0.2, 0.4][: 3 - r.seed]},
             "training_log": {
                 "epoch": [1.0, 2.0, 3.0],
-                "gradient_cosine_a_b": [0.3, -0.1, 0.1],
+                "gradient_cosine_a_b": [0.3, None, 0.1],  # too few measurements in the second
                 "loss": [3.0, 2.0, 1.0],
             },
         }

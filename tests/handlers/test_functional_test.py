@@ -9,19 +9,17 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from ignite.engine import Engine, Events
 from monai.data import DataLoader, Dataset
 from monai.handlers import from_engine
-from monai.transforms import Compose, FlattenSubKeysd
+from monai.transforms import Compose, FlattenSubKeysd, SelectItemsd
 
 from ctan_monai.engines import MultiTaskEvaluator, PrepareMultiTaskBatch
 from ctan_monai.handlers import FunctionalTest
-from ctan_monai.handlers.functional_test import paired_interval
-from ctan_monai.metrics import DoseScoreHandler, mean_score
-from ctan_monai.networks import CTAN, HPS
+from ctan_monai.metrics import BalancedAccuracyHandler, DoseScoreHandler, mean_score
+from ctan_monai.networks import CTAN, HPS, STL
 
 TASKS = {"a": {"level": "pixel", "out_channels": 1}, "b": {"level": "pixel", "out_channels": 1}}
 LOG = "ctan_monai.handlers.functional_test"
@@ -113,12 +111,43 @@ def test_the_best_network_is_tested_and_the_last_one_remains(tmp_path: Path) -> 
     assert all(torch.equal(value, last[name]) for name, value in network.state_dict().items())
 
 
-def test_interval_by_hand() -> None:
-    """Differences 1, 2, 3: mean 2, standard error 1 / sqrt(3), t of two degrees of freedom 4.30265."""
-    low, high = paired_interval(np.array([2.0, 4.0, 6.0]), np.array([1.0, 2.0, 3.0])) or []
-    assert (low, high) == pytest.approx((2 - 4.30265 / 3**0.5, 2 + 4.30265 / 3**0.5), abs=1e-4)
-    assert paired_interval(np.array([1.0, np.nan]), np.array([0.0, 0.0])) is None
-    assert paired_interval(None, None) is None
+def test_a_task_without_case_values_has_an_interval_over_lesions(tmp_path: Path) -> None:
+    """Labels are the network's own classes as it is; lesions of two images each, then all of one."""
+    torch.manual_seed(0)
+    network = STL(2, 1, {"d": {"level": "image", "out_channels": 3}}, "resnet18_half", "conv7x7")
+    images = torch.rand(12, 1, 32, 32) * torch.linspace(0.1, 3, 12)[:, None, None, None]
+    with torch.no_grad():
+        for _ in range(3):
+            network(images)
+        network.eval()
+        logits = network(images)["d"]
+        network.decoders["d"].head.layer.bias -= logits.mean(0)
+        labels = network(images)["d"].argmax(1)
+    assert len(labels.unique()) > 1
+
+    def interval(lesions: list[str]) -> dict[str, Any]:
+        data = [
+            {"image": image, "d": label, "facts": {"lesion_id": lesion}}
+            for image, label, lesion in zip(images, labels, lesions, strict=True)
+        ]
+        metrics = {"d": BalancedAccuracyHandler(from_engine(["pred_d", "label_d"]), save_details=False)}
+        validator = MultiTaskEvaluator(
+            device=torch.device("cpu"),
+            val_data_loader=DataLoader(Dataset(data, SelectItemsd(["image", "d"])), batch_size=5),
+            network=network,
+            prepare_batch=PrepareMultiTaskBatch(["d"]),
+            postprocessing=Compose([FlattenSubKeysd(keys=k, prefix=k) for k in ("pred", "label")]),
+            key_val_metric={"score": mean_score(metrics)},
+            additional_metrics=metrics,
+            amp=False,
+        )
+        result = FunctionalTest(tmp_path / "model.pt", validator).measure(network)
+        assert (result["score"], result["cases"]) == (1, 12)
+        return result["parts"]["stage4"]
+
+    part = interval([str(i // 2) for i in range(12)])
+    assert 0 <= part["interval"][0] < part["loss"] < part["interval"][1] <= 1
+    assert interval(["one"] * 12)["interval"] is None
 
 
 def test_it_can_be_left_out(tmp_path: Path) -> None:
