@@ -35,6 +35,9 @@ from ctan_monai.comparison import (
     comparison_page,
     comparison_picture,
     comparison_table,
+    complete_cases,
+    complete_results,
+    complete_rows,
     contrast_rows,
     estimate_seconds,
     further_rows,
@@ -71,7 +74,7 @@ def write_table(
     runs: Sequence[Run],
     title: str,
     reference: str | None,
-    units: Mapping[str, str] | None = None,
+    cases: Sequence[Mapping[str, Any]],
     baselines: Sequence[Path] = (),
 ) -> str:
     """Write the table of the runs that are finished as json, csv, Markdown, HTML and PNG; returns the Markdown.
@@ -81,9 +84,10 @@ def write_table(
         runs: all of the comparison.
         title: name of the data set.
         reference: a data set of the paper's Table 2, to put its figures beside ours.
-        units: case to its independent unit, such as the lesion of an image.
+        cases: the test cases of the data list; where some are incomplete, a further table is of the complete ones.
         baselines: result files of trivial baselines.
     """
+    units = dict(zip((str(case["case_id"]) for case in cases), independent_units(cases), strict=True))
     contents = {run.name: load_result(runner.result_path(run), run) for run in runs if runner.finished(run)}
     results = [read_result(content, runner.metrics) for content in contents.values()]
     table = comparison_table(results, runner.metrics, units)
@@ -97,9 +101,14 @@ def write_table(
     done = {run: {k: content["training"].get(k) for k in _OF_A_RUN} for run, content in contents.items()}
     trivial = compare_baselines(baselines, results, runner.metrics, units)
     parts = compare_parts(list(contents.values()))
+    complete = complete_cases(cases)
+    rest: list[dict[str, Any]] = []
+    if 0 < len(complete) < len(cases):
+        rest = comparison_table(complete_results(results, runner.metrics, complete), runner.metrics, units)
     written = {
         "rows": table,
         "contrasts": contrasts,
+        "complete_cases": {"cases": len(complete), "of": len(cases), "rows": rest},
         "baselines": trivial,
         "parts": parts,
         "runs": done,
@@ -108,6 +117,7 @@ def write_table(
     }
     write_json(runner.output / "table.json", {**written, "provenance": source})
     also = {
+        f"Complete cases only, {len(complete)} of {len(cases)} test cases": complete_rows(rest, runner.metrics),
         "Trivial baselines": baseline_rows(trivial, runner.metrics),
         "What each part is worth on the validation cases": part_rows(parts),
     }
@@ -119,7 +129,8 @@ def write_table(
     wide = [row | more for row, more in zip(rows, further, strict=True)] if further else rows
     write_csv(runner.output / "table.csv", wide)
     tables = [
-        *map(markdown_table, (rows, further, *pairs.values(), *also.values())),
+        *map(markdown_table, (rows, further, *pairs.values())),
+        *(f"{caption}:\n\n{markdown_table(found)}" for caption, found in also.items() if found),
         *(f"Runs differ in more than the method: {u}\n" for u in unequal),
     ]
     text = "\n".join(filter(None, tables))
@@ -217,7 +228,6 @@ def compare(options: argparse.Namespace) -> None:
     runs = plan_runs(train, options.methods, options.weightings, options.seeds)
     for section in ("training", "validation", "test"):  # before a run of hours
         cases = read_datalist(options.dataset_dir, section, train["task_names"])
-    units = dict(zip((str(case["case_id"]) for case in cases), independent_units(cases), strict=True))
     values = {**values_of(options.set), "dataset_dir": str(options.dataset_dir.resolve())}
     results = options.results or options.output / "results"
     runner = Runner(configs, options.output, metrics, results, options.config_file, values)
@@ -227,7 +237,7 @@ def compare(options: argparse.Namespace) -> None:
     reference = options.bundle if options.reference else None
 
     def write() -> str:
-        return write_table(runner, runs, options.bundle, reference, units, options.baselines)
+        return write_table(runner, runs, options.bundle, reference, cases, options.baselines)
 
     if not options.finished:
         runner.run(runs, after=write)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from .baselines import compare_baselines
 from .collect import collect_result, load_result, read_result
+from .complete import complete_cases, complete_results
 from .contrasts import Contrast, contrast, holm, leave_one_out, relative_contrast, sign_flip_p
 from .estimate import estimate_seconds
 from .metrics import comparison_metrics
@@ -10,7 +11,7 @@ from .paper import paper_rows
 from .parts import compare_parts
 from .picture import comparison_picture
 from .plan import PAPERS_METHODS, Run, plan_runs
-from .render import baseline_rows, contrast_rows, further_rows, markdown_table, part_rows, table_rows
+from .render import baseline_rows, complete_rows, contrast_rows, further_rows, markdown_table, part_rows, table_rows
 from .runner import Runner
 from .table import Result, TaskMetric, all_contrasts, comparison_table
 from .unequal import unequal_settings
@@ -31,6 +32,9 @@ __all__ = [
     "comparison_page",
     "comparison_picture",
     "comparison_table",
+    "complete_cases",
+    "complete_results",
+    "complete_rows",
     "contrast",
     "contrast_rows",
     "estimate_seconds",

@@ -70,6 +70,21 @@ def further_rows(table: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskM
     ]
 
 
+def complete_rows(table: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskMetric]) -> list[dict[str, str]]:
+    """The results on complete cases as text: values and differences, without cost and rank.
+
+    Args:
+        table: of :py:func:`ctan_monai.comparison.comparison_table`, of :py:func:`complete_results`.
+        metrics: task to its metric.
+    """
+    wanted = ("method", "mean relative (%)", "mean relative: [95 % interval], p", "seeds")
+    starts = tuple(f"{task}: " for task in metrics)
+    return [
+        {name: cell for name, cell in row.items() if name in wanted or name.startswith(starts)}
+        for row in table_rows(table, metrics)
+    ]
+
+
 def contrast_rows(
     contrasts: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskMetric]
 ) -> dict[str, list[dict[str, str]]]:

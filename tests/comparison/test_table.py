@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,9 @@ from ctan_monai.comparison import (
     all_contrasts,
     collect_result,
     comparison_table,
+    complete_cases,
+    complete_results,
+    complete_rows,
     contrast_rows,
     further_rows,
     markdown_table,
@@ -146,3 +150,44 @@ def test_markdown_with_the_paper_beside() -> None:
     assert "71.59 (+0.42 %)" in lines[4]
     assert "0.51 (+3.56 %)" in lines[4]
     assert len({line.count("|") for line in lines}) == 1
+
+
+def test_complete_cases_of_both_data_sets() -> None:
+    def image(name: str, **facts: str) -> dict[str, Any]:
+        return {
+            "case_id": name,
+            "facts": {"lesion_id": "l", "age": "0.0", "sex": "male", "localization": "ear", **facts},
+        }
+
+    cases = [
+        {"case_id": "pt_1", "segmentation_present": [1, 1, 1, 1]},
+        {"case_id": "pt_2", "segmentation_present": [1, 0, 1, 1]},
+        {"case_id": "pt_3"},
+        image("i1"), image("i2", sex="unknown"), image("i3", age=""), image("i4", localization="unknown"),
+    ]  # fmt: skip
+    assert list(complete_cases(cases)) == ["pt_1", "pt_3", "i1"]
+
+
+def test_results_on_complete_cases_by_hand() -> None:
+    complete = {case: {"case_id": case} for case in "ab"}
+    table = comparison_table(complete_results(results(), METRICS, complete), METRICS)
+    stl, hps, ctan = table
+    assert stl["tasks"]["segmentation"]["mean"] == 55 and stl["tasks"]["dose"]["mean"] == 0.5
+    assert (ctan["tasks"]["segmentation"]["mean"], ctan["tasks"]["segmentation"]["paired"]["cases"]) == (62, 2)
+    assert hps["tasks"]["dose"]["mean"] is None, "it has no values of single cases"
+    rows = complete_rows(table, METRICS)
+    assert rows[2]["segmentation: Dice (%)"] == "62.00 ± 1.41"
+    assert rows[2]["segmentation: relative to STL (%)"] == f"+{700 / 55:.2f}"
+    assert "parameters (million)" not in rows[2] and "rank" not in rows[2]
+
+
+def test_balanced_accuracy_on_complete_cases_weighs_the_classes_anew() -> None:
+    """Class 0 is right, wrong; class 1 right twice. Without the wrong one 100 %, without the right one of 0 50 %."""
+    metric = TaskMetric(
+        "accuracy", "accuracy (%)", True, case_metric="correct", case_class="diagnosis", case_scale=100.0
+    )
+    result = Result("stl", 0, {"d": 75.0}, {"d": {"i1": 100.0, "i2": 0.0, "i3": 100.0, "i4": 100.0}})
+    classes = {"i1": {"d": 0}, "i2": {"d": 0}, "i3": {"d": 1}, "i4": {"d": 1}}
+    for left_out, value in (("i2", 100), ("i1", 50)):
+        kept = {case: row for case, row in classes.items() if case != left_out}
+        assert complete_results([result], {"d": metric}, kept)[0].values == {"d": pytest.approx(value)}
