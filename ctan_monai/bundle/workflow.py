@@ -21,6 +21,7 @@ from ctan_monai.bundle.value_types import typed_values
 # Ids of earlier versions, which a script may still give, and what is there now.
 _MOVED = {
     "gradient_interval": "give --diagnostics True; the interval is train::named_handlers::gradient_conflict::interval",
+    "severity_of": "severity counts among COVID-positive patients in loss, validation and comparison alike",
     "settings": "the records hold all plain values of the config",
     "comparison": "the metrics of a comparison stand in ctan_monai/comparison/metrics.py",
 }

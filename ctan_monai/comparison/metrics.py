@@ -71,13 +71,13 @@ _METRICS = {
             also={"balanced accuracy (%)": "balanced_accuracy_covid"},
         ),
         "severity": TaskMetric(
-            "auroc_severity",
-            "AUROC (%)",
+            "auroc_severity_among_covid",  # the patients whose severity is learned and chosen by
+            "AUROC among COVID-19 (%)",
             higher_is_better=True,
             scale=100.0,
             also={
-                "AUROC among COVID-19 (%)": "auroc_severity_among_covid",
-                "balanced accuracy (%)": "balanced_accuracy_severity",
+                "balanced accuracy among COVID-19 (%)": "balanced_accuracy_severity_among_covid",
+                "AUROC, all patients (%)": "auroc_severity",
             },
         ),
     },

@@ -11,9 +11,7 @@ from typing import Any
 from ctan_monai.data.prepared import DATALIST_NAME, load_datalist, read_datalist
 from ctan_monai.errors import DataError
 
-__all__ = ["SEVERITY_OF", "stoic_cases"]
-
-SEVERITY_OF = ("covid_positive", "all")
+__all__ = ["stoic_cases"]
 
 
 def stoic_cases(
@@ -23,9 +21,11 @@ def stoic_cases(
     size: Sequence[int],
     spacing: Sequence[float],
     window: Sequence[float],
-    severity_of: str = "covid_positive",
 ) -> list[dict[str, Any]]:
-    """Cases of one section, each with "severity_present".
+    """Cases of one section, each with "severity_present": 1 for COVID-positive patients.
+
+    Severity is that of COVID-19, so a negative patient has none: in the loss, in the score that chooses the best
+    network and in the comparison of methods alike. Among all patients it would be for the most part COVID-19 itself.
 
     Args:
         dataset_dir: folder of the prepared data.
@@ -34,17 +34,11 @@ def stoic_cases(
         size: voxels of a slice that the config expects, and that inference will make.
         spacing: voxel size in mm, likewise.
         window: HU (low, high), likewise.
-        severity_of: the patients whose severity counts in the loss and in the score that chooses the best network:
-            "covid_positive", so that the task is severe against not severe COVID-19; or "all", where the negatives are
-            examples of not severe.
 
     Raises:
-        ValueError: another ``severity_of``.
         DataError: the data were prepared with another size, spacing or window; or see
             :py:func:`ctan_monai.data.read_datalist`.
     """
-    if severity_of not in SEVERITY_OF:
-        raise ValueError(f"severity_of is {severity_of!r}: use one of {', '.join(SEVERITY_OF)}.")
     cases = read_datalist(dataset_dir, section, tasks)
     found = load_datalist(dataset_dir).get("provenance", {}).get("settings", {})
     for name, option, value in (
@@ -58,4 +52,4 @@ def stoic_cases(
                 f"{option} is {list(value)}. Give --{option} '{found.get(name)}', also for inference, or prepare the "
                 "data with the config's value."
             )
-    return [{**case, "severity_present": int(severity_of == "all" or case["covid"])} for case in cases]
+    return [{**case, "severity_present": int(case["covid"])} for case in cases]

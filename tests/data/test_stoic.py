@@ -88,19 +88,10 @@ def test_prepared_volume_and_data_list(source: Path, tmp_path: Path, volume: sit
     assert loaded["image"].shape == (4, 48, 48)
 
 
-def test_severity_counts_covid_positive_patients_or_all(source: Path, tmp_path: Path) -> None:
+def test_severity_counts_among_covid_positive_patients(source: Path, tmp_path: Path) -> None:
     prepare_stoic(source, tmp_path / "out", **SMALL)
-
-    def present(choice: str) -> dict[str, int]:
-        cases = [
-            c for s in SECTIONS for c in stoic_cases(tmp_path / "out", s, ["covid"], **EXPECTED, severity_of=choice)
-        ]
-        return {case["case_id"]: case["severity_present"] for case in cases}
-
-    assert present("covid_positive") == {"6": 1, "10": 0, "17": 1, "22": 0}
-    assert set(present("all").values()) == {1}
-    with pytest.raises(ValueError, match="severity_of is 'some': use one of covid_positive, all"):
-        stoic_cases(tmp_path / "out", "training", ["covid"], **EXPECTED, severity_of="some")
+    cases = [case for section in SECTIONS for case in stoic_cases(tmp_path / "out", section, ["covid"], **EXPECTED)]
+    assert {case["case_id"]: case["severity_present"] for case in cases} == {"6": 1, "10": 0, "17": 1, "22": 0}
 
 
 def test_a_config_with_another_geometry(source: Path, tmp_path: Path) -> None:
