@@ -9,6 +9,7 @@ import difflib
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ctan_monai.networks.ctan import CTAN
@@ -16,6 +17,7 @@ from ctan_monai.networks.hps import HPS
 from ctan_monai.networks.mtan import MTAN
 from ctan_monai.networks.network import MultiTaskNetwork
 from ctan_monai.networks.stl import STL
+from ctan_monai.networks.weights import load_pretrained
 from ctan_monai.networks.wide_hps import WideHPS
 
 __all__ = ["METHODS", "Method", "method"]
@@ -65,11 +67,13 @@ METHODS: dict[str, Method] = {
 }
 
 
-def method(name: str) -> Callable[..., MultiTaskNetwork]:
+def method(name: str, unit_input: bool = False) -> Callable[..., MultiTaskNetwork]:
     """The network of a method, to be called with the arguments of ``MultiTaskNetwork``.
 
     Args:
         name: a key of :py:data:`METHODS`.
+        unit_input: True where images are scaled to 0 to 1 and not normalized by ImageNet's mean and standard deviation;
+            pre-trained weights are adapted to that, see ``load_pretrained``. ``pretrained`` is then given by name.
 
     Raises:
         ValueError: an unknown name; the message lists the known ones.
@@ -80,4 +84,13 @@ def method(name: str) -> Callable[..., MultiTaskNetwork]:
         hint = f" Did you mean {near[found[0]]!r}?" if found else ""
         raise ValueError(f"Unknown method {name!r}: use one of {', '.join(METHODS)}.{hint}")
     chosen = METHODS[name]
-    return functools.partial(chosen.network, **chosen.arguments) if chosen.arguments else chosen.network
+    network = functools.partial(chosen.network, **chosen.arguments) if chosen.arguments else chosen.network
+    return functools.partial(_for_unit_input, network) if unit_input else network
+
+
+def _for_unit_input(
+    network: Callable[..., MultiTaskNetwork], *arguments: Any, pretrained: bool | str | Path = False, **options: Any
+) -> MultiTaskNetwork:
+    built = network(*arguments, **options)
+    load_pretrained(built.trunk, pretrained, unit_input=True)
+    return built

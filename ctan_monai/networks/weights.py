@@ -28,10 +28,11 @@ FILES = {
     "resnet101": "resnet101-63fe2227.pth",
 }
 CLASSIFIERS = ("fc.", "conv_seg.")  # heads such files may hold; the trunk has none
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of red, green and blue from 0 to 1
 State = dict[str, torch.Tensor]
 
 
-def load_pretrained(trunk: Trunk, pretrained: bool | str | Path) -> None:
+def load_pretrained(trunk: Trunk, pretrained: bool | str | Path, unit_input: bool = False) -> None:
     """Loads pre-trained weights into a trunk and logs how many tensors matched.
 
     With the conv3x3 stem all but the first convolution is loaded: its norm too, whose scales are those that stage 1 was
@@ -43,6 +44,7 @@ def load_pretrained(trunk: Trunk, pretrained: bool | str | Path) -> None:
         pretrained: False does nothing; True downloads the published weights of the trunk's backbone through
             ``torch.hub`` (2D) or from the Hugging Face Hub as MONAI does (3D, needs ``huggingface_hub``); a path reads
             such a file.
+        unit_input: whether the trunk will see images from 0 to 1 that nothing normalizes, see ``fold_normalization``.
 
     Raises:
         FileNotFoundError: where the path holds no file.
@@ -68,6 +70,8 @@ def load_pretrained(trunk: Trunk, pretrained: bool | str | Path) -> None:
     if trunk.stem_name == "conv3x3":
         del found["conv1.weight"]
     else:
+        if unit_input and trunk.spatial_dims == 2:
+            fold_normalization(found)
         found["conv1.weight"] = adapt_channels(found["conv1.weight"], own["conv1.weight"].shape[1])
     trunk.load_state_dict(found, strict=False)
     note = " (the 3x3 stem's convolution starts from random weights)" if trunk.stem_name == "conv3x3" else ""
@@ -128,6 +132,20 @@ def check(source: str, trunk: Trunk, expected: State, found: State) -> None:
             f"differ, first: {problems[0]}. Found {len(found)} tensors, expected {len(expected)}. Pass the file of "
             "this backbone, or change the backbone."
         )
+
+
+def fold_normalization(state: State) -> None:
+    """Makes ImageNet weights take images from 0 to 1, which they were trained on as (x - mean) / std of each channel.
+
+    The first convolution takes the division, the running mean of the norm behind it the shift. The features are the
+    same but at the image's border, where padding now stands for 0 and not for ImageNet's mean color. The trained
+    weights hold all of it: no later use has to know how the training began. A 3x3 stem starts from random weights, and
+    the norm behind it takes out shift and scale: there is nothing to fold.
+    """
+    kernel = state["conv1.weight"]
+    mean, std = (torch.tensor(values).reshape(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    state["conv1.weight"] = kernel / std
+    state["bn1.running_mean"] = state["bn1.running_mean"] + (kernel * mean / std).sum(dim=(1, 2, 3))
 
 
 def adapt_channels(kernel: torch.Tensor, channels: int) -> torch.Tensor:

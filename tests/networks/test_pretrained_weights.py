@@ -10,10 +10,12 @@ from urllib.error import URLError
 
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from monai.networks.nets.resnet import ResNet
 from monai.utils import OptionalImportError
+from support import REPOSITORY
 
-from ctan_monai.networks import HPS, Trunk, weights
+from ctan_monai.networks import HPS, Trunk, method, weights
 
 UNITS = {"resnet18": [2, 2, 2, 2], "resnet34": [3, 4, 6, 3], "resnet50": [3, 4, 6, 3]}
 TASKS = {"dose": {"level": "pixel", "out_channels": 1}}
@@ -107,6 +109,51 @@ def test_features_equal_monais_resnet(backbone, block, tmp_path):
             expected = layer(expected)
             assert torch.equal(u[j], before_last)
             assert torch.equal(p[j], expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_image_from_0_to_1_gives_the_features_of_a_normalized_one(channels, tmp_path):
+    """Away from the border, which the 7x7 kernel of stride 2 reaches in two rows and columns."""
+    path = save(published("resnet18"), tmp_path / "weights.pth")
+    normalized = HPS(2, 3, TASKS, "resnet18", "conv7x7", pretrained=path).trunk.eval()
+    unit = method("HPS", unit_input=True)(2, channels, TASKS, "resnet18", "conv7x7", pretrained=path).trunk.eval()
+    x = torch.rand(1, channels, 48, 48)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    expected = normalized.stem((x - mean[:, None, None]) / std[:, None, None])  # one channel: grey
+    torch.testing.assert_close(unit.stem(x)[..., 2:-2, 2:-2], expected[..., 2:-2, 2:-2], atol=1e-4, rtol=1e-5)
+    assert not torch.allclose(normalized.stem(x.expand(1, 3, 48, 48)), expected, atol=0.1)
+
+
+def test_normalization_of_a_kernel_by_hand():
+    """A kernel that is the red channel: red / 0.229, and 0.485 / 0.229 less to subtract."""
+    state = {"conv1.weight": torch.tensor([1.0, 0, 0]).reshape(1, 3, 1, 1), "bn1.running_mean": torch.tensor([0.5])}
+    weights.fold_normalization(state)
+    assert state["conv1.weight"].flatten().tolist() == pytest.approx([4.36681, 0, 0])
+    assert state["bn1.running_mean"].tolist() == pytest.approx([0.5 + 2.117904])
+
+
+def test_without_pretrained_weights_nothing_changes():
+    networks = []
+    for unit_input in (False, True):
+        torch.manual_seed(0)
+        networks.append(method("CTAN", unit_input)(2, 3, TASKS, "resnet18_half", "conv7x7", pretrained=False))
+    plain, unit = (network.state_dict() for network in networks)
+    assert list(plain) == list(unit) and all(torch.equal(plain[name], unit[name]) for name in plain)
+
+
+@pytest.mark.parametrize(
+    ("bundle", "divisor"), [("openkbp", 0.229), ("prostate", 0.229), ("stoic", 0.229), ("ham10000", 1)]
+)
+def test_each_bundle_normalizes_once(bundle, divisor, tmp_path):
+    """HAM10000's images are normalized by a transform, the CTs of the others are scaled to 0 to 1 only."""
+    state = published("resnet18")
+    state["conv1.weight"][:, 1:] = 0
+    parser = ConfigParser()
+    parser.read_config(REPOSITORY / "bundles" / bundle / "configs" / "train.json")
+    path = str(save(state, tmp_path / "weights.pth"))
+    parser.update({"backbone": "resnet18", "stem": "conv7x7", "pretrained": path, "method": "HPS"})
+    kernel = parser.get_parsed_content("network_def").trunk.conv1.weight
+    torch.testing.assert_close(kernel[:, 0].detach(), state["conv1.weight"][:, 0] / divisor)
 
 
 @pytest.mark.parametrize(
