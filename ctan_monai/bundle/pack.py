@@ -196,7 +196,7 @@ def _requirements() -> str:
 def _refuse_local_paths(root: Path) -> None:
     for path in sorted(p for p in root.rglob("*") if p.is_file() and p.suffix in _TEXTS):
         for number, line in enumerate(path.read_text().splitlines(), 1):
-            if str(Path.home()) + "/" in line or str(Path.cwd()) in line:
+            if _names_folder(line, Path.home()) or _names_folder(line, Path.cwd()):
                 raise DataError(
                     f"{path.relative_to(root)}:{number}: names a folder of this machine: {scrub_paths(line)}"
                 )
@@ -210,3 +210,9 @@ def _zip(root: Path, stream: IO[bytes]) -> None:
             entry.external_attr = 0o644 << 16
             with path.open("rb") as source, archive.open(entry, "w") as target:
                 shutil.copyfileobj(source, target)
+
+
+def _names_folder(text: str, folder: Path) -> bool:
+    """Whether a text names a folder: "/ctan-monai", say, but not the middle of "bin/ctan-monai-predict"."""
+    name = str(folder).rstrip("/")  # "/" itself is in every path
+    return bool(name) and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text) is not None

@@ -20,7 +20,7 @@ import pytest
 import torch
 from support import REPOSITORY, run_tool
 
-from ctan_monai.bundle import predict
+from ctan_monai.bundle import pack, predict
 from ctan_monai.bundle.checksums import verify_checksums
 from ctan_monai.bundle.packed_configs import packed_config, packed_metadata, read_record
 from ctan_monai.errors import DataError, InputError
@@ -326,3 +326,18 @@ def test_sha256_file_is_what_sha256sum_reads(packed: tuple[Path, str]) -> None:
         ["sha256sum", "-c", "openkbp.zip.sha256"], cwd=packed[0].parent, capture_output=True, text=True
     )
     assert (result.returncode, result.stdout) == (0, "openkbp.zip: OK\n"), sys.platform
+
+
+@pytest.mark.parametrize(
+    ("text", "folder", "named"),
+    [
+        ("see /home/ann/work/model.pt", "/home/ann", True),
+        ("--output_dir=/ctan-monai", "/ctan-monai", True),
+        ("run openkbp-env/bin/ctan-monai-predict", "/ctan-monai", False),
+        ("/ctan-monai-old/model.pt", "/ctan-monai", False),
+        ("https://example.org/root/file", "/root", False),
+        ("runs/openkbp", "/", False),
+    ],
+)
+def test_a_folder_of_this_machine_is_found_whole(text: str, folder: str, named: bool) -> None:
+    assert pack._names_folder(text, Path(folder)) is named
