@@ -240,7 +240,8 @@ class Training:
         for first in range(0, count, size):
             part = slice(first, min(first + size, count))
             with self.autocast():
-                yield part, self.network(self.data.images(section, part, self.values))
+                output = self.network(self.data.images(section, part, self.values))
+            yield part, output
 
     def scores(self) -> Any:
         """On the validation cases."""

@@ -33,5 +33,16 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
         return MultiTaskEvaluator(**{**self.arguments, "val_handlers": None})
 
     def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Any]:
-        with bf16_autocast(engine.state.device, self.bf16):
+        inferer = engine.inferer
+
+        def infer(*args: Any, **kwargs: Any) -> Any:
+            with bf16_autocast(engine.state.device, self.bf16):
+                return inferer(*args, **kwargs)
+
+        # The network alone: MONAI's transforms behind it multiply voxel coordinates by matrices, and a coordinate of
+        # 100 in bfloat16 is off by up to a quarter of a voxel.
+        engine.inferer = infer
+        try:
             return super()._iteration(engine, batchdata)
+        finally:
+            engine.inferer = inferer

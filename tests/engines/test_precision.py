@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 import torch
+from ignite.engine import Events
+from monai.data import DataLoader, MetaTensor
+from monai.transforms import Compose, Invertd
 
 from ctan_monai.engines import MultiTaskEvaluator, bf16_autocast, bf16_is_native, use_bf16
 from ctan_monai.engines import precision as module
+from ctan_monai.transforms import AntiAliasedSpacingd
 
 
 @pytest.fixture
@@ -109,3 +113,26 @@ def test_engines_run_in_it_by_default(machine: Any, native: bool, dtype: torch.d
 def test_the_autocast_can_be_switched_off() -> None:
     with bf16_autocast("cpu", enabled=False):
         assert torch.nn.functional.conv2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 1, 1)).dtype == torch.float32
+
+
+def test_a_prediction_lies_where_it_is_in_bfloat16_too() -> None:
+    """Resampled back onto a grid of its own, which bfloat16 coordinates would move by up to half a voxel."""
+    torch.manual_seed(0)
+    image = MetaTensor(torch.rand(1, 120, 110, 100), affine=torch.diag(torch.tensor([1.0, 1.0, 1.0, 1.0])))
+    preprocessing = Compose([AntiAliasedSpacingd("image", (1.7, 1.3, 1.1))])
+    item = preprocessing({"image": image})
+    found = {}
+    for amp in (True, False):
+        evaluator = MultiTaskEvaluator(
+            device=torch.device("cpu"),
+            val_data_loader=DataLoader([item], batch_size=1, num_workers=0),
+            network=torch.nn.Identity(),
+            postprocessing=Invertd("pred", preprocessing, orig_keys="image", nearest_interp=False),
+            amp=amp,
+        )
+        evaluator.add_event_handler(
+            Events.ITERATION_COMPLETED, lambda engine, amp=amp: found.__setitem__(amp, engine.state.output[0]["pred"])
+        )
+        evaluator.run()
+    assert found[True].shape == image.shape
+    torch.testing.assert_close(found[True].as_tensor(), found[False].as_tensor())
