@@ -36,7 +36,7 @@ __all__ = ["NETWORK_SIZE", "NETWORK_SPACING", "prepare_case"]
 #: The grid that the 2D network takes: 480 mm across, wide enough for nearly all hips.
 NETWORK_SPACING = (3.0, 3.0, 3.0)  # mm
 NETWORK_SIZE = (160, 160)  # pixels
-_FORMAT = 1  # of the prepared data; a patient of another format is prepared again
+_FORMAT = 2  # of the prepared data; a patient of another format is prepared again
 _HU_RANGE = (-1024, 3071)
 _LPS = nib.orientations.axcodes2ornt(("L", "P", "S"))
 _NAMES = {"image": "ct", "dose": "dose", "segmentation": "segmentation"}

@@ -4,19 +4,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pydicom
 from pydicom import Dataset
+from pydicom.config import disable_value_validation
 from pydicom.uid import RTStructureSetStorage
 
 from ctan_monai.errors import InputError
 
 __all__ = ["Structure", "read_structures"]
 
-CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")  # outlines that hold an area; points and open lines hold none
+EXCLUSIVE = "CLOSEDPLANAR_XOR"
+CLOSED = ("CLOSED_PLANAR", EXCLUSIVE)  # outlines that hold an area; points and open lines hold none
+TAKEN_AS_CLOSED = ("INTERPOLATED_PLANAR", "")  # outside the standard, but OsiriX and others write closed contours so
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,15 @@ class Structure:
 
     Attributes:
         name: ROIName, without spaces around it.
-        contours: closed outlines, each (N, 3) with N >= 3, in mm, RAS. Outlines in one plane combine by even-odd.
+        contours: closed outlines, each (N, 3) with N >= 3, in mm, RAS.
+        exclusive: whether outlines in one plane combine by exclusive or (CLOSEDPLANAR_XOR).
+        notes: on contours that were left out, or not read as their type says.
     """
 
     name: str
     contours: list[np.ndarray] = field(default_factory=list)
+    exclusive: bool = False
+    notes: list[str] = field(default_factory=list)
 
 
 def read_structures(path: Path | str, frame_uid: str) -> list[Structure]:
@@ -55,10 +63,11 @@ def read_structures(path: Path | str, frame_uid: str) -> list[Structure]:
     if not rois:
         raise InputError(f"{path}: the structure set holds no structure. Export the one with the contours.")
     _check_frame(path, dataset, rois, frame_uid)
-    contours = {
-        int(item.ReferencedROINumber): _outlines(path, item) for item in dataset.get("ROIContourSequence") or []
-    }
-    return [Structure(str(roi.get("ROIName", "")).strip(), contours.get(int(roi.ROINumber), [])) for roi in rois]
+    contours: dict[int, list[Dataset]] = {}
+    for item in dataset.get("ROIContourSequence") or []:
+        contours.setdefault(int(item.ReferencedROINumber), []).extend(item.get("ContourSequence") or [])
+    with disable_value_validation():  # INTERPOLATED_PLANAR is longer than a code string may be
+        return [_structure(path, roi, contours.get(int(roi.ROINumber), [])) for roi in rois]
 
 
 def _check_frame(path: Path | str, dataset: Dataset, rois: list[Dataset], frame_uid: str) -> None:
@@ -74,18 +83,37 @@ def _check_frame(path: Path | str, dataset: Dataset, rois: list[Dataset], frame_
         )
 
 
-def _outlines(path: Path | str, item: Dataset) -> list[np.ndarray]:
-    outlines = []
-    for contour in item.get("ContourSequence") or []:
-        if contour.get("ContourGeometricType") not in CLOSED:
+def _structure(path: Path | str, roi: Dataset, contours: list[Dataset]) -> Structure:
+    name = str(roi.get("ROIName", "")).strip()
+    outlines, used, short = [], Counter[str](), 0
+    left_out, taken = Counter[str](), Counter[str]()
+    for contour in contours:
+        kind = str(contour.get("ContourGeometricType") or "").strip()
+        if kind not in CLOSED + TAKEN_AS_CLOSED:
+            left_out[kind] += 1
             continue
         try:
             points = np.asarray(contour.ContourData, dtype=float).reshape(-1, 3)
         except (AttributeError, TypeError, ValueError) as error:
             raise InputError(
-                f"{path}: a contour of ROI {item.ReferencedROINumber} is damaged: expected x, y, z of each point. "
+                f"{path}: a contour of ROI {roi.ROINumber} is damaged: expected x, y, z of each point. "
                 "Export the structure set again."
             ) from error
-        if len(points) >= 3:
-            outlines.append(points * [-1.0, -1.0, 1.0])  # DICOM is LPS, here it is RAS
-    return outlines
+        if len(points) < 3:
+            short += 1
+            continue
+        outlines.append(points * [-1.0, -1.0, 1.0])  # DICOM is LPS, here it is RAS
+        used[kind] += 1
+        taken[kind] += kind in TAKEN_AS_CLOSED
+    notes = [f"{n} contours of type {kind}, which are left out: they hold no area" for kind, n in left_out.items()]
+    if short:
+        notes.append(f"{short} contours of fewer than 3 points, which are left out")
+    notes += [
+        f"{n} contours {f'of type {kind}' if kind else 'without a type'}, read as closed"
+        for kind, n in (+taken).items()
+    ]
+    if 0 < used[EXCLUSIVE] < len(outlines):
+        notes.append(
+            f"{EXCLUSIVE} contours beside {len(outlines) - used[EXCLUSIVE]} others; all combine by exclusive or"
+        )
+    return Structure(name, outlines, used[EXCLUSIVE] > 0, [f"'{name}' has {note}" for note in notes])
