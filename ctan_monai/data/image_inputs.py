@@ -10,8 +10,9 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from ctan_monai.data.photos import PHOTO_FORMATS
+from ctan_monai.data.photos import PHOTO_FORMATS, to_rgb
 from ctan_monai.dicom import InputError
+from ctan_monai.errors import DataError
 
 __all__ = ["find_images"]
 
@@ -62,10 +63,16 @@ def _search(root: Path) -> list[Path]:
 
 
 def _problem(file: Path) -> str | None:
-    """Opens a file; pixels are decoded later, one image at a time."""
+    """Opens a file; pixels are decoded later, one image at a time, but for kinds that may be refused."""
     try:
         with Image.open(file, formats=PHOTO_FORMATS) as image:
+            usual = image.mode in ("L", "RGB") and not image.has_transparency_data
             image.verify()
+        if not usual:
+            with Image.open(file, formats=PHOTO_FORMATS) as image:
+                to_rgb(image, str(file))
+    except DataError as error:
+        return str(error)
     except UnidentifiedImageError:
         return f"{file}: is no JPEG or PNG image. Convert or remove it."
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
