@@ -6,7 +6,8 @@ Both folders hold the challenge's own files:
 
   reference    one folder a patient, for instance provided-data/test-pats with pt_241/dose.csv, pt_241/Brainstem.csv ...
   prediction   one file a patient, the challenge's submission format: pt_241.csv ... (rows "voxel index,dose in Gy";
-               voxels left out have no dose)
+               voxels left out have no dose; read as the challenge reads it: a named index, quotes, a byte order mark,
+               blank lines and a last row without line break do no harm)
 
 Every patient of the reference needs a prediction. The prediction is taken as it is: dose outside the possible-dose mask
 counts as error. Prints a line a patient, then the result as JSON, the last line.
@@ -27,7 +28,7 @@ import numpy as np
 
 from ctan_monai.command_line import exit_status
 from ctan_monai.data.openkbp import SHAPE, read_patient
-from ctan_monai.data.sparse_csv import read_sparse_csv
+from ctan_monai.data.sparse_csv import read_prediction_csv
 from ctan_monai.errors import DataError
 from ctan_monai.metrics import dose_score, dvh_metrics, dvh_score
 
@@ -67,7 +68,9 @@ def _list(names: Sequence[str]) -> str:
 
 def read_prediction(path: Path) -> np.ndarray:
     """A submission's dose in Gy, official axes; also negative values, which the challenge scores as they are."""
-    indices, values = read_sparse_csv(path, int(np.prod(SHAPE)))
+    indices, values, ended = read_prediction_csv(path, int(np.prod(SHAPE)))
+    if not ended:
+        print(f"{path}: the last row has no line break; read as whole, as the challenge does.", file=sys.stderr)
     dose = np.zeros(SHAPE)
     dose.reshape(-1)[indices] = values
     return dose

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctan_monai.data.sparse_csv import read_sparse_csv, read_sparse_mask, write_sparse_csv
+from ctan_monai.data.sparse_csv import read_prediction_csv, read_sparse_csv, read_sparse_mask, write_sparse_csv
 from ctan_monai.errors import DataError
 
 SIZE = 1000
@@ -91,6 +91,54 @@ def test_damage_is_named(tmp_path: Path, content: str, named: str) -> None:
         read_sparse_csv(path, SIZE)
     assert str(path) in str(error.value) and named in str(error.value)
     assert "Copy the file" in str(error.value)
+
+
+PREDICTIONS = [  # text of one prediction, as others write it, and whether its end is sure
+    (",data\n3,2.0\n40,26.25\n", True),
+    (",data\n3,2.0\n40,26.25", False),
+    ("index,data\n3,2.0\n40,26.25\n", True),
+    ('"","data"\n"3",2.0\n"40",26.25\n', True),
+    ("\ufeff,data\n3,2.0\n40,26.25\n", True),
+    (",data\n3,2.0\n40,26.25\n\n", True),
+    ("\n,data\n\n3,2.0\n  \n40,26.25\n\n\n", True),
+    (",data\r\n3,2.0\r\n40,26.25\r\n", True),
+    (",data\r3,2.0\r40,26.25\r", True),
+    (' "voxel" , "data"\r\n3, 2\r\n40, +2.625e1', False),
+]
+
+
+@pytest.mark.parametrize(("content", "ended"), PREDICTIONS)
+def test_predictions_as_pandas_reads_them(tmp_path: Path, content: str, ended: bool) -> None:
+    path = tmp_path / "pt_1.csv"
+    path.write_bytes(content.encode())
+    indices, values, found = read_prediction_csv(path, SIZE)
+    assert (indices.tolist(), values.tolist(), found) == ([3, 40], [2.0, 26.25], ended)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("", "empty file"),
+        ("\n\n", "empty file"),
+        ("3,2.0\n4,1.0\n", "the first line is '3,2.0'"),
+        (",dose\n3,2.0\n", "the first line is ',dose'"),
+        ("data\n3,2.0\n", "the first line is 'data'"),
+        (";data\n3;2.0\n", "the first line is ';data'"),
+        (",data,more\n3,2.0,1\n", "the first line is ',data,more'"),
+        ("\n,data\n\n3,2.0\n5.5,1.0\n", "line 5 is '5.5,1.0'"),
+        ("\n,data\n\n3,2.0\n\n3,1.0\n", "line 6 repeats the voxel index 3"),
+        ("index,data\n3,2.0\n4,\n", "line 3 is '4,'"),
+        ("index,data\n3,nan\n", "line 2 has the value nan"),
+        (",data\n\n1000,1", "line 3 has the voxel index 1000"),
+    ],
+)
+def test_a_prediction_that_cannot_be_read_has_a_remedy_of_its_own(tmp_path: Path, content: str, named: str) -> None:
+    path = tmp_path / "pt_1.csv"
+    path.write_bytes(content.encode())
+    with pytest.raises(DataError) as error:
+        read_prediction_csv(path, SIZE)
+    assert named in str(error.value) and str(path) in str(error.value)
+    assert "release" not in str(error.value)
 
 
 def test_missing_file(tmp_path: Path) -> None:

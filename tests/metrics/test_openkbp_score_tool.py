@@ -72,6 +72,19 @@ def test_negative_predictions_are_scored_as_they_are(tool, folders, capsys):
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["dose_score"] == pytest.approx(2.5)
 
 
+def test_predictions_written_by_other_tools_score_alike(tool, folders, capsys):
+    """pandas with a named index, R, a spreadsheet's byte order mark, and a text without a last line break."""
+    for number, text in ((2, '\ufeff"index","data"\r\n'), (10, "voxel,data\n\n")):
+        path = folders[1] / f"pt_{number}.csv"
+        rows = path.read_text().removeprefix(",data\n")
+        path.write_bytes((text + rows).rstrip("\n").encode())
+    assert _main(tool, folders) == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out.splitlines()[-1])
+    assert (result["dose_score"], result["dvh_score"]) == (2.0, 2.0)
+    assert captured.err.count("no line break") == 2
+
+
 def test_real_patients_against_themselves(tool, openkbp_source, tmp_path, capsys):
     reference, prediction = tmp_path / "reference", tmp_path / "prediction"
     prediction.mkdir()
