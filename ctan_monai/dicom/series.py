@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom import Dataset
-from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, RLELossless
+from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage, RLELossless
 
 from ctan_monai.dicom.headers import dicom_headers
 from ctan_monai.dicom.stack import stack_slices
@@ -25,8 +25,9 @@ SAME_IN_ALL_SLICES = {
     "FrameOfReferenceUID": "frames of reference",
     "Rows": "numbers of rows",
     "Columns": "numbers of columns",
-    "PixelSpacing": "pixel spacings",
 }
+MULTI_FRAME = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
+SAME_SPACING_MM = 1e-4  # rounding of a decimal string; 0.05 mm over 512 pixels
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,34 @@ def ct_series(source: Path | str | Iterable[Path | str]) -> CTSeries:
                 f"{name}: the slices of series {first.SeriesInstanceUID} have different {words}: {', '.join(values)}; "
                 "expected the same in all. Put each volume's slices into a folder of its own."
             )
+    _check_pixel_spacing(name, slices)
     ordered, affine = stack_slices(name, slices)
     shape = (int(first.Columns), int(first.Rows), len(ordered))
     frame = str(first.get("FrameOfReferenceUID") or "")
     return CTSeries(tuple(ordered), affine, shape, str(first.SeriesInstanceUID), frame)
+
+
+def _check_pixel_spacing(name: str, slices: Mapping[Path, Dataset]) -> None:
+    """Compares numbers: writers differ in the text ("2", "2.000") and in the last digits, even within one series."""
+    spacings: dict[tuple[float, ...], str] = {}
+    for path, header in slices.items():
+        text = str(header.PixelSpacing)
+        try:
+            values = tuple(float(value) for value in header.PixelSpacing)
+        except (TypeError, ValueError):
+            values = ()
+        if len(values) != 2 or not all(0 < value < np.inf for value in values):
+            raise InputError(
+                f"{path}: the CT slice has the PixelSpacing {text}; expected two numbers above 0, in mm. Export the "
+                "series again."
+            )
+        spacings.setdefault(values, text)
+    if np.ptp(list(spacings), axis=0).max() > SAME_SPACING_MM:
+        raise InputError(
+            f"{name}: the slices of series {next(iter(slices.values())).SeriesInstanceUID} have different pixel "
+            f"spacings: {', '.join(sorted(spacings.values()))}; expected the same in all. Put each volume's slices "
+            "into a folder of its own."
+        )
 
 
 def read_ct_series(source: Path | str | Iterable[Path | str]) -> tuple[np.ndarray, np.ndarray]:
@@ -156,7 +181,7 @@ def _one_series(name: str, headers: Mapping[Path, Dataset]) -> dict[Path, Datase
         if header.Modality == "CT" and header.get("SOPClassUID") == CTImageStorage and not localizer:
             series.setdefault(str(header.get("SeriesInstanceUID")), {})[path] = header
     if not series:
-        if any(h.get("SOPClassUID") == EnhancedCTImageStorage for h in headers.values()):
+        if any(h.get("SOPClassUID") in MULTI_FRAME for h in headers.values()):
             raise InputError(
                 f"{name}: the CT is stored as one multi-frame file (Enhanced CT); expected one file per slice. "
                 "Export it as classic CT images, or convert it to NIfTI, for example with dcm2niix."

@@ -12,7 +12,13 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 from pydicom.encaps import encapsulate
-from pydicom.uid import EnhancedCTImageStorage, RLELossless, generate_uid
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+    RLELossless,
+    generate_uid,
+)
 
 from ctan_monai.dicom import InputError, check_axes, ct_series, read_ct_series, write_ct_series
 
@@ -78,6 +84,51 @@ def test_compressed_slices_are_decoded(series: Path) -> None:
         change(file, lambda image: image.compress(RLELossless, generate_instance_uid=False))
     hu, _ = read_ct_series(series)
     np.testing.assert_array_equal(hu, numbered())
+
+
+def test_deflated_slices_are_read_and_cut_ones_refused(tmp_path: Path) -> None:
+    """A deflated file is smaller than its pixels, which is no damage."""
+    hu = numbered((40, 30, 5))
+    for file in write_ct_series(tmp_path, hu, HEAD_FIRST):
+        image = pydicom.dcmread(file)
+        image.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        image.save_as(file)
+        assert file.stat().st_size < image.Rows * image.Columns * 2
+    found, affine = read_ct_series(tmp_path)
+    np.testing.assert_array_equal(found, hu)
+    np.testing.assert_allclose(affine, HEAD_FIRST)
+    whole = file.read_bytes()
+    for length in range(400, len(whole) - 8, len(whole) // 12):
+        file.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=rf"{file.name}: the DICOM file is damaged"):
+            read_ct_series(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("usual", "other"),
+    [("2", "2.0"), ("2", "2.000"), ("2", "0.2e1"), ("1.953125", "1.95312"), ("0.9765625", "0.976563")],
+)
+def test_pixel_spacings_are_compared_as_numbers(usual: str, other: str, series: Path) -> None:
+    for number, file in enumerate(sorted(series.iterdir())):
+        change(file, set_tag("PixelSpacing", [other if number % 2 else usual, usual]))
+    found = ct_series(series)
+    np.testing.assert_allclose(np.linalg.norm(found.affine[:3, :2], axis=0), float(usual), atol=1e-5)
+
+
+@pytest.mark.parametrize("other", ["2.01", "1.99", "2.001"])
+def test_other_pixel_spacings_are_refused(other: str, series: Path) -> None:
+    for file in series.iterdir():
+        change(file, set_tag("PixelSpacing", ["2", "2"]))
+    change(series / "CT.003.dcm", set_tag("PixelSpacing", ["2", other]))
+    with pytest.raises(InputError, match=rf"different pixel spacings: .*{other}"):
+        ct_series(series)
+
+
+@pytest.mark.parametrize("value", [["2"], ["2", "0"], ["2", "-2"], ["2", "2", "2"]])
+def test_pixel_spacings_that_are_none(value: list[str], series: Path) -> None:
+    change(series / "CT.003.dcm", set_tag("PixelSpacing", value))
+    with pytest.raises(InputError, match=r"CT\.003\.dcm: the CT slice has the PixelSpacing .*expected two numbers"):
+        ct_series(series)
 
 
 @pytest.mark.parametrize("short", [0, 1])
@@ -191,10 +242,11 @@ def test_an_empty_folder_and_a_single_slice(series: Path, tmp_path: Path) -> Non
         ct_series([series / "CT.001.dcm"])
 
 
-def test_an_enhanced_multi_frame_ct_is_refused(series: Path) -> None:
+@pytest.mark.parametrize("kind", [EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage])
+def test_an_enhanced_multi_frame_ct_is_refused(kind: str, series: Path) -> None:
     for file in list(series.iterdir())[1:]:
         file.unlink()
-    change(next(series.iterdir()), set_tag("SOPClassUID", EnhancedCTImageStorage))
+    change(next(series.iterdir()), set_tag("SOPClassUID", kind))
     with pytest.raises(InputError, match="multi-frame"):
         ct_series(series)
 
