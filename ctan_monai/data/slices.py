@@ -6,6 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 SLICE = "slice_index"
+POSITION = "slice_position"
+
+
+def slice_offsets(context: Sequence[float], spacing: float) -> list[int]:
+    """Neighbors as numbers of slices: the nearest slice of each distance, at least one slice away.
+
+    Args:
+        context: distances in mm, not 0.
+        spacing: distance of the slices in mm.
+
+    Raises:
+        ValueError: a distance of 0.
+    """
+    if any(distance == 0 for distance in context):
+        raise ValueError(f"context holds a distance of 0 mm: {list(context)}. The slice itself is always an input.")
+    return [round(distance / spacing) or (1 if distance > 0 else -1) for distance in context]
 
 
 def expand_slices(cases: Sequence[Mapping[str, Any]], slices_key: str = "body_slices") -> list[dict[str, Any]]:
@@ -16,7 +32,8 @@ def expand_slices(cases: Sequence[Mapping[str, Any]], slices_key: str = "body_sl
         slices_key: name of that list.
 
     Returns:
-        the patients' items, without the list, with the index under "slice_index".
+        the patients' items, without the list, with the index under "slice_index" and, under "slice_position", where the
+        slice lies within the body: 0 at its first slice, 1 at its last.
 
     Raises:
         ValueError: a patient without the list, or no slice at all.
@@ -29,7 +46,9 @@ def expand_slices(cases: Sequence[Mapping[str, Any]], slices_key: str = "body_sl
                 "with tools/prepare_data.py."
             )
         shared = {k: v for k, v in case.items() if k != slices_key}
-        items += [{**shared, SLICE: int(index)} for index in case[slices_key]]
+        indices = [int(index) for index in case[slices_key]]
+        first, length = min(indices, default=0), max(max(indices, default=0) - min(indices, default=0), 1)
+        items += [{**shared, SLICE: index, POSITION: (index - first) / length} for index in indices]
     if not items:
         raise ValueError(f"no slice holds body in {len(cases)} cases: the prepared data are empty or not CT.")
     return items

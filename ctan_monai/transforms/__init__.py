@@ -15,6 +15,7 @@ from .lungs import find_lungs
 from .mask_body import MaskBodyd
 from .mirror_sides import RandMirrorSidesd
 from .monai_label import MonaiLabelResultd
+from .network_input import NetworkInputd, input_channels
 from .plausibility import body_edges, check_plausibility
 from .remove_fragments import RemoveFragmentsd
 from .report import ReportPlausibilityd
@@ -39,6 +40,7 @@ __all__ = [
     "LoadRowd",
     "MaskBodyd",
     "MonaiLabelResultd",
+    "NetworkInputd",
     "RandMirrorSidesd",
     "RemoveFragmentsd",
     "ReportPlausibilityd",
@@ -55,6 +57,7 @@ __all__ = [
     "check_plausibility",
     "content_box",
     "find_lungs",
+    "input_channels",
     "letterbox",
     "lung_volume",
     "slice_indices",

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
+from monai.utils import ensure_tuple
 
-from ctan_monai.data.slices import SLICE
+from ctan_monai.data.slices import SLICE, slice_offsets
 
 
 @lru_cache(maxsize=4096)
@@ -35,16 +36,31 @@ class LoadAxialSliced(MapTransform):
 
     Args:
         keys: paths of volumes (X, Y, Z); each becomes a float32 tensor (1, X, Y) of the slice "slice_index".
+        context: distances in mm of neighboring slices, which become further channels of ``context_keys``; "spacing" of
+            the item says how many slices that is. A neighbor beyond the volume's end is the end's slice.
+        context_keys: those of ``keys`` that are read with their neighbors.
         allow_missing_keys: skip keys that an item does not have.
     """
 
-    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
+    def __init__(
+        self,
+        keys: KeysCollection,
+        context: Sequence[float] = (),
+        context_keys: KeysCollection = ("image", "targets"),
+        allow_missing_keys: bool = False,
+    ) -> None:
         super().__init__(keys, allow_missing_keys)
+        self.context = list(context)
+        self.context_keys = ensure_tuple(context_keys)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Replace the paths by slices."""
         d = dict(data)
         for key in self.key_iterator(d):
-            plane = _memory_map(str(d[key]))[..., d[SLICE]]
-            d[key] = torch.from_numpy(np.ascontiguousarray(plane, dtype=np.float32))[None]
+            volume, places = _memory_map(str(d[key])), [int(d[SLICE])]
+            if self.context and key in self.context_keys:
+                offsets = slice_offsets(self.context, float(d["spacing"][2]))
+                places += [min(max(places[0] + offset, 0), volume.shape[-1] - 1) for offset in offsets]
+            planes = np.stack([volume[..., place] for place in places]).astype(np.float32)
+            d[key] = torch.from_numpy(planes)
         return d
