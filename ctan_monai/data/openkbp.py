@@ -21,6 +21,7 @@ from ctan_monai.files import write_atomic
 __all__ = [
     "HU_OFFSET",
     "OARS",
+    "PRESCRIBED_GY",
     "PTVS",
     "REQUIRED_FILES",
     "SEGMENTATION_ORGANS",
@@ -41,6 +42,7 @@ SHAPE = (128, 128, 128)
 HU_OFFSET = 1024  # the CSV holds HU + 1024
 OARS = ("Brainstem", "SpinalCord", "RightParotid", "LeftParotid", "Esophagus", "Larynx", "Mandible")
 PTVS = ("PTV56", "PTV63", "PTV70")
+PRESCRIBED_GY = {"PTV56": 56, "PTV63": 63, "PTV70": 70}
 STRUCTURES = OARS + PTVS
 SPLIT_FOLDERS = {"training": "train-pats", "validation": "validation-pats", "test": "test-pats"}
 REQUIRED_FILES = ("ct.csv", "dose.csv", "possible_dose_mask.csv", "voxel_dimensions.csv")

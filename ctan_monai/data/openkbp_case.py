@@ -10,14 +10,22 @@ from typing import Any
 import numpy as np
 
 from ctan_monai.data.case_folder import source_checksums, write_case_folder, write_nifti
-from ctan_monai.data.openkbp import HU_OFFSET, SEGMENTATION_ORGANS, STRUCTURES, lps_affine, read_patient, to_lps
+from ctan_monai.data.openkbp import (
+    HU_OFFSET,
+    PRESCRIBED_GY,
+    SEGMENTATION_ORGANS,
+    STRUCTURES,
+    lps_affine,
+    read_patient,
+    to_lps,
+)
 from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256
 from ctan_monai.transforms.body import body_mask
 
 __all__ = ["prepare_case"]
 
-_FORMAT = 2  # of the prepared data; a patient of another format is prepared again
+_FORMAT = 3  # of the prepared data; a patient of another format is prepared again
 _CSV_RANGE = (0, 4095)  # of HU + 1024
 
 
@@ -66,10 +74,16 @@ def _write_case(source: Path, folder: Path, final: Path) -> dict[str, Any]:
         if name in masks:
             segmentation[masks[name]] = label
 
-    names = {"image": "ct.nii", "dose": "dose.nii", "segmentation": "segmentation.nii"}
+    targets = np.zeros(ct.shape, np.uint8)  # the prescribed dose in Gy, the highest where targets overlap
+    for name, prescribed in PRESCRIBED_GY.items():
+        if name in masks:
+            targets[masks[name]] = np.maximum(targets[masks[name]], prescribed)
+
+    names = {"image": "ct.nii", "dose": "dose.nii", "segmentation": "segmentation.nii", "targets": "targets.nii"}
     names["possible_dose_mask"] = "possible_dose_mask.nii.gz"
     names.update({name: f"structures/{name}.nii.gz" for name in masks})
-    arrays = {"image": ct, "dose": dose, "segmentation": segmentation, "possible_dose_mask": feasible, **masks}
+    arrays = {"image": ct, "dose": dose, "segmentation": segmentation, "targets": targets}
+    arrays |= {"possible_dose_mask": feasible, **masks}
     (folder / "structures").mkdir(parents=True)
     for key, name in names.items():
         write_nifti(folder / name, arrays[key], affine)
@@ -80,6 +94,7 @@ def _write_case(source: Path, folder: Path, final: Path) -> dict[str, Any]:
         "image": paths["image"],
         "dose": paths["dose"],
         "segmentation": paths["segmentation"],
+        "targets": paths["targets"],
         "segmentation_present": [int(name in masks) for name in SEGMENTATION_ORGANS.values()],
         "possible_dose_mask": paths["possible_dose_mask"],
         "structures": {name: paths[name] for name in masks},

@@ -22,7 +22,7 @@ from ctan_monai.files import prepare_output_dir
 
 __all__ = ["add_arguments", "prepare_openkbp", "run"]
 
-_BYTES_PER_CASE = 16_000_000  # 4 MB CT + 8 MB dose + 2 MB labels + compressed masks
+_BYTES_PER_CASE = 18_000_000  # 4 MB CT + 8 MB dose + 2 MB labels + 2 MB targets + compressed masks
 _DESCRIPTION = "Head-and-neck planning CT, four organs at risk (labels 1-4) and the planned dose (Gy)."
 _CITATION = (
     "Babier et al., OpenKBP: The open-access knowledge-based planning grand challenge and dataset, "

@@ -10,6 +10,7 @@ from .letterboxing import Letterboxd, content_box, letterbox, undo_letterbox
 from .load_ct import LoadImageCTd
 from .load_row import LoadRowd
 from .load_slice import LoadAxialSliced
+from .load_targets import LoadTargetsd
 from .lung_slices import LoadLungSlicesd, SelectLungSlicesd, slice_indices
 from .lungs import find_lungs
 from .mask_body import MaskBodyd
@@ -38,6 +39,7 @@ __all__ = [
     "LoadImageCTd",
     "LoadLungSlicesd",
     "LoadRowd",
+    "LoadTargetsd",
     "MaskBodyd",
     "MonaiLabelResultd",
     "NetworkInputd",

@@ -31,9 +31,9 @@ def input_channels(
 class NetworkInputd(MapTransform):
     """The network's input: intensity windows of the slice and, where asked for, targets, neighbors and position.
 
-    Channels in this order: the windows of the slice, scaled to [0, 1]; each voxel's prescribed dose / ``dose_scale``; for
-    each neighbor the first window and, with targets, its prescribed dose; the slice's position within the body, 0 at its
-    first slice and 1 at its last, in the whole plane. A neighbor beyond the volume's end is the end's slice.
+    Channels in this order: the windows of the slice, scaled to [0, 1]; each voxel's prescribed dose / ``dose_scale``;
+    for each neighbor the first window and, with targets, its prescribed dose; the slice's position within the body, 0
+    at its first slice and 1 at its last, in the whole plane. A neighbor beyond the volume's end is the end's slice.
 
     It takes both forms in which slices come: a volume (1, X, Y, Z), and a training slice with its neighbors as
     channels, (1 + len(context), X, Y), as :py:class:`LoadAxialSliced` reads them.
