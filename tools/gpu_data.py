@@ -17,6 +17,7 @@ import torch
 from torch.nn.functional import affine_grid, grid_sample
 
 from ctan_monai.data.prepared import load_datalist, read_datalist
+from ctan_monai.data.slices import slice_offsets
 from ctan_monai.files import write_json
 from ctan_monai.losses import ClassificationLoss, ComboLoss, DoseMAELoss
 from ctan_monai.metrics import (
@@ -56,15 +57,18 @@ class OpenKBP:
         self.arrays: dict[str, dict[str, torch.Tensor]] = {}
         self.trained = [self.SIZE * i + k for i, c in enumerate(self.cases["training"]) for k in c["body_slices"]]
         self.references: list[RadiotherapyReference] = []
+        self._places: dict[tuple[str, tuple[float, ...]], torch.Tensor] = {}
         for section, cases in self.cases.items():
             with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
                 found = list(pool.map(unpack_case, [folder / section / f"{case['case_id']}.xz" for case in cases]))
-            names = ("codes", "labels", "steps")
+            names = ("codes", "labels", "steps", "targets")
             arrays = {name: torch.from_numpy(np.concatenate([f[i] for f in found])) for i, name in enumerate(names)}
             if section != "training":
                 arrays["body"] = torch.from_numpy(np.concatenate([planes[0] for *_, planes in found]))
             present = torch.tensor([case["segmentation_present"] for case in cases], dtype=torch.float32)
-            self.arrays[section] = {**arrays, "present": present.repeat_interleave(self.SIZE, dim=0)}
+            arrays["present"] = present.repeat_interleave(self.SIZE, dim=0)
+            arrays["position"] = torch.cat([self._positions(case) for case in cases])
+            self.arrays[section] = arrays
             if section == "test":
                 self.references = [self._reference(*each) for each in zip(cases, found, strict=True)]
 
@@ -92,16 +96,22 @@ class OpenKBP:
     def batch(self, inputs: Mapping[str, torch.Tensor], values: Mapping[str, Any]) -> tuple[torch.Tensor, dict]:
         """Image and targets of the training slices ``inputs["index"]``, augmented."""
         data, index, mirror = self.arrays["training"], inputs["index"], inputs["mirror"]
-        hu = self.decode[data["codes"][index].long()]
+        places = self.places("training", values["context"])[index]
+        slices = places.shape[1]
         dose = data["steps"][index].float() * self.DOSE_STEP
-        labels, present = data["labels"][index].long(), data["present"][index]
-        flip = mirror[:, None, None]
-        hu, dose = (torch.where(flip, x.flip(1), x) for x in (hu, dose))
-        labels = torch.where(flip, self.swapped[labels.flip(1)], labels)
+        smooth = torch.cat([self.decode[data["codes"][places].long()], dose[:, None]], 1)
+        sharp = data["labels"][index].long()[:, None]
+        if values["targets"]:
+            sharp = torch.cat([sharp, data["targets"][places].long()], 1)
+        flip = mirror[:, None, None, None]
+        smooth, sharp = (torch.where(flip, x.flip(2), x) for x in (smooth, sharp))
+        labels, present = sharp[:, :1], data["present"][index]
+        sharp = torch.cat([torch.where(flip, self.swapped[labels], labels), sharp[:, 1:]], 1)
         present = torch.where(mirror[:, None], present.index_select(1, self.swapped[1:] - 1), present)
-        smooth, labels = warp(torch.stack([hu, dose], 1), labels[:, None], inputs["theta"], "border")
-        targets = {"segmentation": labels, "segmentation_present": present, "dose": smooth[:, 1:]}
-        return self._windows(smooth[:, 0], values), {**targets, "dose_present": torch.ones_like(present[:, 0])}
+        smooth, sharp = warp(smooth, sharp, inputs["theta"], "border")
+        answers = {"segmentation": sharp[:, :1], "segmentation_present": present, "dose": smooth[:, slices:]}
+        image = self._input(smooth[:, :slices], sharp[:, 1:], data["position"][index], values)
+        return image, {**answers, "dose_present": torch.ones_like(present[:, 0])}
 
     def count(self, section: str) -> int:
         """Slices of a section."""
@@ -109,7 +119,21 @@ class OpenKBP:
 
     def images(self, section: str, part: slice, values: Mapping[str, Any]) -> torch.Tensor:
         """Network input of some slices."""
-        return self._windows(self.decode[self.arrays[section]["codes"][part].long()], values)
+        data, places = self.arrays[section], self.places(section, values["context"])[part]
+        targets = data["targets"][places].float() if values["targets"] else places.new_zeros(0)
+        return self._input(self.decode[data["codes"][places].long()], targets, data["position"][part], values)
+
+    def places(self, section: str, context: Sequence[float]) -> torch.Tensor:
+        """Of each slice of a section its own number and those of its neighbors, (N, 1 + len(context))."""
+        key = (section, tuple(context))
+        if key not in self._places:
+            each = []
+            for i, case in enumerate(self.cases[section]):
+                offsets = torch.tensor([0, *slice_offsets(context, case["spacing"][2])])
+                found = (torch.arange(self.SIZE)[:, None] + offsets).clamp(0, self.SIZE - 1)
+                each.append(found + i * self.SIZE)
+            self._places[key] = torch.cat(each).to(self.decode.device)
+        return self._places[key]
 
     def scores(self, section: str, outputs: Outputs, tasks: Sequence[str], values: Mapping[str, Any]) -> Scores:
         """Validation score and each task's part in it, and their values patient by patient."""
@@ -168,12 +192,30 @@ class OpenKBP:
         ids = [case["case_id"] for case in self.cases["test"]]
         return {"summary": summarise(rows), "patients": dict(zip(ids, rows, strict=True))}
 
-    def _windows(self, hu: torch.Tensor, values: Mapping[str, Any]) -> torch.Tensor:
-        stacked = torch.stack([((hu - low) / (high - low)).clamp(0, 1) for low, high in values["windows"]], dim=1)
-        return stacked.contiguous(memory_format=torch.channels_last)
+    def _input(
+        self, hu: torch.Tensor, targets: torch.Tensor, position: torch.Tensor, values: Mapping[str, Any]
+    ) -> torch.Tensor:
+        """The channels of NetworkInputd, of slices and their neighbors (B, 1 + n, X, Y)."""
+        windows = [(hu - low) / (high - low) for low, high in values["windows"]]
+        channels = [window[:, 0].clamp(0, 1) for window in windows]
+        prescribed = targets / values["dose_scale"]
+        if values["targets"]:
+            channels.append(prescribed[:, 0])
+        for k in range(1, hu.shape[1]):
+            channels.append(windows[0][:, k].clamp(0, 1))
+            if values["targets"]:
+                channels.append(prescribed[:, k])
+        if values["position"]:
+            channels.append(position[:, None, None].expand_as(channels[0]))
+        return torch.stack(channels, 1).contiguous(memory_format=torch.channels_last)
+
+    def _positions(self, case: Mapping[str, Any]) -> torch.Tensor:
+        """Of each slice of a patient where it lies within the body."""
+        first, last = min(case["body_slices"]), max(case["body_slices"])
+        return ((torch.arange(self.SIZE) - first) / max(last - first, 1)).clamp(0, 1)
 
     def _reference(self, case: Mapping[str, Any], found: tuple) -> RadiotherapyReference:
-        _, labels, steps, planes = found
+        _, labels, steps, _, planes = found
         body, mask, *structures = (np.ascontiguousarray(plane.transpose(1, 2, 0)) for plane in planes)
         organs = ("brainstem", "spinal_cord", "right_parotid", "left_parotid")
         return RadiotherapyReference(
@@ -378,6 +420,7 @@ def pack_case(job: tuple[Mapping[str, Any], str, Path]) -> dict[str, Any]:
         array(case["segmentation"]).astype(np.uint8).transpose(2, 1, 0),
         (change & 255).astype(np.uint8),
         (change >> 8).astype(np.uint8),
+        array(case["targets"]).astype(np.uint8).transpose(2, 1, 0),
         *(np.packbits(plane.transpose(2, 1, 0)) for plane in planes),
     ]
     content = lzma.compress(b"".join(np.ascontiguousarray(p).tobytes() for p in parts), preset=4)
@@ -386,8 +429,8 @@ def pack_case(job: tuple[Mapping[str, Any], str, Path]) -> dict[str, Any]:
     return {**facts, "structures": list(structures)}
 
 
-def unpack_case(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
-    """CT codes, labels, dose steps (Z, X, Y) and bit planes of a packed patient."""
+def unpack_case(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
+    """CT codes, labels, dose steps, targets in Gy (Z, X, Y) and bit planes of a packed patient."""
     data = np.frombuffer(lzma.decompress(path.read_bytes()), np.uint8)
     size, voxels = OpenKBP.SIZE, OpenKBP.SIZE**3
 
@@ -396,6 +439,6 @@ def unpack_case(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np
 
     change = (volume(2).astype(np.uint16) | (volume(3).astype(np.uint16) << 8)).view(np.int16)
     steps = np.cumsum(change, axis=1, dtype=np.int16)  # the differences ran along x
-    bits = data[4 * voxels :].reshape(-1, voxels // 8)
+    bits = data[5 * voxels :].reshape(-1, voxels // 8)
     planes = [np.unpackbits(b).reshape(size, size, size).transpose(0, 2, 1).astype(bool) for b in bits]
-    return volume(0), volume(1), steps, planes
+    return volume(0), volume(1), steps, volume(4), planes

@@ -55,6 +55,7 @@ from ctan_monai.losses import MultiTaskLoss
 from ctan_monai.metrics import paired_interval
 from ctan_monai.networks import channel_means, method, neutral_parts, neutralize
 from ctan_monai.reports import provenance
+from ctan_monai.transforms import input_channels
 
 CONFIGS = Path(__file__).resolve().parents[1] / "bundles"
 AHEAD = 3  # steps that a run may be queued ahead: a full queue would hold up all runs
@@ -92,8 +93,9 @@ class Training:
         torch.manual_seed(run.seed)
         extra = {k.removeprefix("network::"): x for k, x in given.items() if k.startswith("network::")}
         tasks = {task: train["available_tasks"][task] for task in run.tasks}
+        inputs = (v["windows"], v["targets"], v["context"], v["position"]) if "windows" in v else ([[0, 1]] * 3,)
         self.network = method(run.method)(
-            2, 3, tasks, backbone=v["backbone"], stem=v["stem"], pretrained=False, **extra
+            2, input_channels(*inputs), tasks, backbone=v["backbone"], stem=v["stem"], pretrained=False, **extra
         )
         self.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = MultiTaskLoss(data.losses(v), run.tasks, uncertainty=run.weighting == "uncertainty").to(device)

@@ -16,14 +16,16 @@ from monai.transforms import Compose, EnsureTyped, SelectItemsd
 from support import REPOSITORY, run_tool
 
 from ctan_monai.data import expand_slices, read_datalist
-from ctan_monai.transforms import LoadAxialSliced, StackWindowsd
+from ctan_monai.transforms import LoadAxialSliced, NetworkInputd
 
-KEYS = ["image", "segmentation", "dose"]
+KEYS = ["image", "segmentation", "dose", "targets"]
+INPUTS = {"targets": True, "context": [-7.5, -2.5, 2.5, 7.5], "position": True}
 VALUES = {
     "windows": [[-160, 240], [-450, 1050], [-1024, 1024]],
     "dose_scale": 70.0,
     "augment_probability": 0.0,
     "mirror_probability": 0.0,
+    **INPUTS,
 }
 
 
@@ -60,7 +62,12 @@ def test_packed_slices_are_the_bundles(gpu_data, folders: tuple[Path, Path]) -> 
     data.to(torch.device("cpu"))
     items = expand_slices(read_datalist(prepared, "training"))
     load = Compose(
-        [LoadAxialSliced(KEYS), StackWindowsd("image", VALUES["windows"]), SelectItemsd(KEYS), EnsureTyped(KEYS)]
+        [
+            LoadAxialSliced(KEYS, context=INPUTS["context"]),
+            NetworkInputd("image", VALUES["windows"], **INPUTS),
+            SelectItemsd(KEYS),
+            EnsureTyped(KEYS),
+        ]
     )
     numbers = [30, 64, len(items) - 1]
     shape = (1, len(numbers))
@@ -69,10 +76,12 @@ def test_packed_slices_are_the_bundles(gpu_data, folders: tuple[Path, Path]) -> 
     image, targets = data.batch({**inputs, "index": torch.tensor([data.trained[n] for n in numbers])}, VALUES)
     for k, number in enumerate(numbers):
         expected = load(items[number])
-        torch.testing.assert_close(image[k, 0], expected["image"][0], atol=1.25 / 400 + 1e-4, rtol=0)
+        soft = [0, *range(4, 12)]  # not the windows of bone and air, whose codes are coarser
+        torch.testing.assert_close(image[k, soft], expected["image"][soft], atol=1.25 / 400 + 1e-4, rtol=0)
+        torch.testing.assert_close(image[k, [3, 12]], expected["image"][[3, 12]], atol=1e-5, rtol=0)
         torch.testing.assert_close(targets["dose"][k], expected["dose"], atol=0.0501, rtol=0)
         assert torch.equal(targets["segmentation"][k], expected["segmentation"])
-    assert targets["segmentation"].max() > 0
+    assert targets["segmentation"].max() > 0 and image[:, 3].max() == 1.0
 
 
 def test_a_mirrored_patient_has_the_other_parotid(gpu_data, folders: tuple[Path, Path]) -> None:
