@@ -66,8 +66,8 @@ quickstart: install ## Phantom data -> train CTAN (CPU, minutes) -> evaluate -> 
 	@echo "The same CT by the network trained on real patients ($(SMALL)/README.md): $(SMOKE)/real_network"
 
 predict: export PYTHONWARNINGS = ignore
-predict: ct-given $(PACKED)/openkbp ## Contours and dose from a CT by the network trained on real patients: make predict CT=ct.nii.gz RESULTS=folder [ARGS=--dicom]
-	$(BIN)/ctan-monai-predict --bundle $(PACKED)/openkbp $(ARGS) -- "$$CT" "$$RESULTS"
+predict: ct-given $(PACKED)/openkbp ## Contours and dose from a CT by the network trained on real patients: make predict CT=ct.nii.gz RESULTS=folder [TARGETS=masks] [ARGS=--dicom]
+	$(BIN)/ctan-monai-predict --bundle $(PACKED)/openkbp $${TARGETS:+--targets="$$TARGETS"} $(ARGS) -- "$$CT" "$$RESULTS"
 
 ct-given:
 	@test -n "$$CT" || { echo 'error: which CT? make predict CT=ct.nii.gz RESULTS=folder' >&2; exit 2; }

@@ -7,6 +7,7 @@ Research only. Not a medical device.
 examples:
   ctan-monai-predict --bundle openkbp ct_series_folder results --dicom
   ctan-monai-predict --bundle openkbp patient.nii.gz results --device cpu
+  ctan-monai-predict --bundle openkbp patient.nii.gz results --targets masks --target_doses PTV_high=70,PTV_low=56
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ctan_monai.errors import DataError, plain_cause
 
 REPORTING = "ctan_monai.transforms.report"
 PHOTOGRAPHS = "predictions.csv"  # their table
+_OPTIONS = {"dicom_output": "--dicom", "targets_from": "--targets"}  # by the config's id
 _OWN_IDS = ("bundle_root", "dataset_dir", "output_dir")  # have arguments of their own
 
 
@@ -81,6 +83,17 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="write the results as DICOM, too; but for photographs, INPUT must be DICOM",
     )
+    parser.add_argument(
+        "--targets",
+        type=Path,
+        help="for a network that was trained with them: a structure set (RTSTRUCT), a folder of NIfTI masks such as "
+        "PTV70.nii.gz, or a NIfTI volume of prescribed Gy (default: what lies beside the CT)",
+    )
+    parser.add_argument(
+        "--target_doses",
+        metavar="NAME=GY,...",
+        help="the targets and their doses, such as PTV70=70,PTV63=63 (default: their names carry the dose)",
+    )
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     parser.add_argument(
         "--set",
@@ -120,6 +133,10 @@ def run(options: argparse.Namespace) -> None:
     values = _values(options.set)
     if options.dicom:
         values["dicom_output"] = True
+    if options.targets is not None:
+        values["targets_from"] = options.targets
+    if options.target_doses is not None:
+        values["target_doses"] = options.target_doses
     if options.device:
         values["device"] = _device(options.device)
     try:
@@ -187,7 +204,9 @@ def _remedy(cause: BaseException) -> str | None:
 
 def _in_words_of_this_command(message: str) -> str:
     """Messages name ids of the bundle's config, which this command calls otherwise."""
-    return re.sub(r"--(dicom)_output\b", r"--\1", message).replace("--output_dir", "RESULTS")
+    return re.sub(r"--(dicom_output|targets_from)\b", lambda found: _OPTIONS[found[1]], message).replace(
+        "--output_dir", "RESULTS"
+    )
 
 
 def _values(pairs: Sequence[str]) -> dict[str, Any]:

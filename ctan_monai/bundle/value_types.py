@@ -18,7 +18,16 @@ _ALSO: dict[str, tuple[str, tuple[type, ...]]] = {  # ids that take more than th
     "pretrained": ("the path of a file of weights", (str, PathLike)),
     "dicom_output": ("names of DICOM objects", (str, list, tuple)),
 }
-PATHS = ("bundle_root", "dataset_dir", "output_dir", "log_dir", "checkpoint", "evaluation_dir", "training_ranges")
+PATHS = (
+    "bundle_root",
+    "dataset_dir",
+    "output_dir",
+    "log_dir",
+    "checkpoint",
+    "evaluation_dir",
+    "training_ranges",
+    "targets_from",
+)
 
 
 def typed_values(config: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +77,7 @@ def typed_value(name: str, value: Any, default: Any) -> Any:
     if name == "amp":
         text = str(value).strip().lower()
         return text if text == "auto" else as_switch(name, value, also="auto")
-    if name in PATHS:
+    if name in PATHS and not (value is None and default is None):
         if not isinstance(value, str | PathLike):
             raise ValueError(f"--{name} is {value!r}: expected a path. Put quotes into it: --{name} \"'{value}'\".")
         return str(value)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ctan_monai.data.metaimage import is_metaimage, metaimage_stem, read_metaimage_array
 from ctan_monai.data.nifti import check_nifti, is_nifti, nifti_stem
+from ctan_monai.data.targets import find_targets, is_targets
 from ctan_monai.dicom import InputError, ct_series, dicom_headers, read_source
 
 __all__ = ["InputError", "find_inputs"]
@@ -20,23 +21,37 @@ __all__ = ["InputError", "find_inputs"]
 logger = logging.getLogger(__name__)
 
 
-def find_inputs(path: Path | str, dicom_output: bool | Sequence[str] = False) -> list[dict[str, str]]:
-    """Finds and checks the CT volumes at a path.
+def find_inputs(
+    path: Path | str,
+    dicom_output: bool | Sequence[str] = False,
+    targets: bool = False,
+    targets_from: Path | str | None = None,
+    target_doses: str | None = None,
+) -> list[dict[str, str]]:
+    """Finds and checks the CT volumes at a path, and their targets where the network has them as input.
 
     Args:
         path: a NIfTI (.nii, .nii.gz) or MetaImage (.mha, .mhd) file, a folder with a DICOM CT series, or a folder of
             such files and folders, nested at will. Results of an earlier run (NIfTI files beside their
-            ``<case>_report.json``) are left out.
+            ``<case>_report.json``) are left out, and so are targets beside their CT.
         dicom_output: whether DICOM results are asked for, which need a DICOM series with its identities; True or their
             kinds.
+        targets: whether the network was trained with targets.
+        targets_from: where they are; None: beside the CT. See :py:func:`ctan_monai.data.targets.find_targets`.
+        target_doses: Gy by their names, such as ``PTV70=70,PTV63=63``; None: the names carry their doses.
 
     Returns:
-        one ``{"image": path, "case_id": name}`` for each volume, sorted by path. The name is the file's or folder's;
-        where two would be the same, that of their folders is put before it.
+        one ``{"image": path, "case_id": name}`` for each volume, sorted by path, with "targets" where asked for. The
+        name is the file's or folder's; where two would be the same, that of their folders is put before it.
 
     Raises:
         InputError: nothing there, or input that cannot be used; one message lists all such inputs.
     """
+    if not targets and (targets_from is not None or target_doses is not None):
+        raise InputError(
+            f"--targets_from {targets_from}, --target_doses {target_doses}: the network was trained on CT alone. Leave "
+            "them out, or use a network that was trained with targets."
+        )
     root = Path(path)
     if not root.exists():
         raise InputError(
@@ -57,7 +72,8 @@ def find_inputs(path: Path | str, dicom_output: bool | Sequence[str] = False) ->
     if problems:
         total = f"{len(problems)} of {len(volumes)} inputs cannot be used:\n" if len(volumes) > 1 else ""
         raise InputError(total + "\n".join(problems))
-    return [{"image": str(v), "case_id": name} for v, name in zip(volumes, _case_ids(root, volumes), strict=True)]
+    items = [{"image": str(v), "case_id": name} for v, name in zip(volumes, _case_ids(root, volumes), strict=True)]
+    return find_targets(items, targets_from, target_doses) if targets else items
 
 
 def _search(root: Path) -> tuple[list[Path], list[str]]:
@@ -70,10 +86,12 @@ def _search(root: Path) -> tuple[list[Path], list[str]]:
             subfolders.clear()
             continue
         seen.add(os.path.realpath(folder))
-        subfolders[:] = sorted(s for s in subfolders if not s.startswith((".", "__")))
+        subfolders[:] = sorted(
+            s for s in subfolders if not s.startswith((".", "__")) and not _left_out_targets(Path(folder, s))
+        )
         files = [Path(folder, n) for n in sorted(names) if not n.startswith(".")]
         for file in files:
-            if _is_volume(file) and not _is_result(file):
+            if _is_volume(file) and not _is_result(file) and not _left_out_targets(file):
                 volumes.append(file)
                 problems += _problems(file)
         try:
@@ -134,6 +152,13 @@ def _without_identity(volume: Path) -> list[str]:
     except InputError as error:
         return [str(error)]
     return []
+
+
+def _left_out_targets(path: Path) -> bool:
+    found = is_targets(path)
+    if found:
+        logger.info("Left out, as these are targets by their name: %s", path)
+    return found
 
 
 def _is_result(file: Path) -> bool:

@@ -16,7 +16,7 @@ from pydicom.uid import RTStructureSetStorage
 
 from ctan_monai.errors import InputError
 
-__all__ = ["Structure", "read_structures"]
+__all__ = ["Structure", "frames_of_reference", "read_structures"]
 
 EXCLUSIVE = "CLOSEDPLANAR_XOR"
 CLOSED = ("CLOSED_PLANAR", EXCLUSIVE)  # outlines that hold an area; points and open lines hold none
@@ -62,7 +62,7 @@ def read_structures(path: Path | str, frame_uid: str) -> list[Structure]:
     rois = list(dataset.get("StructureSetROISequence") or [])
     if not rois:
         raise InputError(f"{path}: the structure set holds no structure. Export the one with the contours.")
-    _check_frame(path, dataset, rois, frame_uid)
+    _check_frame(path, dataset, frame_uid)
     contours: dict[int, list[Dataset]] = {}
     for item in dataset.get("ROIContourSequence") or []:
         contours.setdefault(int(item.ReferencedROINumber), []).extend(item.get("ContourSequence") or [])
@@ -70,11 +70,27 @@ def read_structures(path: Path | str, frame_uid: str) -> list[Structure]:
         return [_structure(path, roi, contours.get(int(roi.ROINumber), [])) for roi in rois]
 
 
-def _check_frame(path: Path | str, dataset: Dataset, rois: list[Dataset], frame_uid: str) -> None:
+def frames_of_reference(path: Path | str) -> set[str]:
+    """FrameOfReferenceUIDs of a structure set's structures; its contours are not read.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    tags = ["StructureSetROISequence", "ReferencedFrameOfReferenceSequence"]
+    try:
+        return _frames(pydicom.dcmread(path, specific_tags=tags))
+    except Exception as error:  # pydicom raises many kinds of errors on damaged files
+        raise InputError(f"{path}: the RTSTRUCT file is damaged: {error}. Export or copy it again.") from error
+
+
+def _frames(dataset: Dataset) -> set[str]:
+    rois = dataset.get("StructureSetROISequence") or []
     frames = {str(roi.ReferencedFrameOfReferenceUID) for roi in rois if roi.get("ReferencedFrameOfReferenceUID")}
-    frames |= {
-        str(i.FrameOfReferenceUID) for i in dataset.get("ReferencedFrameOfReferenceSequence") or [] if not frames
-    }
+    return frames or {str(i.FrameOfReferenceUID) for i in dataset.get("ReferencedFrameOfReferenceSequence") or []}
+
+
+def _check_frame(path: Path | str, dataset: Dataset, frame_uid: str) -> None:
+    frames = _frames(dataset)
     if frames != {frame_uid}:
         found = ", ".join(sorted(frames)) or "none"
         raise InputError(

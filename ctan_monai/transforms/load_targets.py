@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-import numpy as np
+import torch
 from monai.config import KeysCollection
-from monai.data import MetaTensor, NibabelReader
+from monai.data import MetaTensor
 from monai.transforms import MapTransform, ResampleToMatch
+from monai.utils import ImageMetaKey
 
+from ctan_monai.data.targets import read_targets
 from ctan_monai.errors import InputError
 
 
@@ -17,17 +19,20 @@ class LoadTargetsd(MapTransform):
     """Loads the prescribed dose of each voxel and brings it onto the CT's grid.
 
     Args:
-        keys: path of a NIfTI volume, Gy: the prescribed dose in the targets, 0 elsewhere.
-        image_key: the CT on the network's grid, a MetaTensor (1, X, Y, Z).
+        keys: path of a NIfTI volume, Gy: the prescribed dose in the targets, 0 elsewhere; of a folder of NIfTI masks;
+            or of a structure set, for which the CT is a DICOM series.
+        image_key: the CT on the network's grid, a MetaTensor (1, X, Y, Z); its meta data name the CT's file or
+            folder.
+        doses_key: Gy by the targets' names; may be missing, see :py:func:`ctan_monai.data.targets.read_targets`.
 
     Raises:
-        InputError: an item has no targets, or they do not reach into the CT's field.
+        InputError: an item has no targets, or they cannot be used or do not reach into the network's field.
     """
 
-    def __init__(self, keys: KeysCollection, image_key: str = "image") -> None:
+    def __init__(self, keys: KeysCollection, image_key: str = "image", doses_key: str = "target_doses") -> None:
         super().__init__(keys)
         self.image_key = image_key
-        self.reader = NibabelReader()
+        self.doses_key = doses_key
         # the nearest voxel: between 70 Gy and none there is no prescription of 35 Gy
         self.resampler = ResampleToMatch(mode="nearest", padding_mode="zeros")
 
@@ -40,12 +45,14 @@ class LoadTargetsd(MapTransform):
                     f"{d.get('case_id', 'this case')}: the network was trained with targets, but none are given. Give "
                     "their masks or structure set, or use a network for CT alone."
                 )
-            array, meta = self.reader.get_data(self.reader.read(str(d[key])))
-            prescribed = MetaTensor.ensure_torch_and_prune_meta(np.asarray(array, np.float32)[None], meta)
-            targets = self.resampler(prescribed, img_dst=d[self.image_key])
+            image = d[self.image_key]
+            targets = torch.zeros_like(image)
+            for array, affine in read_targets(d[key], image.meta[ImageMetaKey.FILENAME_OR_OBJ], d.get(self.doses_key)):
+                prescribed = MetaTensor(torch.as_tensor(array[None]), affine=torch.as_tensor(affine))
+                targets = torch.maximum(targets, self.resampler(prescribed, img_dst=image))
             if not bool((targets > 0).any()):
                 raise InputError(
-                    f"{d[key]}: no target lies within the CT's field. Are these the targets of this patient?"
+                    f"{d[key]}: no target lies within the network's field. Are these the targets of this patient?"
                 )
             d[key] = targets
         return d

@@ -1,0 +1,224 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""The targets of CT volumes, found, checked and read: structure sets, masks, or a volume of prescribed Gy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from ctan_monai.data.metaimage import is_metaimage, metaimage_stem, read_metaimage_array
+from ctan_monai.data.nifti import check_nifti, is_nifti, nifti_stem
+from ctan_monai.dicom import ct_series, dicom_headers
+from ctan_monai.dicom.rtstruct import frames_of_reference
+from ctan_monai.dicom.targets import HIGHEST, LOWEST, parse_doses, prescribed_doses, read_rt_targets
+from ctan_monai.errors import InputError
+
+__all__ = ["find_targets", "is_targets", "read_targets"]
+
+_FORMS = (
+    "a DICOM structure set (RTSTRUCT), a folder of NIfTI masks such as PTV70.nii.gz, or a NIfTI volume of prescribed Gy"
+)
+
+
+def is_targets(path: Path) -> bool:
+    """Whether a NIfTI file or a folder is, by its name, the targets of a CT beside it, and so is not a CT itself.
+
+    Args:
+        path: ``targets`` beside a CT, or ``<case>_targets`` beside ``<case>``, with or without .nii or .nii.gz.
+    """
+    name = _stem(path)
+    others = [p for p in path.parent.iterdir() if p != path and not p.name.startswith(".")]
+    if name.endswith("_targets"):
+        return any(_stem(p) == name.removesuffix("_targets") for p in others)
+    if name != "targets":
+        return False
+    return any(_is_volume(p) for p in others) or (path.is_dir() and any(map(is_nifti, path.iterdir())))
+
+
+def find_targets(
+    items: Sequence[Mapping[str, str]], given: Path | str | None = None, doses: str | None = None
+) -> list[dict[str, str]]:
+    """Finds and checks the targets of each CT.
+
+    Args:
+        items: CTs, of :py:func:`ctan_monai.data.find_inputs`.
+        given: the targets of the one CT; or a folder with those of each, ``<case>_targets`` or ``<case>``, or with
+            structure sets, of which each CT has the one in its frame of reference. None: they lie beside the CT: a
+            structure set in the folder of a DICOM series; ``<case>_targets`` or ``targets``, a folder of masks or a
+            NIfTI volume.
+        doses: Gy by names, see :py:func:`ctan_monai.dicom.targets.parse_doses`.
+
+    Returns:
+        the items with "targets", a path, and "target_doses" where these are given.
+
+    Raises:
+        InputError: targets that are missing or cannot be used; one message lists all such CTs.
+    """
+    parse_doses(doses)
+    if given is not None and not Path(given).exists():
+        raise InputError(f"{given}: no such file or folder. Give {_FORMS}.")
+    found: list[dict[str, str]] = []
+    problems: list[str] = []
+    for item in items:
+        try:
+            ct = Path(item["image"])
+            targets = _beside(ct) if given is None else _for_case(Path(given), item)
+            read_targets(targets, ct, doses)
+            named = {} if doses is None else {"target_doses": doses}
+            found.append({**item, "targets": str(targets), **named})
+        except InputError as error:
+            problems.append(str(error))
+    shared = Counter(item["targets"] for item in found if Path(item["targets"]).is_dir() or is_nifti(item["targets"]))
+    for path in (path for path, number in shared.items() if number > 1):
+        cases = ", ".join(item["case_id"] for item in found if item["targets"] == path)
+        problems.append(
+            f"{path}: would be the targets of several CTs ({cases}); expected those of one. Name each CT's targets "
+            "<case>_targets."
+        )
+    if problems:
+        total = f"The targets of {len(items)} CTs cannot all be used:\n" if len(items) > 1 else ""
+        raise InputError(total + "\n".join(problems))
+    return found
+
+
+def read_targets(path: Path | str, ct: Path | str, doses: str | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Reads and checks the targets of a CT.
+
+    Args:
+        path: an RTSTRUCT file, a folder of NIfTI masks that are named as the targets, or a NIfTI volume of Gy.
+        ct: the CT's file or DICOM folder.
+        doses: Gy by names, see :py:func:`ctan_monai.dicom.targets.parse_doses`.
+
+    Returns:
+        volumes of prescribed dose in Gy, float32 (x, y, z), 0 outside the targets, each with its affine to RAS mm.
+
+    Raises:
+        InputError: see :py:func:`ctan_monai.dicom.targets.prescribed_doses`; or a target outside the CT.
+    """
+    path, ct = Path(path), Path(ct)
+    if not path.is_dir() and not is_nifti(path):
+        if not ct.is_dir():
+            raise InputError(
+                f"{path}: a structure set needs the DICOM CT series that it was drawn on, but the CT is {ct}. Give "
+                "that series' folder, or the targets as NIfTI masks."
+            )
+        series = ct_series(ct)
+        return [(read_rt_targets(path, series, parse_doses(doses)), series.affine)]
+    if not path.is_dir():
+        volumes = [(path, 1.0)]
+    else:
+        files = sorted(p for p in path.iterdir() if is_nifti(p) and not p.name.startswith("."))
+        names = [nifti_stem(p) for p in files]
+        targets = prescribed_doses(names, parse_doses(doses), path)
+        volumes = [(file, targets[name]) for file, name in zip(files, names, strict=True) if name in targets]
+    ct_affine, ct_shape = _grid(ct)
+    prescribed = []
+    for file, dose in volumes:
+        check_nifti(file)
+        image = nib.load(file)
+        array = np.asarray(image.dataobj, np.float32)  # type: ignore[attr-defined]
+        array = array.reshape(array.shape[:3])
+        if path.is_dir():
+            array = np.where(array > 0.5, np.float32(dose), np.float32(0))
+        else:
+            _check_gray(file, array)
+        affine: np.ndarray = image.affine  # type: ignore[attr-defined]
+        index = np.argwhere(array > 0) @ (to_ct := np.linalg.inv(ct_affine) @ affine)[:3, :3].T + to_ct[:3, 3]
+        if not ((index >= -0.5) & (index <= np.asarray(ct_shape) - 0.5)).all(axis=1).any():
+            where = "lies wholly outside the CT" if len(index) else "is empty"
+            raise InputError(
+                f"{file}: the target {where}; expected voxels within {ct}. Give this patient's targets, in the same "
+                "space as the CT."
+            )
+        prescribed.append((array, affine))
+    return prescribed
+
+
+def _beside(ct: Path) -> Path:
+    if ct.is_dir():
+        if structures := _structure_sets(ct):
+            return _of_frame(structures, ct)
+        folders = [(ct.parent, f"{ct.resolve().name}_targets"), (ct, "targets")]
+    else:
+        folders = [(ct.parent, f"{_stem(ct)}_targets"), (ct.parent, "targets")]
+    for folder, name in folders:
+        if path := _named(folder, name):
+            return path
+    beside = "a structure set among its files, or " if ct.is_dir() else ""
+    raise InputError(
+        f"{ct}: the network was trained with targets, but there are none beside the CT; expected {beside}"
+        f"{' or '.join(name for _, name in folders)}, a folder of NIfTI masks or a NIfTI volume of Gy. Give them by "
+        "--targets_from, or use a network for CT alone."
+    )
+
+
+def _for_case(given: Path, item: Mapping[str, str]) -> Path:
+    if given.is_file():
+        return given
+    ct = Path(item["image"])
+    for stem in (item["case_id"], _stem(ct)):
+        for name in (f"{stem}_targets", stem):
+            if path := _named(given, name):
+                return path
+    if (structures := _structure_sets(given)) and ct.is_dir():
+        return _of_frame(structures, ct)
+    return given
+
+
+def _named(folder: Path, name: str) -> Path | None:
+    return next((p for end in ("", ".nii.gz", ".nii", ".dcm") if (p := folder / f"{name}{end}").exists()), None)
+
+
+def _structure_sets(folder: Path) -> list[Path]:
+    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".") and not is_nifti(p))
+    return [path for path, header in dicom_headers(files).items() if header.Modality == "RTSTRUCT"]
+
+
+def _of_frame(structures: Sequence[Path], ct: Path) -> Path:
+    """The structure set in the CT's frame of reference; a single one of another frame is refused where it is read."""
+    frame = ct_series(ct).frame_uid
+    fitting = [path for path in structures if frames_of_reference(path) == {frame}]
+    if len(fitting) == 1 or len(structures) == 1:
+        return (fitting or structures)[0]
+    found = ", ".join(path.name for path in fitting or structures)
+    raise InputError(
+        f"{structures[0].parent}: there are {len(fitting)} structure sets in the frame of reference of the CT {ct} "
+        f"({frame}), expected one; found {found}. Give the one to use by --targets_from."
+    )
+
+
+def _check_gray(file: Path, array: np.ndarray) -> None:
+    values = array[array != 0]
+    if not len(values):
+        raise InputError(f"{file}: holds no target: all voxels are 0. Give {_FORMS}.")
+    low, high = float(values.min()), float(values.max())
+    if not (low >= LOWEST and high <= HIGHEST):  # also where one of them is NaN
+        raise InputError(
+            f"{file}: its values, but for 0, are {low:g} to {high:g}; expected the prescribed dose, {LOWEST:g} to "
+            f"{HIGHEST:g} Gy. Put masks into a folder, each named as its target, such as PTV70.nii.gz."
+        )
+
+
+def _grid(ct: Path) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Affine to RAS mm and shape of a CT."""
+    if ct.is_dir():
+        series = ct_series(ct)
+        return series.affine, series.shape
+    if is_metaimage(ct):
+        array, affine = read_metaimage_array(ct)
+        return affine, array.shape
+    image = nib.load(ct)
+    return image.affine, image.shape[:3]  # type: ignore[attr-defined]
+
+
+def _is_volume(path: Path) -> bool:
+    return is_nifti(path) or is_metaimage(path)
+
+
+def _stem(path: Path) -> str:
+    return metaimage_stem(path) if is_metaimage(path) else nifti_stem(path) if is_nifti(path) else path.name
