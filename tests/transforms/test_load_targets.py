@@ -16,11 +16,11 @@ from ctan_monai.errors import InputError
 from ctan_monai.transforms import LoadTargetsd
 
 
-def ct(offset: float = 0.0) -> MetaTensor:
-    """4 mm voxels; the file's are 2 mm."""
+def ct(file: str, offset: float = 0.0) -> MetaTensor:
+    """4 mm voxels; the file's are 2 mm. The CT that it is made of has the targets' grid."""
     affine = torch.diag(torch.tensor([4.0, 4.0, 4.0, 1.0], dtype=torch.float64))
     affine[0, 3] = offset
-    return MetaTensor(torch.zeros(1, 6, 6, 6), affine=affine)
+    return MetaTensor(torch.zeros(1, 6, 6, 6), affine=affine, meta={"filename_or_obj": file})
 
 
 @pytest.fixture
@@ -37,13 +37,13 @@ def file(tmp_path: Path) -> str:
 
 
 def test_targets_lie_where_they_are_and_keep_their_doses(file: str) -> None:
-    found = LoadTargetsd("targets")({"image": ct(), "targets": file})["targets"]
+    found = LoadTargetsd("targets")({"image": ct(file), "targets": file})["targets"]
     assert found.shape == (1, 6, 6, 6)
     assert found[0, :, 2, 2].tolist() == [0, 0, 70, 70, 56, 0]
 
 
 def test_none_given_or_none_in_the_field_is_refused(file: str) -> None:
     with pytest.raises(InputError, match="pt_1: the network was trained with targets"):
-        LoadTargetsd("targets")({"image": ct(), "case_id": "pt_1"})
+        LoadTargetsd("targets")({"image": ct(file), "case_id": "pt_1"})
     with pytest.raises(InputError, match="no target lies within"):
-        LoadTargetsd("targets")({"image": ct(offset=500.0), "targets": file})
+        LoadTargetsd("targets")({"image": ct(file, offset=500.0), "targets": file})
