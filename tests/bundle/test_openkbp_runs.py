@@ -16,6 +16,7 @@ from monai.bundle import ConfigParser
 from support import REPOSITORY, run_tool
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from ctan_monai.dicom import mask_outlines, read_source, write_ct_series, write_rtstruct
 from ctan_monai.handlers import EpochLog
 
 CONFIGS = "bundles/openkbp/configs"
@@ -201,3 +202,55 @@ def test_the_trained_network_needs_equation_2_and_the_other_task(tmp_path: Path)
     losses = {part: found["loss"] for part, found in test["parts"].items()}
     assert losses["equation2"] > 0.002
     assert losses["other_task"] > 0.001
+
+
+@pytest.mark.slow
+def test_a_network_with_targets_gets_them_from_masks_and_from_a_structure_set(phantom: Path, tmp_path: Path) -> None:
+    """One epoch; the same patient as NIfTI with masks, and as DICOM with a structure set, has the same dose."""
+    inputs = ["--targets", "True", "--context", "[-7.5,-2.5,2.5,7.5]"]
+    paths = ["--dataset_dir", str(phantom), "--output_dir", str(tmp_path / "run")]
+    bundle_run("training", ["train", "smoke"], *paths, *QUICK, *inputs)
+    bundle_run("evaluating", ["train", "evaluate"], *paths, "--num_workers", "0")
+    assert json.loads((tmp_path / "run" / "evaluation" / "evaluation.json").read_text())["summary"]["patients"] == 1
+    case = next((phantom / "test").iterdir())
+    ct, prescribed = (nib.load(case / name) for name in ("ct.nii", "targets.nii"))
+    gray = np.asarray(prescribed.dataobj)
+    structures = {f"level {dose}": gray == dose for dose in np.unique(gray[gray > 0])}
+    (tmp_path / "masks").mkdir()
+    for name, mask in structures.items():
+        nib.save(nib.Nifti1Image(mask.astype(np.uint8), prescribed.affine), tmp_path / "masks" / f"{name}.nii.gz")
+    write_ct_series(tmp_path / "ct", np.asarray(ct.dataobj), ct.affine)
+    source = read_source(tmp_path / "ct")
+    outlines = {f"PTV_{name.split()[1]}00": mask_outlines(mask, ct.affine) for name, mask in structures.items()}
+    write_rtstruct(tmp_path / "ct" / "RS.dcm", source, outlines)
+
+    def dose(ct: Path, *targets: str) -> np.ndarray:
+        output = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"
+        weights = ["--checkpoint", str(tmp_path / "run" / "model.pt")]
+        bundle_run(
+            "inferring", ["inference"], "--dataset_dir", str(ct), "--output_dir", str(output), *weights, *targets
+        )
+        found = nib.load(output / "ct_dose.nii.gz")
+        return np.asarray(nib.as_closest_canonical(found).dataobj)
+
+    doses = ",".join(f"{name}={name.split()[1]}" for name in structures)
+    by_masks = dose(case / "ct.nii", "--targets_from", str(tmp_path / "masks"), "--target_doses", doses)
+    np.testing.assert_allclose(dose(case / "ct.nii"), by_masks, atol=1e-4)  # targets.nii beside the CT
+    np.testing.assert_allclose(dose(tmp_path / "ct"), by_masks, atol=1e-3)
+    (tmp_path / "half").mkdir()
+    left = {name: mask & (np.arange(len(mask)) < len(mask) // 2)[:, None, None] for name, mask in structures.items()}
+    for name, mask in left.items():
+        if mask.any():
+            nib.save(
+                nib.Nifti1Image(mask.astype(np.uint8), prescribed.affine), tmp_path / "half" / f"PTV{name[6:]}.nii"
+            )
+    other = dose(case / "ct.nii", "--targets_from", str(tmp_path / "half"))
+    assert np.abs(other - by_masks).max() > 1, "the dose depends on them"
+
+    names = f"['{CONFIGS}/inference.json']"
+    arguments = ["--dataset_dir", str(case / "ct.nii"), "--output_dir", str(tmp_path / "refused")]
+    arguments += ["--checkpoint", str(tmp_path / "run" / "model.pt"), "--targets_from", str(tmp_path / "masks")]
+    result = run_tool("-m", "monai.bundle", "run", "inferring", "--config_file", names, *arguments)
+    assert result.returncode != 0
+    assert f"{tmp_path / 'masks'}: there is no target; found 'level" in result.stderr
+    assert not list(tmp_path.glob("refused/*"))

@@ -24,11 +24,21 @@ def test_dicom_is_asked_for_by_one_word(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert given == {"dicom_output": "rtstruct,rtdose"}
 
 
+def test_targets_and_their_doses_are_passed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values) or [])
+    targets = ["--targets", str(tmp_path / "RS.dcm"), "--target_doses", "PTV high=70,PTV low=56"]
+    assert module.main([str(tmp_path), str(tmp_path / "out"), *targets]) == 0
+    assert given == {"targets_from": tmp_path / "RS.dcm", "target_doses": "PTV high=70,PTV low=56"}
+
+
 @pytest.mark.parametrize(
     ("raised", "message"),
     [
         (DataError("x.nii: is empty. Give another --output_dir, or leave --dicom_output out."),
          "x.nii: is empty. Give another RESULTS, or leave --dicom out."),
+        (DataError("ct.nii: there are none. Give them by --targets_from."),
+         "ct.nii: there are none. Give them by --targets."),
         (KeyboardInterrupt(), "interrupted: out lacks results, or has those of some images only. Run it again."),
         (ModuleNotFoundError("No module named 'highdicom'", name="highdicom"),
          "the package highdicom is missing: pip install -r requirements.txt of the bundle."),
