@@ -41,7 +41,7 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
 
         # The network alone: MONAI's transforms behind it multiply voxel coordinates by matrices, and a coordinate of
         # 100 in bfloat16 is off by up to a quarter of a voxel.
-        engine.inferer = infer
+        engine.inferer = infer  # type: ignore[assignment]
         try:
             return super()._iteration(engine, batchdata)
         finally:
