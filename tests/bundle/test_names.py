@@ -327,7 +327,9 @@ def test_make_predict_takes_any_name(tmp_path: Path, name: str) -> None:
     program.chmod(0o755)
     (tmp_path / "packed" / "openkbp").mkdir(parents=True)
     (tmp_path / name).touch()
-    command = ["make", "-s", "-f", str(REPOSITORY / "Makefile"), "-o", "install", "-o", "packed/openkbp", "predict"]
+    # --no-print-directory: these tests may run under "make -C", which hands its flags on
+    command = ["make", "-s", "--no-print-directory", "-f", str(REPOSITORY / "Makefile")]
+    command += ["-o", "install", "-o", "packed/openkbp", "predict"]
     values = ["BIN=.", "PACKED=packed", "ARGS=--dicom", f"CT={name}", f"RESULTS={name} out"]
     done = subprocess.run([*command, *values], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

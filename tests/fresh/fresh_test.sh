@@ -5,7 +5,7 @@
 #   DEBIAN="12 13"              the releases
 #   COMMANDS="quickstart test"  what make is called with, one after another
 #   MIRROR=                     Debian's packages; by default where this machine's apt takes them from
-# Certificates, name servers, proxies and pip's settings are this machine's. Logs: runs/fresh. About 8 GB in /var/tmp.
+# Certificates, hosts, name servers, proxies and pip's settings are this machine's. Logs: runs/fresh. About 8 GB in /var/tmp.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 self=tests/fresh/fresh_test.sh
@@ -49,7 +49,7 @@ test_release() { # 12 or 13
   SECONDS=0
   debootstrap --variant=minbase --include=python3,python3-venv,make,git,ca-certificates "$suite" "$root" "$MIRROR" \
     > "$log.debootstrap.log" 2>&1 || fail "debootstrap failed: see $log.debootstrap.log"
-  cp --parents -rL /etc/resolv.conf /etc/ssl/certs/ca-certificates.crt $(pip_files) "$root"
+  cp --parents -rL /etc/hosts /etc/resolv.conf /etc/ssl/certs/ca-certificates.crt $(pip_files) "$root"
   git clone --quiet --no-hardlinks . "$root/ctan-monai"
   echo "Debian $1 made: $SECONDS s"
   for target in $COMMANDS; do
