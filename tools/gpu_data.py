@@ -30,7 +30,7 @@ from ctan_monai.metrics import (
     summarise,
     summarise_lesions,
 )
-from ctan_monai.transforms import MaskBodyd, RemoveFragmentsd, undo_letterbox
+from ctan_monai.transforms import MaskBodyd, RemoveFragmentsd, input_planes, undo_letterbox
 
 SECTIONS = ("training", "validation", "test")
 Outputs = Iterable[tuple[slice, Mapping[str, torch.Tensor]]]
@@ -196,17 +196,9 @@ class OpenKBP:
         self, hu: torch.Tensor, targets: torch.Tensor, position: torch.Tensor, values: Mapping[str, Any]
     ) -> torch.Tensor:
         """The channels of NetworkInputd, of slices and their neighbors (B, 1 + n, X, Y)."""
-        windows = [(hu - low) / (high - low) for low, high in values["windows"]]
-        channels = [window[:, 0].clamp(0, 1) for window in windows]
-        prescribed = targets / values["dose_scale"]
-        if values["targets"]:
-            channels.append(prescribed[:, 0])
-        for k in range(1, hu.shape[1]):
-            channels.append(windows[0][:, k].clamp(0, 1))
-            if values["targets"]:
-                channels.append(prescribed[:, k])
-        if values["position"]:
-            channels.append(position[:, None, None].expand_as(channels[0]))
+        prescribed = (targets / values["dose_scale"]).unbind(1) if values["targets"] else ()
+        place = position[:, None, None].expand_as(hu[:, 0]) if values["position"] else None
+        channels = input_planes(hu.unbind(1), prescribed, place, values["windows"])
         return torch.stack(channels, 1).contiguous(memory_format=torch.channels_last)
 
     def _positions(self, case: Mapping[str, Any]) -> torch.Tensor:

@@ -16,7 +16,7 @@ from .lungs import find_lungs
 from .mask_body import MaskBodyd
 from .mirror_sides import RandMirrorSidesd
 from .monai_label import MonaiLabelResultd
-from .network_input import NetworkInputd, input_channels
+from .network_input import NetworkInputd, input_channels, input_planes
 from .plausibility import body_edges, check_plausibility
 from .remove_fragments import RemoveFragmentsd
 from .report import ReportPlausibilityd
@@ -60,6 +60,7 @@ __all__ = [
     "content_box",
     "find_lungs",
     "input_channels",
+    "input_planes",
     "letterbox",
     "lung_volume",
     "slice_indices",

@@ -10,6 +10,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
 from ctan_monai.data.slices import POSITION, slice_offsets
+from ctan_monai.transforms.windows import checked_windows, window
 
 SPACING = "spacing"
 
@@ -26,6 +27,26 @@ def input_channels(
         position: whether the slice's position is an input.
     """
     return len(windows) + bool(targets) + len(context) * (1 + bool(targets)) + bool(position)
+
+
+def input_planes(
+    ct: Sequence[torch.Tensor],
+    prescribed: Sequence[torch.Tensor],
+    position: torch.Tensor | None,
+    windows: Sequence[tuple[float, float]],
+) -> list[torch.Tensor]:
+    """The channels of the network's input in their order, of tensors of one shape.
+
+    Args:
+        ct: the slice and its neighbors in HU.
+        prescribed: of each of them the prescribed dose / dose scale; empty without targets.
+        position: of the slice within the body; None without it.
+        windows: intensity windows.
+    """
+    planes = [window(ct[0], *bounds) for bounds in windows] + list(prescribed[:1])
+    for k in range(1, len(ct)):
+        planes += [window(ct[k], *windows[0]), *prescribed[k : k + 1]]
+    return planes if position is None else [*planes, position]
 
 
 class NetworkInputd(MapTransform):
@@ -66,9 +87,7 @@ class NetworkInputd(MapTransform):
         body_key: str = "body",
     ) -> None:
         super().__init__(keys)
-        if not windows or any(len(w) != 2 or not w[0] < w[1] for w in windows):
-            raise ValueError(f"windows must be pairs (low, high) with low < high, got {windows}.")
-        self.windows = [(float(low), float(high)) for low, high in windows]
+        self.windows = checked_windows(windows)
         self.targets = bool(targets)
         self.context = [float(distance) for distance in context]
         self.position = bool(position)
@@ -89,22 +108,13 @@ class NetworkInputd(MapTransform):
                 )
             spacing = self._spacing(d, image) if volume and self.context else 0.0
             ct = self._neighbors(image, spacing) if volume else list(image.split(1))
-            channels = [self._window(ct[0], *window) for window in self.windows]
             dose: list[torch.Tensor] = []
             if self.targets:
                 prescribed = d[self.targets_key].to(image) / self.dose_scale
                 dose = self._neighbors(prescribed, spacing) if volume else list(prescribed.split(1))
-                channels.append(dose[0])
-            for k in range(1, len(ct)):
-                channels.append(self._window(ct[k], *self.windows[0]))
-                channels += dose[k : k + 1]
-            if self.position:
-                channels.append(self._position(d, image))
-            d[key] = torch.cat(channels, dim=0)
+            position = self._position(d, image) if self.position else None
+            d[key] = torch.cat(input_planes(ct, dose, position, self.windows), dim=0)
         return d
-
-    def _window(self, image: torch.Tensor, low: float, high: float) -> torch.Tensor:
-        return ((image - low) / (high - low)).clamp(0, 1)
 
     def _neighbors(self, volume: torch.Tensor, spacing: float) -> list[torch.Tensor]:
         slices = volume.shape[-1]

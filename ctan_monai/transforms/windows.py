@@ -10,6 +10,18 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
 
+def checked_windows(windows: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
+    """Windows as pairs of numbers; ValueError where there is none, or one is empty."""
+    if not windows or any(len(w) != 2 or not w[0] < w[1] for w in windows):
+        raise ValueError(f"windows must be pairs (low, high) with low < high, got {windows}.")
+    return [(float(low), float(high)) for low, high in windows]
+
+
+def window(image: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    """An image in HU, scaled from the window to [0, 1]."""
+    return ((image - low) / (high - low)).clamp(0, 1)
+
+
 class StackWindowsd(MapTransform):
     """Several intensity windows of one channel, stacked as channels and scaled to [0, 1].
 
@@ -27,9 +39,7 @@ class StackWindowsd(MapTransform):
 
     def __init__(self, keys: KeysCollection, windows: Sequence[Sequence[float]]) -> None:
         super().__init__(keys)
-        if not windows or any(len(w) != 2 or not w[0] < w[1] for w in windows):
-            raise ValueError(f"windows must be pairs (low, high) with low < high, got {windows}.")
-        self.windows = [(float(low), float(high)) for low, high in windows]
+        self.windows = checked_windows(windows)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Replace (1, *spatial) by (len(windows), *spatial); a MetaTensor keeps its meta data."""
@@ -38,5 +48,5 @@ class StackWindowsd(MapTransform):
             image = d[key]
             if image.shape[0] != 1:
                 raise ValueError(f"'{key}' must have one channel before windowing, got shape {tuple(image.shape)}.")
-            d[key] = torch.cat([((image - low) / (high - low)).clamp(0, 1) for low, high in self.windows], dim=0)
+            d[key] = torch.cat([window(image, *bounds) for bounds in self.windows], dim=0)
         return d
