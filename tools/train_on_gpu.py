@@ -51,9 +51,9 @@ from ctan_monai.data import independent_units
 from ctan_monai.data.loader import StepSampler
 from ctan_monai.files import write_json
 from ctan_monai.handlers import DynamicWeightAverage, UncertaintyWeighting
+from ctan_monai.handlers.functional_test import worth_of_parts
 from ctan_monai.losses import MultiTaskLoss
-from ctan_monai.metrics import paired_interval
-from ctan_monai.networks import channel_means, method, neutral_parts, neutralize
+from ctan_monai.networks import method
 from ctan_monai.reports import provenance
 from ctan_monai.transforms import input_channels
 
@@ -252,14 +252,7 @@ class Training:
     def test_parts(self) -> None:
         """The functional test, on the validation cases."""
         units = independent_units(self.data.cases["validation"])
-        with channel_means(self.network) as means:
-            whole, cases = self.scores()
-        parts = {}
-        for part in neutral_parts(self.network):
-            with neutralize(self.network, part, means):
-                without, without_cases = self.scores()
-            losses = {"loss" if name == "score" else f"{name}_loss": whole[name] - without[name] for name in whole}
-            parts[part] = {**losses, "interval": paired_interval(cases, without_cases, units)}
+        whole, _, parts = worth_of_parts(self.network, self.scores, units)
         self.functional = {**whole, "cases": len(units), "parts": parts}
 
     def everything(self, scratch: Path, measure: Callable[[Path], list[Any]]) -> None:

@@ -37,7 +37,7 @@ def compare_baselines(
         not have are left out.
 
     Raises:
-        DataError: a file is no result of a baseline, or of other test cases.
+        DataError: a file holds no baseline result, or one of other test cases.
     """
     rows = list(dict.fromkeys(result.row for result in results))
     found = []
@@ -46,7 +46,9 @@ def compare_baselines(
             content = json.loads(path.read_text())
             summary, cases = content["summary"], content.get("patients") or content["images"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path}: is no result of a baseline ({error!r}). Give one that its tool wrote.") from error
+            raise DataError(
+                f"{path}: cannot be read as a baseline result ({error!r}). Give a file that its tool wrote."
+            ) from error
         tasks: dict[str, Any] = {}
         for task, metric in metrics.items():
             mean = metric_value(summary, metric)

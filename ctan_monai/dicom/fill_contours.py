@@ -33,7 +33,7 @@ def combine_contours(polygons: Sequence[np.ndarray], shape: tuple[int, int]) -> 
     """The area of CLOSED_PLANAR contours in one plane: their union, but one that lies inside another is a hole in it.
 
     DICOM PS3.3 C.8.8.6.3 combines only CLOSEDPLANAR_XOR by exclusive or. Holes drawn as contours of their own are wide
-    custom all the same, and so are islands in them. A copy of a contour, or one that crosses another, is no hole.
+    custom all the same, and so are islands in them. A copy of a contour or one that crosses another joins the union.
 
     Args:
         polygons: as in :py:func:`fill_even_odd`; each by itself is filled by even-odd, so that keyholes are.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,31 @@ from ctan_monai.metrics import case_rows, paired_interval
 from ctan_monai.networks.neutralization import channel_means, neutral_parts, neutralize
 
 logger = logging.getLogger(__name__)
+
+
+def worth_of_parts(
+    network: torch.nn.Module, run: Callable[[], tuple[dict[str, float], dict[str, Any]]], units: Any
+) -> tuple[dict[str, float], dict[str, Any], dict[str, Any]]:
+    """Validates a network as it is, and with each of its parts neutralized in turn.
+
+    Args:
+        network: of the validation.
+        run: one validation: its metrics, "score" among them, and what :py:func:`ctan_monai.metrics.paired_interval`
+            takes of its cases.
+        units: of the cases.
+
+    Returns:
+        Metrics and cases of the whole network; and part to "loss", each task's "<task>_loss", and "interval".
+    """
+    with channel_means(network) as means:
+        whole, cases = run()
+    parts: dict[str, Any] = {}
+    for part in neutral_parts(network):
+        with neutralize(network, part, means):
+            without, without_cases = run()
+        losses = {"loss" if name == "score" else f"{name}_loss": whole[name] - without[name] for name in whole}
+        parts[part] = {**losses, "interval": paired_interval(cases, without_cases, units)}
+    return whole, cases, parts
 
 
 class FunctionalTest:
@@ -68,21 +94,14 @@ class FunctionalTest:
         """
         evaluator = self.validator.without_handlers()
         units = independent_units(self._cases())
-        with channel_means(network) as means:
-            whole, cases = self._run(evaluator)
-        parts: dict[str, Any] = {}
-        for part in neutral_parts(network):
-            with neutralize(network, part, means):
-                without, without_cases = self._run(evaluator)
-            losses = {"loss" if name == "score" else f"{name}_loss": whole[name] - without[name] for name in whole}
-            interval = paired_interval(cases, without_cases, units)
-            parts[part] = {**losses, "interval": interval}
-            low = losses["loss"] if interval is None else interval[0]
+        whole, cases, parts = worth_of_parts(network, lambda: self._run(evaluator), units)
+        for part, found in parts.items():
+            low = found["loss"] if found["interval"] is None else found["interval"][0]
             if not low > 0:
                 logger.warning(
                     "validation loses nothing clear without %s (score %.4f, without %.4f, 95 %% interval of the loss "
                     "%s): the network makes no use of it.",
-                    part, whole["score"], without["score"], interval,
+                    part, whole["score"], whole["score"] - found["loss"], found["interval"],
                 )  # fmt: skip
         return {**whole, "cases": max((len(values) for _, values in cases.values()), default=None), "parts": parts}
 

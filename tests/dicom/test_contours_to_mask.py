@@ -142,7 +142,7 @@ def test_a_sphere_contoured_on_some_slices_keeps_its_volume(step: int, missing: 
 
 
 def test_a_gap_wider_than_the_usual_one_stays() -> None:
-    """Two pieces with a contour on each slice: what lies between them is no part of the structure."""
+    """Two pieces with a contour on each slice: what lies between them stays outside the structure."""
     lines = [outline(square(0.5, 3.5), k) for k in (0, 1, 2, 6, 7, 9)]
     mask, notes = rasterise(Structure("Nodes", lines), AFFINE, (6, 5, 10))
     assert np.flatnonzero(mask.any(axis=(0, 1))).tolist() == [0, 1, 2, 6, 7, 8, 9]

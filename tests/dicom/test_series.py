@@ -87,7 +87,7 @@ def test_compressed_slices_are_decoded(series: Path) -> None:
 
 
 def test_deflated_slices_are_read_and_cut_ones_refused(tmp_path: Path) -> None:
-    """A deflated file is smaller than its pixels, which is no damage."""
+    """A deflated file is smaller than its pixels without being damaged."""
     hu = numbered((40, 30, 5))
     for file in write_ct_series(tmp_path, hu, HEAD_FIRST):
         image = pydicom.dcmread(file)
