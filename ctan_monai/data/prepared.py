@@ -11,6 +11,7 @@ volumes are not on the patient's own grid, the optional ``original`` has the sam
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,10 @@ from ctan_monai.errors import DataError
 
 __all__ = ["DATALIST_NAME", "check_grid", "independent_units", "load_datalist", "read_datalist"]
 
+logger = logging.getLogger(__name__)
+
 DATALIST_NAME = "datalist.json"
+TARGETS = "targets"
 _REMEDY = "Make prepared data with tools/prepare_data.py and give its --output as the dataset folder."
 _NOT_PATHS = ("case_id", "sha256", "facts")
 _WITHOUT_PRESENT = ("dose", "diagnosis")  # labels that come without "<task>_present"
@@ -47,17 +51,18 @@ def load_datalist(dataset_dir: Path | str) -> dict[str, Any]:
     return datalist
 
 
-def read_datalist(dataset_dir: Path | str, section: str, tasks: Iterable[str] | None = None) -> list[dict[str, Any]]:
+def read_datalist(dataset_dir: Path | str, section: str, needed: Iterable[str] | None = None) -> list[dict[str, Any]]:
     """Cases of one section, paths made absolute.
 
     Args:
         dataset_dir: folder of the prepared data.
         section: ``"training"``, ``"validation"`` or ``"test"``.
-        tasks: names of the tasks that labels are needed for; None asks for no label.
+        needed: names of the tasks that labels are needed for; "targets" where the network has these as input: cases
+            without them are left out, with a warning. None asks for nothing.
 
     Raises:
         DataError: folder, list or a listed file is missing, the section is missing or empty, or no case has labels
-            for one of the tasks.
+            for one of the tasks, or targets.
     """
     folder = Path(dataset_dir).resolve()
     path = folder / DATALIST_NAME
@@ -68,7 +73,8 @@ def read_datalist(dataset_dir: Path | str, section: str, tasks: Iterable[str] | 
         raise DataError(f"{path}: has no section '{section}'; its sections: {sections}.")
     if not cases:
         raise DataError(f"{path}: section '{section}' lists no case. Prepare a release that has {section} cases.")
-    for task in tasks or ():
+    needed = list(needed or ())
+    for task in [name for name in needed if name != TARGETS]:
         if not any(_has_label(case, task) for case in cases):
             keys = sorted(
                 {key for case in cases for key in case if f"{key}_present" in case or key in _WITHOUT_PRESENT}
@@ -77,6 +83,16 @@ def read_datalist(dataset_dir: Path | str, section: str, tasks: Iterable[str] | 
                 f"{path}: no case of section '{section}' has labels for the task '{task}' of the config "
                 f"(labels there: {', '.join(keys) or 'none'}). Remove the task, or prepare data with its labels."
             )
+    if TARGETS in needed:
+        without = [str(case["case_id"]) for case in cases if TARGETS not in case]
+        cases = [case for case in cases if TARGETS in case]
+        if not cases:
+            raise DataError(
+                f"{path}: no case of section '{section}' has targets, which the network has as input. Prepare the "
+                "data again (prostate: the notes of datalist.json say why), or leave --targets out."
+            )
+        if without:
+            logger.warning("%s: left out, since there are no targets: %s.", path, ", ".join(without))
     resolved = [{key: _resolve(folder, key, value) for key, value in case.items()} for case in cases]
     for case in resolved:
         for file in _paths(case):

@@ -27,6 +27,7 @@ from ctan_monai.dicom import (
     read_structures,
     resample_dose,
 )
+from ctan_monai.dicom.targets import parse_doses, read_rt_targets
 from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256
 from ctan_monai.transforms import AntiAliasedSpacingd, CropToBodyd, MaskBodyd
@@ -36,7 +37,7 @@ __all__ = ["NETWORK_SIZE", "NETWORK_SPACING", "prepare_case"]
 #: The grid that the 2D network takes: 480 mm across, wide enough for nearly all hips.
 NETWORK_SPACING = (3.0, 3.0, 3.0)  # mm
 NETWORK_SIZE = (160, 160)  # pixels
-_FORMAT = 2  # of the prepared data; a patient of another format is prepared again
+_FORMAT = 3  # of the prepared data; a patient of another format is prepared again
 _HU_RANGE = (-1024, 3071)
 _LPS = nib.orientations.axcodes2ornt(("L", "P", "S"))
 _NAMES = {"image": "ct", "dose": "dose", "segmentation": "segmentation"}
@@ -47,6 +48,7 @@ def prepare_case(
     roi_map: Mapping[str, Sequence[str]],
     spacing: Sequence[float],
     size: Sequence[int],
+    target_doses: str | None,
     output: Path,
 ) -> dict[str, Any]:
     """Prepares one patient, or finds it prepared already from the same files and settings.
@@ -56,6 +58,7 @@ def prepare_case(
         roi_map: label to patterns of ROI names.
         spacing: of the network's grid, (x, y, z) in mm.
         size: of the network's grid, pixels along x and y.
+        target_doses: Gy by the targets' names, such as ``PTV=78``; None: the names carry their doses.
         output: the folder to write, ``<dataset>/cases/<case>``.
 
     Returns:
@@ -74,10 +77,11 @@ def prepare_case(
         "source_sha256": checksums,
         "roi_map": {label: list(patterns) for label, patterns in roi_map.items()},
         "network_grid": {"spacing": list(spacing), "size": list(size)},
+        "target_doses": target_doses,
     }
     try:
         return write_case_folder(
-            output, made_from, lambda folder: _write_case(patient, roi_map, spacing, size, folder, output)
+            output, made_from, lambda folder: _write_case(patient, roi_map, spacing, size, target_doses, folder, output)
         )
     except InputError as error:
         raise DataError(str(error)) from error
@@ -88,10 +92,11 @@ def _write_case(
     roi_map: Mapping[str, Sequence[str]],
     spacing: Sequence[float],
     size: Sequence[int],
+    target_doses: str | None,
     folder: Path,
     final: Path,
 ) -> dict[str, Any]:
-    original, affine, masks, roi_names, notes = _read_patient(patient, roi_map)
+    original, affine, masks, roi_names, notes = _read_patient(patient, roi_map, target_doses)
     network, body, cut_mm = _to_network_grid(original, affine, spacing, size)
     if cut_mm > 0:
         notes.append(f"the body is {cut_mm:.0f} mm wider than the network's field; the rest is not trained on")
@@ -99,11 +104,13 @@ def _write_case(
     prefix = f"{final.parent.name}/{final.name}"
     paths: dict[str, Any] = {key: f"{prefix}/{name}.nii" for key, name in _NAMES.items()}
     own: dict[str, Any] = {key: f"{prefix}/original/{name}.nii.gz" for key, name in _NAMES.items()}
+    if "targets" in network:
+        paths["targets"], own["targets"] = f"{prefix}/targets.nii", f"{prefix}/original/targets.nii.gz"
     structures = {label: f"{prefix}/original/{label}.nii.gz" for label in masks}
     (folder / "original").mkdir()
     files = {
-        **{paths[key]: (network[key][0], network["image"][1]) for key in _NAMES},
-        **{own[key]: (original[key], affine) for key in _NAMES},
+        **{path: (network[key][0], network["image"][1]) for key, path in paths.items()},
+        **{path: (original[key], affine) for key, path in own.items()},
         **{structures[label]: (masks[label], affine) for label in masks},
     }
     for path, (array, grid) in files.items():
@@ -132,7 +139,7 @@ def _write_case(
 
 
 def _read_patient(
-    patient: RTPatient, roi_map: Mapping[str, Sequence[str]]
+    patient: RTPatient, roi_map: Mapping[str, Sequence[str]], target_doses: str | None
 ) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, np.ndarray], dict[str, str], list[str]]:
     """Volumes on the CT's own grid, its axes turned to (left, posterior, superior), and that grid's affine."""
     for kind, files in (("CT", patient.ct), ("structure set (RTSTRUCT)", patient.structures)):
@@ -184,6 +191,12 @@ def _read_patient(
         "dose": resample_dose(grid, affine, ct.shape),
         "segmentation": segmentation,
     }
+    try:
+        targets = read_rt_targets(patient.structures[0], series, parse_doses(target_doses))
+        volumes["targets"] = nib.orientations.apply_orientation(targets, turn)
+    except InputError as error:  # training on CT alone needs none
+        if target_doses or any(structure.name.strip().casefold().startswith("ptv") for structure in found):
+            notes.append(f"no targets ({error})")
     if not volumes["dose"].any():
         raise DataError("the dose is 0 everywhere on the CT. Export the dose that was planned on this CT.")
     return volumes, affine, masks, roi_names, notes
@@ -200,23 +213,23 @@ def _to_network_grid(
         key: MetaTensor(torch.from_numpy(array[None].astype(np.float32)), affine=torch.from_numpy(affine))
         for key, array in volumes.items()
     }
+    modes = {"segmentation": "nearest", "dose": "bilinear", "targets": "nearest"}
+    labels = [key for key in modes if key in volumes]
     data = Compose(
         [
             AntiAliasedSpacingd("image", spacing),
             MaskBodyd("image"),
             CropToBodyd(["image", "body"], size, [_HU_RANGE[0], 0]),
-            ResampleToMatchd(
-                ["segmentation", "dose"], key_dst="image", mode=["nearest", "bilinear"], padding_mode="zeros"
-            ),
+            ResampleToMatchd(labels, key_dst="image", mode=[modes[key] for key in labels], padding_mode="zeros"),
         ]
     )(data)
     body = data["body"][0].numpy().astype(bool)
     if not body.any():
         raise DataError("no voxel of the CT is above -300 HU, so no body. Export the CT again.")
-    types = {"image": np.int16, "dose": np.float32, "segmentation": np.uint8}
+    types = {"image": np.int16, "segmentation": np.uint8}
     network = {
-        key: (np.rint(data[key][0].numpy()) if key != "dose" else data[key][0].numpy()).astype(kind)
-        for key, kind in types.items()
+        key: np.rint(data[key][0].numpy()).astype(types[key]) if key in types else data[key][0].numpy()
+        for key in volumes
     }
     grid = data["image"].affine.numpy().astype(float)
     return {key: (array, grid) for key, array in network.items()}, body, float(data["image"].meta["body_cut_mm"])

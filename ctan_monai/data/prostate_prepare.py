@@ -21,6 +21,7 @@ from ctan_monai.data.prostate_rois import PROSTATE_LABELS, ROI_MAP, read_roi_map
 from ctan_monai.data.radiotherapy_statistics import case_statistics
 from ctan_monai.data.split import SECTIONS, stratified_split
 from ctan_monai.dicom import InputError, find_rt_patients
+from ctan_monai.dicom.targets import parse_doses
 from ctan_monai.errors import DataError
 from ctan_monai.files import prepare_output_dir
 
@@ -56,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=int, default=NETWORK_SIZE[0], help="pixels across the network's grid (default: 160)"
     )
+    parser.add_argument(
+        "--target-doses",
+        metavar="NAME=GY,...",
+        help="the targets and their prescribed doses, such as PTV=78, for networks that have them as input (default: "
+        "the structures named PTV whose names carry their dose)",
+    )
     parser.add_argument("--workers", type=int, default=1, help="patients prepared at a time (default: 1)")
     parser.add_argument("--strict", action="store_true", help="fail if any patient has to be skipped")
 
@@ -72,6 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
         roi_map=read_roi_map(arguments.roi_map) if arguments.roi_map else ROI_MAP,
         spacing=arguments.spacing,
         size=(arguments.size, arguments.size),
+        target_doses=arguments.target_doses,
     )
     provenance = datalist["provenance"]
     counts = ", ".join(f"{len(datalist[section])} {section}" for section in SECTIONS)
@@ -92,6 +100,7 @@ def prepare_prostate(
     roi_map: Mapping[str, Sequence[str]] = ROI_MAP,
     spacing: Sequence[float] = NETWORK_SPACING,
     size: Sequence[int] = NETWORK_SIZE,
+    target_doses: str | None = None,
 ) -> dict[str, Any]:
     """Prepares all patients below a folder; those done already, from the same files and settings, are not done again.
 
@@ -105,6 +114,8 @@ def prepare_prostate(
         roi_map: label to patterns of ROI names.
         spacing: of the network's grid in mm.
         size: of the network's grid in pixels.
+        target_doses: Gy by the targets' names; None: the names carry them. See
+            :py:func:`ctan_monai.dicom.targets.parse_doses`.
 
     Returns:
         what was written as ``datalist.json``; ``provenance["skipped"]`` names the patients left out and why.
@@ -115,6 +126,7 @@ def prepare_prostate(
     """
     output = Path(output)
     try:
+        parse_doses(target_doses)
         patients, damaged = find_rt_patients(source)
     except InputError as error:
         raise DataError(str(error)) from error
@@ -131,7 +143,7 @@ def prepare_prostate(
     records: dict[str, dict[str, Any]] = {}
     skipped: list[dict[str, str]] = []
     jobs = {
-        patient_id: (patient, roi_map, tuple(spacing), tuple(size), output / "cases" / names[patient_id])
+        patient_id: (patient, roi_map, tuple(spacing), tuple(size), target_doses, output / "cases" / names[patient_id])
         for patient_id, patient in patients.items()
     }
     for patient_id, result in prepare_cases(jobs, prepare_case, workers, "Preparing Prostate", "patient"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.uid import RTDoseStorage, RTPlanStorage, generate_uid
 
 from ctan_monai.dicom.maker import PHANTOM, Maker
@@ -32,6 +32,7 @@ def write_rtdose(
     absolute_offsets: bool = False,
     plan_uid: str | None = None,
     beam: int | None = None,
+    structures: Path | str | None = None,
 ) -> None:
     """Writes a dose in Gy, with the patient's axes: columns to the left, rows to the back, frames to the head.
 
@@ -50,6 +51,7 @@ def write_rtdose(
         plan_uid: SOPInstanceUID of the plan; None: a new one, as a plan's dose must refer to a plan, and a comment that
             there is none.
         beam: number of the beam whose dose this is; None: the whole plan's.
+        structures: the structure set (RTSTRUCT) whose targets the dose was made for.
 
     Raises:
         OSError: the file cannot be written.
@@ -72,6 +74,9 @@ def write_rtdose(
         group.ReferencedFractionGroupNumber, group.ReferencedBeamSequence = 1, [item]
         plan.ReferencedFractionGroupSequence = [group]
     dataset.ReferencedRTPlanSequence = [plan]
+    if structures is not None:
+        header = dcmread(structures, specific_tags=["SOPClassUID", "SOPInstanceUID"])
+        dataset.ReferencedStructureSetSequence = [image_reference(header)]
     positive = np.maximum(gray, 0).astype(float)
     dataset.DoseGridScaling = f"{(positive.max() or 1.0) / LARGEST:.10e}"  # 16 characters
     stored = np.rint(positive / float(dataset.DoseGridScaling)).clip(0, LARGEST)

@@ -115,7 +115,7 @@ def write_prostate_patient(folder: Path, number: int, seed: int = 0) -> Pelvis:
     absent = str(rng.choice(_AT_TIMES_ABSENT)) if number % _LACKS_AN_ORGAN == _LACKS_AN_ORGAN // 2 else ""
     names = {label: name for label, name in _STYLES[number % len(_STYLES)].items() if label != absent}
     outlines = {name: mask_outlines(pelvis.structures[label], affine) for label, name in names.items()}
-    outlines["PTV"] = mask_outlines(pelvis.target, affine)
+    outlines["PTV_7000"] = mask_outlines(pelvis.target, affine)
     write_rtstruct((folder / "RS.dcm") if number % 2 else (series / "structures"), source, outlines)
 
     dose_affine, dose_shape = _dose_grid(affine, pelvis.ct.shape, rng)

@@ -26,7 +26,6 @@ from .save_dicom_sr import SaveDicomSRd
 from .save_images import SaveImagesd
 from .save_probabilities import SaveProbabilitiesd
 from .task_compose import TaskCompose
-from .windows import StackWindowsd
 
 __all__ = [
     "AntiAliasedSpacingd",
@@ -52,7 +51,6 @@ __all__ = [
     "SaveImagesd",
     "SaveProbabilitiesd",
     "SelectLungSlicesd",
-    "StackWindowsd",
     "TaskCompose",
     "body_edges",
     "body_mask",

@@ -14,6 +14,8 @@ from monai.utils import ImageMetaKey
 from ctan_monai.data.targets import read_targets
 from ctan_monai.errors import InputError
 
+TARGETS_FILE = "targets_file"
+
 
 class LoadTargetsd(MapTransform):
     """Loads the prescribed dose of each voxel and brings it onto the CT's grid.
@@ -24,6 +26,8 @@ class LoadTargetsd(MapTransform):
         image_key: the CT on the network's grid, a MetaTensor (1, X, Y, Z); its meta data name the CT's file or
             folder.
         doses_key: Gy by the targets' names; may be missing, see :py:func:`ctan_monai.data.targets.read_targets`.
+
+    The path stays in the item as "targets_file".
 
     Raises:
         InputError: an item has no targets, or they cannot be used or do not reach into the network's field.
@@ -54,5 +58,5 @@ class LoadTargetsd(MapTransform):
                 raise InputError(
                     f"{d[key]}: no target lies within the network's field. Are these the targets of this patient?"
                 )
-            d[key] = targets
+            d[TARGETS_FILE], d[key] = str(d[key]), targets
         return d

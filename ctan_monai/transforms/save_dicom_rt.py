@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from monai.transforms import Transform
 
+from ctan_monai.data.nifti import is_nifti
 from ctan_monai.data.results_folder import ResultsFolder
 from ctan_monai.dicom import mask_outlines, read_source, write_rtdose, write_rtstruct, write_seg
 from ctan_monai.dicom.kinds import dicom_kinds
+from ctan_monai.transforms.load_targets import TARGETS_FILE
 from ctan_monai.transforms.save_images import case_id
 
 __all__ = ["SaveDicomRTd"]
@@ -81,5 +84,7 @@ class SaveDicomRTd(Transform):
                 write_seg(paths["seg"], source, labels, self.label_names, maker, warning)
         if self.dose_key in data and "rtdose" in paths:
             gray = data[self.dose_key][0].float().cpu().numpy()
-            write_rtdose(paths["rtdose"], source, gray, source.affine, maker, warning)
+            targets = str(data.get(TARGETS_FILE, ""))  # a file that is not NIfTI is a structure set
+            structures = targets if Path(targets).is_file() and not is_nifti(targets) else None
+            write_rtdose(paths["rtdose"], source, gray, source.affine, maker, warning, structures=structures)
         return data

@@ -10,6 +10,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 import torch
 from support import REPOSITORY, run_tool
@@ -145,3 +146,19 @@ def test_exported_torchscript_equals_eager(trained: Path, tmp_path: Path) -> Non
         expected, found = network.eval()(image), scripted(image)
     for task, value in expected.items():
         torch.testing.assert_close(found[task], value, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_targets_neighbors_and_position_through_dicom(prostate_phantom: Path, tmp_path: Path) -> None:
+    """Trained with them; the RTSTRUCT beside the CT has the target, and the RTDOSE refers to it."""
+    inputs = ["--targets", "True", "--context", "[-3,3]", "--position", "True"]
+    paths = ["--dataset_dir", str(prostate_phantom), "--output_dir", str(tmp_path / "run")]
+    bundle_run("training", ["train", "smoke"], *paths, *QUICK, *inputs)
+    bundle_run("evaluating", ["train", "evaluate"], *paths, "--num_workers", "0")
+    assert json.loads((tmp_path / "run" / "evaluation" / "evaluation.json").read_text())["summary"]["patients"] == 1
+    patient = prostate_phantom.parent / "release" / "patient 001"
+    arguments = ["--dataset_dir", str(patient), "--checkpoint", str(tmp_path / "run" / "model.pt")]
+    bundle_run("inferring", ["inference"], *arguments, "--output_dir", str(tmp_path / "out"), "--dicom_output", "True")
+    structures = [d for d in map(pydicom.dcmread, patient.rglob("*.dcm")) if d.Modality == "RTSTRUCT"]
+    (reference,) = pydicom.dcmread(tmp_path / "out" / "CT_rtdose.dcm").ReferencedStructureSetSequence
+    assert reference.ReferencedSOPInstanceUID == structures[0].SOPInstanceUID

@@ -360,3 +360,46 @@ def test_real_plan(test_data_dir: Path, tmp_path: Path) -> None:
         np.bincount(read(p).ravel(), minlength=6) for p in (case["original"]["segmentation"], case["segmentation"])
     )
     np.testing.assert_array_equal(own[1:], network[1:])
+
+
+def test_targets_by_their_names_or_as_they_are_given(patient: Path, tmp_path: Path) -> None:
+    """The structures PTV_7000 and PTV2; the network's grid has the prescribed dose in Gy, the nearest voxel's."""
+    source = read_source(patient / "CT")
+    boost = np.zeros(SHAPE, bool)
+    boost[6:8, 4:6, 1:3] = True
+    outlines = {name: mask_outlines(mask, AFFINE) for name, mask in {**masks(), "PTV_7000": masks()["CTV"]}.items()}
+    write_rtstruct(patient / "RS.dcm", source, outlines)
+    datalist = prepare_prostate(patient, tmp_path / "named", split="all", **GRID)
+    (case,) = read_datalist(tmp_path / "named", "training", ["dose", "targets"])
+    targets, ct = nib.load(case["targets"]), nib.load(case["image"])
+    np.testing.assert_allclose(targets.affine, ct.affine)
+    gray = read(case["targets"])
+    assert set(np.unique(gray)) == {0, 70} and (gray == 70).sum() == masks()["CTV"].sum()
+    places = nib.affines.apply_affine(targets.affine, np.argwhere(gray == 70)).mean(axis=0)
+    expected = nib.affines.apply_affine(AFFINE, np.argwhere(masks()["CTV"])).mean(axis=0)
+    np.testing.assert_allclose(places, expected, atol=1e-4)
+    assert not any("targets" in note for note in datalist["provenance"]["notes"])
+
+    write_rtstruct(patient / "RS.dcm", source, {**outlines, "PTV2": mask_outlines(boost, AFFINE)})
+    datalist = prepare_prostate(patient, tmp_path / "named", split="all", **GRID)
+    assert "the dose of 'PTV2' is unknown" in str(datalist["provenance"]["notes"])
+    with pytest.raises(DataError, match="no case of section 'training' has targets"):
+        read_datalist(tmp_path / "named", "training", ["dose", "targets"])
+    prepare_prostate(patient, tmp_path / "named", split="all", target_doses="ptv2=78,PTV_7000=60", **GRID)
+    (case,) = read_datalist(tmp_path / "named", "training", ["dose", "targets"])
+    gray = read(case["targets"])
+    assert [(gray == dose).sum() for dose in (78, 60)] == [boost.sum(), masks()["CTV"].sum() - boost.sum()]
+    with pytest.raises(DataError, match="--target_doses PTV: found 'PTV'"):
+        prepare_prostate(patient, tmp_path / "other", split="all", target_doses="PTV", **GRID)
+    assert not (tmp_path / "other").exists()
+
+
+def test_cases_without_targets_are_left_out(source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = source / "folder A"
+    outlines = {"CTV": mask_outlines(masks()["CTV"], AFFINE), "PTV 70": mask_outlines(masks()["CTV"], AFFINE)}
+    write_rtstruct(folder / "RS.dcm", read_source(folder / "CT"), outlines)
+    prepare_prostate(source, tmp_path / "out", split="all", **GRID)
+    (case,) = read_datalist(tmp_path / "out", "training", ["dose", "targets"])
+    assert case["case_id"] == "patient_A"
+    assert "left out" in caplog.text and "patient_B, patient_C, patient_D" in caplog.text
+    assert len(read_datalist(tmp_path / "out", "training")) == 4
