@@ -49,8 +49,8 @@ def find_targets(
         items: CTs, of :py:func:`ctan_monai.data.find_inputs`.
         given: the targets of the one CT; or a folder with those of each, ``<case>_targets`` or ``<case>``, or with
             structure sets, of which each CT has the one in its frame of reference. None: they lie beside the CT: a
-            structure set in the folder of a DICOM series; ``<case>_targets`` or ``targets``, a folder of masks or a
-            NIfTI volume.
+            structure set in the folder of a DICOM series, or beside it in its frame of reference; ``<case>_targets`` or
+            ``targets``, a folder of masks or a NIfTI volume.
         doses: Gy by names, see :py:func:`ctan_monai.dicom.targets.parse_doses`.
 
     Returns:
@@ -141,7 +141,7 @@ def read_targets(path: Path | str, ct: Path | str, doses: str | None = None) -> 
 
 def _beside(ct: Path) -> Path:
     if ct.is_dir():
-        if structures := _structure_sets(ct):
+        if structures := _structure_sets(ct) or _exported_beside(ct):
             return _of_frame(structures, ct)
         folders = [(ct.parent, f"{ct.resolve().name}_targets"), (ct, "targets")]
     else:
@@ -149,7 +149,7 @@ def _beside(ct: Path) -> Path:
     for folder, name in folders:
         if path := _named(folder, name):
             return path
-    beside = "a structure set among its files, or " if ct.is_dir() else ""
+    beside = "a structure set among its files or beside its folder, " if ct.is_dir() else ""
     raise InputError(
         f"{ct}: the network was trained with targets, but there are none beside the CT; expected {beside}"
         f"{' or '.join(name for _, name in folders)}, a folder of NIfTI masks or a NIfTI volume of Gy. Give them by "
@@ -177,6 +177,13 @@ def _named(folder: Path, name: str) -> Path | None:
 def _structure_sets(folder: Path) -> list[Path]:
     files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".") and not is_nifti(p))
     return [path for path, header in dicom_headers(files).items() if header.Modality == "RTSTRUCT"]
+
+
+def _exported_beside(ct: Path) -> list[Path]:
+    """Structure sets of the CT's frame of reference in the folder around the series, and in that folder's others."""
+    folders = [ct.parent, *sorted(p for p in ct.parent.iterdir() if p.is_dir() and p != ct)]
+    frame = ct_series(ct).frame_uid
+    return [path for folder in folders for path in _structure_sets(folder) if frames_of_reference(path) == {frame}]
 
 
 def _of_frame(structures: Sequence[Path], ct: Path) -> Path:

@@ -73,6 +73,7 @@ def test_masks_and_structure_set_give_the_same_volume_at_its_place(position: str
     found = network_targets(by_structures)
     torch.testing.assert_close(network_targets(by_masks), found, atol=0, rtol=0)
     assert found.unique().tolist() == [0, 56, 70], "the highest where they overlap"
+
     assert int((found == 70).sum()) == int(shapes["PTV70"].sum()) > 0
     assert int((found > 0).sum()) == int(shapes["PTV56"].sum())
     centre = torch.nonzero(found == 70).double().mean(dim=0)
@@ -187,3 +188,16 @@ def test_a_mask_is_not_taken_for_a_volume_of_gray(tmp_path: Path) -> None:
     mask = save(tmp_path / "PTV70.nii.gz", masks(affine)["PTV70"], affine)
     with pytest.raises(InputError, match=r"PTV70\.nii\.gz: its values, but for 0, are 1 to 1; expected the prescribed"):
         find_inputs(ct, targets=True, targets_from=mask)
+
+
+@pytest.mark.parametrize("place", ["RS.dcm", "RTSTRUCT/1.2.3"])
+def test_a_structure_set_beside_the_series_folder_by_its_frame(place: str, tmp_path: Path) -> None:
+    """As a PACS exports a patient, with another series' structure set; one of another frame alone is none."""
+    source, other = (write_ct(tmp_path / "patient" / name, "HFS") for name in ("CT", "other"))
+    (tmp_path / "patient" / place).parent.mkdir(exist_ok=True)
+    structure_set(tmp_path / "patient" / "elsewhere.dcm", other, masks(other.affine))
+    with pytest.raises(InputError, match="there are none beside the CT"):
+        find_inputs(tmp_path / "patient" / "CT", targets=True)
+    structure_set(tmp_path / "patient" / place, source, masks(source.affine))
+    (item,) = find_inputs(tmp_path / "patient" / "CT", targets=True)
+    assert item["targets"] == str(tmp_path / "patient" / place)
