@@ -9,7 +9,7 @@ from ctan_monai.dicom.maker import PHANTOM, Maker, predicted_by
 from ctan_monai.dicom.outlines import mask_outlines
 from ctan_monai.dicom.planned_dose import plan_dose
 from ctan_monai.dicom.rt_patients import RTPatient, find_rt_patients
-from ctan_monai.dicom.rtdose import DoseGrid, read_dose, resample_dose
+from ctan_monai.dicom.rtdose import DoseGrid, dose_in_patient_axes, read_dose, resample_dose
 from ctan_monai.dicom.rtdose_writer import write_rtdose
 from ctan_monai.dicom.rtstruct import Structure, read_structures
 from ctan_monai.dicom.rtstruct_writer import write_rtstruct
@@ -34,6 +34,7 @@ __all__ = [
     "check_axes",
     "ct_series",
     "dicom_headers",
+    "dose_in_patient_axes",
     "find_rt_patients",
     "mask_outlines",
     "plan_dose",

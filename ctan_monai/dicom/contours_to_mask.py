@@ -25,6 +25,7 @@ __all__ = ["rasterise"]
 
 FLAT = 0.25  # slices that the points of one contour may lie apart
 SAME_PLANE_MM = 0.1  # positions are often rounded to 0.1 mm
+ON_CENTER = 0.02  # pixels, for the same reason
 
 
 def rasterise(structure: Structure, affine: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, list[str]]:
@@ -41,8 +42,8 @@ def rasterise(structure: Structure, affine: np.ndarray, shape: Sequence[int]) ->
         shape: of the CT, (x, y, slices).
 
     Returns:
-        bool mask of that shape, and notes: the structure's own, on contours that are not in the mask or overlap, and on
-        gaps.
+        bool mask of that shape, and notes: the structure's own, on contours that are not in the mask or overlap, on
+        gaps, and on points that all lie on pixel centers, where programs differ in what they take as inside.
 
     Raises:
         InputError: contours that do not lie in the CT's slices.
@@ -81,6 +82,9 @@ def rasterise(structure: Structure, affine: np.ndarray, shape: Sequence[int]) ->
         (interpolated, "has no contour in {} of the slices between its contours, which are interpolated"),
         (gaps, "has no contour in {} of the slices between its contours"),
     ]
+    points = np.concatenate([polygon for plane in planes.values() for polygon in plane] or [np.full((1, 2), 0.5)])
+    if (np.abs(points - np.rint(points)) < ON_CENTER).all():
+        notes.append((1, "has all its points on pixel centers: voxels on the outline are taken as inside"))
     return mask, [*structure.notes, *(f"'{structure.name}' {text.format(n)}" for n, text in notes if n)]
 
 

@@ -17,7 +17,7 @@ from ctan_monai.errors import InputError
 
 __all__ = ["plan_dose"]
 
-TAGS = ["DoseSummationType", "ReferencedRTPlanSequence"]
+TAGS = ["DoseSummationType", "DoseType", "ReferencedRTPlanSequence"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class _File:
     summation: str
     plan: str  # SOPInstanceUID, "" where the file does not say
     beams: tuple[int, ...]
+    effective: bool
 
 
 def plan_dose(files: Sequence[Path], frame_uid: str, plans: Sequence[Path] = ()) -> tuple[DoseGrid, list[str]]:
@@ -55,6 +56,7 @@ def plan_dose(files: Sequence[Path], frame_uid: str, plans: Sequence[Path] = ())
     if whole:
         others = [file for file in found if file is not whole[0]]
         notes = [f"left out beside the plan's dose: {_names(others)}"] if others else []
+        notes += _effective(whole)
         return read_dose(whole[0].path, frame_uid), notes
     if wrong := [file for file in found if file.summation != "BEAM"]:
         raise InputError(
@@ -77,7 +79,13 @@ def _describe(path: Path) -> _File:
         for beam in group.get("ReferencedBeamSequence") or []
     )
     uid = str(plans[0].get("ReferencedSOPInstanceUID", "")) if plans else ""
-    return _File(path, str(header.get("DoseSummationType", "")), uid, beams)
+    effective = header.get("DoseType") == "EFFECTIVE"
+    return _File(path, str(header.get("DoseSummationType", "")), uid, beams, effective)
+
+
+def _effective(files: Sequence[_File]) -> list[str]:
+    found = _names([file for file in files if file.effective])
+    return [f"DoseType is EFFECTIVE, Gy weighted by biological effect, taken as they are: {found}"] if found else []
 
 
 def _sum_of_beams(files: list[_File], frame_uid: str, plans: Sequence[Path]) -> tuple[DoseGrid, list[str]]:
@@ -101,6 +109,7 @@ def _sum_of_beams(files: list[_File], frame_uid: str, plans: Sequence[Path]) -> 
             f"the BEAM doses are of the beams {beams}, but the plan has {sorted(wanted)}. Export the missing doses, or "
             "the dose of the whole plan."
         )
+    notes += _effective(files)
     doses = [read_dose(file.path, frame_uid) for file in files]
     first = doses[0]
     for file, dose in zip(files[1:], doses[1:], strict=True):

@@ -16,9 +16,10 @@ from scipy import ndimage
 from ctan_monai.dicom.geometry import check_axes
 from ctan_monai.errors import InputError
 
-__all__ = ["DoseGrid", "read_dose", "resample_dose"]
+__all__ = ["DoseGrid", "dose_in_patient_axes", "read_dose", "resample_dose"]
 
 SAME_MM = 0.01
+ROUNDED_MM = 0.06  # positions are often rounded to 0.1 mm, each by up to 0.05
 EDGE = 1e-3  # voxels beyond the outermost centres that still belong to the dose grid: rounding of positions
 
 
@@ -90,7 +91,7 @@ def _affine(path: Path | str, dataset: Dataset, frames: int) -> np.ndarray:
         raise InputError(f"{path}: GridFrameOffsetVector has {len(offsets)} values for {frames} frames of dose.")
     if abs(offsets[0]) < SAME_MM:  # relative: mm along the frames' normal
         direction = np.cross(row, column)
-    elif abs(offsets[0] - position[2]) < SAME_MM:  # absolute: the frames' z in the patient
+    elif abs(offsets[0] - position[2]) < ROUNDED_MM:  # absolute: the frames' z in the patient
         direction = np.array([0.0, 0.0, 1.0])
     else:
         raise InputError(
@@ -98,7 +99,8 @@ def _affine(path: Path | str, dataset: Dataset, frames: int) -> np.ndarray:
             f"{position[2]:g}, the z of ImagePositionPatient (places of the frames). Export the dose again."
         )
     steps = np.diff(offsets)
-    if abs(steps[0]) < SAME_MM or np.abs(steps - steps.mean()).max() > SAME_MM:
+    even = np.linspace(offsets[0], offsets[-1], frames)
+    if abs(steps.mean()) < SAME_MM or np.abs(offsets - even).max() > min(2 * ROUNDED_MM, abs(steps.mean()) / 10):
         raise InputError(
             f"{path}: the frames of the dose lie {np.abs(steps).min():g} to {np.abs(steps).max():g} mm apart; expected "
             "even spacing. Export the dose on a regular grid."
@@ -111,6 +113,40 @@ def _affine(path: Path | str, dataset: Dataset, frames: int) -> np.ndarray:
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine  # DICOM is LPS, here it is RAS
     check_axes(affine, str(path))
     return affine
+
+
+def dose_in_patient_axes(gray: np.ndarray, affine: np.ndarray, spacing: float = 0) -> DoseGrid:
+    """A dose on a regular grid along the patient's axes, as planning systems have it.
+
+    The grid covers the centers of all voxels; its outermost ones may lie up to ``spacing`` beyond, with the dose of the
+    nearest voxel.
+
+    Args:
+        gray: Gy, (x, y, z).
+        affine: (4, 4) index to RAS mm.
+        spacing: mm along each axis. 0: the dose's own, and where its axes are the patient's, its own grid.
+
+    Returns:
+        float32 Gy; columns to the left, rows to the back, frames to the head.
+    """
+    own = np.linalg.norm(affine[:3, :3], axis=0)
+    axes = affine[:3, :3] / own
+    along = np.abs(axes).argmax(axis=0)  # the patient's axis of each of the dose's
+    if not spacing and np.abs(axes).max(axis=0).min() > 1 - 1e-7:
+        return DoseGrid(gray, affine)
+    steps = np.full(3, float(spacing)) if spacing else own[np.argsort(along)]
+    corners = np.stack(np.meshgrid(*[(0, size - 1) for size in gray.shape], indexing="ij"), -1).reshape(-1, 3)
+    places = (corners @ affine[:3, :3].T + affine[:3, 3]) * [-1, -1, 1]  # LPS
+    shape = np.ceil(np.ptp(places, axis=0) / steps - EDGE).astype(int) + 1
+    first = (places.min(axis=0) + places.max(axis=0) - (shape - 1) * steps) / 2
+    grid = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.array(
+        [[steps[0], 0, 0, first[0]], [0, steps[1], 0, first[1]], [0, 0, steps[2], first[2]], [0, 0, 0, 1]]
+    )
+    margin = np.ceil(steps.max() / own).astype(int)  # the nearest voxel's dose around the outermost centers
+    edge = affine.copy()
+    edge[:3, 3] -= affine[:3, :3] @ margin
+    padded = DoseGrid(np.pad(gray, [(n, n) for n in margin], mode="edge"), edge)
+    return DoseGrid(resample_dose(padded, grid, tuple(shape.tolist())), grid)
 
 
 def resample_dose(dose: DoseGrid, affine: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:

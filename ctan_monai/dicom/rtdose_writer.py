@@ -18,7 +18,6 @@ from ctan_monai.dicom.source import DicomSource
 __all__ = ["write_rtdose"]
 
 FRAME_OFFSETS = 0x3004000C  # the tag that frames are counted by
-LARGEST = 2**32 - 1
 NO_PLAN = "No plan exists: the plan referred to is a placeholder."
 
 
@@ -33,12 +32,13 @@ def write_rtdose(
     plan_uid: str | None = None,
     beam: int | None = None,
     structures: Path | str | None = None,
+    bits: int = 32,
 ) -> None:
     """Writes a dose in Gy, with the patient's axes: columns to the left, rows to the back, frames to the head.
 
     A grid with other axes, such as that of a feet-first CT, is written with its voxels in this order, at the same
     places: the form that all readers understand alike. Negative values become 0, for the pixels are unsigned. They
-    use all their 32 bits: the largest dose is the largest number.
+    use all their bits: the largest dose is the largest number.
 
     Args:
         path: the file.
@@ -52,6 +52,7 @@ def write_rtdose(
             there is none.
         beam: number of the beam whose dose this is; None: the whole plan's.
         structures: the structure set (RTSTRUCT) whose targets the dose was made for.
+        bits: of a voxel, 16 or 32.
 
     Raises:
         OSError: the file cannot be written.
@@ -59,6 +60,7 @@ def write_rtdose(
     gray, affine = _axial(np.asarray(gray), affine)
     dataset = new_object(source, RTDoseStorage, "RTDOSE", maker, 9002)
     _set_grid(dataset, gray.shape, affine, absolute_offsets)
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = bits, bits, bits - 1, 0
     dataset.ImageType = ["DERIVED", "SECONDARY", "AXIAL"]
     dataset.ImageComments = f"{maker.comment} {warning}".strip()[:1024]
     dataset.ReferencedImageSequence = [image_reference(image) for image in source.slices]
@@ -77,10 +79,11 @@ def write_rtdose(
     if structures is not None:
         header = dcmread(structures, specific_tags=["SOPClassUID", "SOPInstanceUID"])
         dataset.ReferencedStructureSetSequence = [image_reference(header)]
+    largest = 2**bits - 1
     positive = np.maximum(gray, 0).astype(float)
-    dataset.DoseGridScaling = f"{(positive.max() or 1.0) / LARGEST:.10e}"  # 16 characters
-    stored = np.rint(positive / float(dataset.DoseGridScaling)).clip(0, LARGEST)
-    dataset.PixelData = stored.astype("<u4").transpose(2, 1, 0).tobytes()
+    dataset.DoseGridScaling = f"{(positive.max() or 1.0) / largest:.10e}"  # 16 characters
+    stored = np.rint(positive / float(dataset.DoseGridScaling)).clip(0, largest)
+    dataset.PixelData = stored.astype(f"<u{bits // 8}").transpose(2, 1, 0).tobytes()
     dataset["PixelData"].VR = "OW"
     save_object(path, dataset)
 
@@ -104,4 +107,3 @@ def _set_grid(dataset: Dataset, shape: tuple[int, ...], affine: np.ndarray, abso
     start = lps[2, 3] if absolute_offsets else 0.0
     dataset.GridFrameOffsetVector = [f"{start + k * spacing[2]:.8g}" for k in range(shape[2])]
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 32, 32, 31, 0

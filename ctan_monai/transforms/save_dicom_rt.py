@@ -14,7 +14,7 @@ from monai.transforms import Transform
 
 from ctan_monai.data.nifti import is_nifti
 from ctan_monai.data.results_folder import ResultsFolder
-from ctan_monai.dicom import mask_outlines, read_source, write_rtdose, write_rtstruct, write_seg
+from ctan_monai.dicom import dose_in_patient_axes, mask_outlines, read_source, write_rtdose, write_rtstruct, write_seg
 from ctan_monai.dicom.kinds import dicom_kinds
 from ctan_monai.transforms.load_targets import TARGETS_FILE
 from ctan_monai.transforms.save_images import case_id
@@ -38,6 +38,8 @@ class SaveDicomRTd(Transform):
         image_key: the CT, whose meta data name the folder of the series.
         segmentation_key: label map (1, x, y, z) on the CT's own grid; may be missing.
         dose_key: dose in Gy on the same grid; may be missing.
+        dose_grid: mm between the voxels of the RTDOSE, whose axes are the patient's; 0: as the CT's.
+        dose_bits: of a voxel of the RTDOSE, 16 or 32.
         report_key: the report, whose warnings are copied into the objects; may be missing.
     """
 
@@ -49,6 +51,8 @@ class SaveDicomRTd(Transform):
         image_key: str = "image",
         segmentation_key: str = "pred",
         dose_key: str = "dose",
+        dose_grid: float = 0,
+        dose_bits: int = 32,
         report_key: str = "report",
     ) -> None:
         super().__init__()
@@ -57,6 +61,12 @@ class SaveDicomRTd(Transform):
         self.results = results
         self.image_key, self.report_key = image_key, report_key
         self.segmentation_key, self.dose_key = segmentation_key, dose_key
+        if dose_bits not in (16, 32) or not (dose_grid == 0 or 0.5 <= dose_grid <= 10):
+            raise ValueError(
+                f"dose_grid {dose_grid}, dose_bits {dose_bits}: expected 0.5 to 10 mm, or 0 for the CT's own grid, "
+                "and 16 or 32 bits."
+            )
+        self.dose_grid, self.dose_bits = dose_grid, dose_bits
 
     def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
         """Write the files.
@@ -86,5 +96,9 @@ class SaveDicomRTd(Transform):
             gray = data[self.dose_key][0].float().cpu().numpy()
             targets = str(data.get(TARGETS_FILE, ""))  # a file that is not NIfTI is a structure set
             structures = targets if Path(targets).is_file() and not is_nifti(targets) else None
-            write_rtdose(paths["rtdose"], source, gray, source.affine, maker, warning, structures=structures)
+            dose = dose_in_patient_axes(gray, source.affine, self.dose_grid)
+            write_rtdose(
+                paths["rtdose"], source, dose.gray, dose.affine, maker, warning,
+                structures=structures, bits=self.dose_bits,
+            )  # fmt: skip
         return data

@@ -18,7 +18,16 @@ from monai.bundle import ConfigParser, create_workflow
 from PIL import Image
 from support import REPOSITORY
 
-from ctan_monai.dicom import ct_series, rasterise, read_ct_series, read_structures, write_ct_series
+from ctan_monai.dicom import (
+    DoseGrid,
+    ct_series,
+    rasterise,
+    read_ct_series,
+    read_dose,
+    read_structures,
+    resample_dose,
+    write_ct_series,
+)
 from ctan_monai.phantoms.prostate import write_prostate_patient
 
 pytestmark = [
@@ -83,9 +92,13 @@ def test_contours_and_dose_equal_the_nifti_files(bundle: str, pelvis_phantom: Pa
     for structure in structures:
         found, _ = rasterise(structure, series.affine, series.shape)
         np.testing.assert_array_equal(found, labels == names["label_names"][structure.name])
-    dose = pydicom.dcmread(out["rtdose.dcm"])
-    gray = dose.pixel_array.transpose(2, 1, 0) * float(dose.DoseGridScaling)
-    np.testing.assert_allclose(gray, np.asarray(nib.load(out["dose.nii.gz"]).dataobj), atol=0.01)
+    dose, own = read_dose(out["rtdose.dcm"], series.frame_uid), nib.load(out["dose.nii.gz"])
+    np.testing.assert_allclose(np.abs(dose.affine[:3, :3]), np.diag([2.5] * 3), atol=1e-6)
+    assert pydicom.dcmread(out["rtdose.dcm"]).BitsAllocated == 16
+    expected = resample_dose(DoseGrid(np.asarray(own.dataobj), own.affine), dose.affine, dose.gray.shape)
+    inner = (slice(1, -1),) * 3  # the outermost voxels may lie beyond the CT's
+    np.testing.assert_allclose(dose.gray[inner], expected[inner], atol=0.01)
+    assert expected.max() > 0
     for name in ("rtstruct", "seg", "rtdose"):
         dataset = pydicom.dcmread(out[f"{name}.dcm"])
         assert dataset.PatientID == "phantom_001"

@@ -15,6 +15,7 @@ from ctan_monai.dicom import (
     DoseGrid,
     InputError,
     ct_series,
+    dose_in_patient_axes,
     plan_dose,
     read_dose,
     read_source,
@@ -185,3 +186,53 @@ def test_a_beam_twice_or_on_another_grid(ct: tuple[Path, str]) -> None:
     )
     with pytest.raises(InputError, match=r"C: lies on another grid than .*A"):
         plan_dose([twice[0], other], ct[1])
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_offsets_rounded_to_a_tenth_of_a_mm(ct: tuple[Path, str], absolute: bool) -> None:
+    """Frames 7/3 mm apart."""
+    gray = np.arange(4 * 3 * 9, dtype=float).reshape(4, 3, 9)
+    affine = DOSE_AFFINE.copy()
+    affine[2, 2] = 7 / 3
+    path = ct[0].parent.parent / "RD.dcm"
+    write_rtdose(path, read_source(ct[0].parent), gray, affine, absolute_offsets=absolute)
+    edited(path, lambda d: setattr(d, "GridFrameOffsetVector", [f"{float(v):.1f}" for v in d.GridFrameOffsetVector]))
+    assert len(set(np.diff(pydicom.dcmread(path).GridFrameOffsetVector).round(3))) == 2
+    found = read_dose(path, ct[1])
+    np.testing.assert_allclose(found.affine, affine, atol=0.02)
+    np.testing.assert_allclose(found.gray, gray, atol=1e-6)
+
+
+def test_an_effective_dose_is_noted(ct: tuple[Path, str]) -> None:
+    path = dose(ct)
+    assert plan_dose([path], ct[1])[1] == []
+    edited(path, lambda d: setattr(d, "DoseType", "EFFECTIVE"))
+    (note,) = plan_dose([path], ct[1])[1]
+    assert "EFFECTIVE" in note and "RD.dcm" in note
+
+
+@pytest.mark.parametrize("spacing", [0, 2.5, 3])
+@pytest.mark.parametrize("degrees", [0, 5])
+def test_a_grid_in_the_patients_axes(degrees: float, spacing: float) -> None:
+    """A dose that is linear in the patient's mm: on any grid, each voxel has the value of its place."""
+    turn = np.radians(degrees)
+    axes = np.diag([-2.0, -1.0, 3.0]) @ [
+        [np.cos(turn), np.sin(turn), 0], [-np.sin(turn), np.cos(turn), 0], [0, 0, 1]
+    ]  # fmt: skip
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = axes @ np.diag([1, 1, 1]), (20, 30, -40)
+    affine[:3, :3] = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0) * [2, 2, 3]
+    index = np.moveaxis(np.indices((20, 18, 9)), 0, -1)
+    places = index @ affine[:3, :3].T + affine[:3, 3]
+    slope = np.array([0.3, -0.2, 0.5])
+    found = dose_in_patient_axes(places @ slope + 60, affine, spacing)
+    steps = [spacing] * 3 if spacing else [2, 2, 3]
+    np.testing.assert_allclose(np.abs(found.affine[:3, :3]), np.diag(steps), atol=1e-9)
+    assert (np.diag(found.affine)[:3] * [-1, -1, 1] > 0).all(), "columns to the left, rows to the back, frames up"
+    at = np.moveaxis(np.indices(found.gray.shape), 0, -1) @ found.affine[:3, :3].T + found.affine[:3, 3]
+    inside = (at @ np.linalg.inv(affine[:3, :3]).T) - affine[:3, 3] @ np.linalg.inv(affine[:3, :3]).T
+    inside = ((inside >= 0) & (inside <= np.array(index.shape[:3]) - 1)).all(axis=-1)
+    assert inside.mean() > 0.5
+    np.testing.assert_allclose(found.gray[inside], (at @ slope + 60)[inside], atol=1e-3)
+    low, high = places.reshape(-1, 3).min(0), places.reshape(-1, 3).max(0)
+    assert (at.reshape(-1, 3).min(0) <= low + 1e-6).all() and (at.reshape(-1, 3).max(0) >= high - 1e-6).all()

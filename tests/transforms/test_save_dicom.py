@@ -131,3 +131,16 @@ def test_highdicom_is_missed_before_time_is_spent(monkeypatch: pytest.MonkeyPatc
     assert dicom_kinds("rtstruct", ("rtstruct", "seg")) == ("rtstruct",)
     with pytest.raises(ModuleNotFoundError, match=r"highdicom, which writes seg, is not .* or ask for rtstruct alone"):
         dicom_kinds(True, ("rtstruct", "seg"))
+
+
+@pytest.mark.parametrize(("grid", "bits"), [(0, 32), (3.0, 16)])
+def test_the_grid_and_bits_of_the_dose(grid: float, bits: int, tmp_path: Path) -> None:
+    results = ResultsFolder(tmp_path / "out", "prostate")
+    SaveDicomRTd("rtdose", NAMES, results, dose_grid=grid, dose_bits=bits)(item(tmp_path / "CT"))
+    dose = pydicom.dcmread(tmp_path / "out" / "p1_rtdose.dcm")
+    assert dose.BitsAllocated == bits
+    if grid:
+        assert [float(v) for v in dose.PixelSpacing] == [grid, grid]
+        assert np.diff(dose.GridFrameOffsetVector).tolist() == [grid] * (dose.NumberOfFrames - 1)
+    with pytest.raises(ValueError, match="dose_bits 8"):
+        SaveDicomRTd("rtdose", NAMES, results, dose_bits=8)
