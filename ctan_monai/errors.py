@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["DataError", "InputError", "plain_cause"]
+__all__ = ["DataError", "InputError", "UnusableInputs", "plain_cause"]
 
 _WRAPPERS = re.compile(r"Failed to (evaluate|instantiate)|applying transform ")  # MONAI's, around what goes wrong
 
@@ -17,6 +17,10 @@ class DataError(ValueError):
 
 class InputError(DataError):
     """An input image, or a file of its study, that cannot be used; the same four things in its message."""
+
+
+class UnusableInputs(InputError):
+    """Some images of a run could not be used, and the others have their results."""
 
 
 def plain_cause(error: BaseException) -> BaseException:

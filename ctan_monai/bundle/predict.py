@@ -6,6 +6,7 @@ Research only. Not a medical device.
 
 examples:
   ctan-monai-predict --bundle openkbp ct_series_folder results --dicom
+  ctan-monai-predict --bundle openkbp pacs_export.zip results --dicom --series "AXIAL 3.0"
   ctan-monai-predict --bundle openkbp patient.nii.gz results --device cpu
   ctan-monai-predict --bundle openkbp patient.nii.gz results --targets masks --target_doses PTV_high=70,PTV_low=56
 """
@@ -26,15 +27,31 @@ from typing import Any
 from ctan_monai.bundle.checksums import verify_checksums
 from ctan_monai.bundle.data_values import as_data, code_in
 from ctan_monai.command_line import exit_status
-from ctan_monai.errors import DataError, plain_cause
+from ctan_monai.errors import DataError, UnusableInputs, plain_cause
+from ctan_monai.utils import original_names
 
 REPORTING = "ctan_monai.transforms.report"
 PHOTOGRAPHS = "predictions.csv"  # their table
+INPUTS = ("ctan_monai.data.inputs", "ctan_monai.data.image_inputs", "ctan_monai.data.results_folder")
 _OPTIONS = {"dicom_output": "--dicom", "targets_from": "--targets"}  # by the config's id
 _OWN_IDS = ("bundle_root", "dataset_dir", "output_dir")  # have arguments of their own
 
 
-def predict(bundle: Path, source: Path, output: Path, digest: str | None = None, **values: Any) -> list[str]:
+class Cases(list[str]):
+    """Names of the predicted cases.
+
+    Args:
+        names: by which their files begin.
+        left_out: lines of what the input held beside images, see :py:class:`ctan_monai.inference.FoundInputs`.
+        unusable: lines of the images that cannot be used.
+    """
+
+    def __init__(self, names: Sequence[str], left_out: Sequence[str] = (), unusable: Sequence[str] = ()) -> None:
+        super().__init__(names)
+        self.left_out, self.unusable = left_out, unusable
+
+
+def predict(bundle: Path, source: Path, output: Path, digest: str | None = None, **values: Any) -> Cases:
     """Run a packed bundle's inference.
 
     Args:
@@ -45,10 +62,10 @@ def predict(bundle: Path, source: Path, output: Path, digest: str | None = None,
         values: further ids of its ``inference.json`` and their values, which are data: none is evaluated.
 
     Returns:
-        names of the cases, by which their files in ``output`` begin.
+        names of the cases, by which their files in ``output`` begin, and what was left out.
 
     Raises:
-        InputError: the bundle was changed, or the input cannot be used.
+        InputError: the bundle was changed, or nothing of the input can be used.
     """
     verify_checksums(bundle, digest)  # before any of its configs, which are code, is read
     if not source.exists():
@@ -62,9 +79,14 @@ def predict(bundle: Path, source: Path, output: Path, digest: str | None = None,
         except (LookupError, TypeError, ValueError) as error:  # below the top; check_overrides looks at the top
             raise DataError(f"--set {name}: {bundle / 'configs' / 'inference.json'} has no such id.") from error
     workflow.initialize()
-    workflow.run()
+    try:
+        workflow.run()
+    except Exception as error:
+        if not isinstance(plain_cause(error), UnusableInputs):  # these are among the cases that are returned
+            raise
     workflow.finalize()
-    return list(workflow.parser.get_parsed_content("results").cases)
+    results = workflow.parser.get_parsed_content("results")
+    return Cases(results.cases, getattr(results, "left_out", ()), getattr(results, "unusable", ()))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -73,7 +95,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="ctan-monai-predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "source", type=Path, metavar="INPUT", help="an image, a DICOM series' folder, or a folder of these"
+        "source", type=Path, metavar="INPUT", help="an image, a folder with DICOM files, a zip, or a folder of these"
     )
     parser.add_argument("output", type=Path, metavar="RESULTS", help="folder for the results, made when needed")
     parser.add_argument("--bundle", type=Path, default=Path("."), help="folder of the unpacked bundle (default: here)")
@@ -93,6 +115,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--target_doses",
         metavar="NAME=GY,...",
         help="the targets and their doses, such as PTV70=70,PTV63=63 (default: their names carry the dose)",
+    )
+    parser.add_argument(
+        "--series",
+        action="append",
+        metavar="NAME",
+        help="of several CT series, the one to take: its SeriesInstanceUID, SeriesNumber or SeriesDescription; may be "
+        "given again (default: all)",
     )
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     parser.add_argument(
@@ -117,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _quiet() -> Iterator[None]:
     """Leave out what other words say better here."""
     # progress; a decoder that nothing here needs; warnings that are printed at the end
-    loggers = [logging.getLogger(n) for n in ("ignite", "monai.data.nvimgcodec_pydicom_plugin", REPORTING)]
+    loggers = [logging.getLogger(n) for n in ("ignite", "monai.data.nvimgcodec_pydicom_plugin", REPORTING, *INPUTS)]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
@@ -137,6 +166,8 @@ def run(options: argparse.Namespace) -> None:
         values["targets_from"] = options.targets
     if options.target_doses is not None:
         values["target_doses"] = options.target_doses
+    if options.series:
+        values["series"] = options.series
     if options.device:
         values["device"] = _device(options.device)
     try:
@@ -156,9 +187,18 @@ def run(options: argparse.Namespace) -> None:
     for case in cases:
         if case not in unknown:
             print(_verdict(options.output, case))
+    if isinstance(cases, Cases) and cases.left_out:
+        print("Left out:", *(f"  - {line}" for line in cases.left_out), sep="\n")
+    problems = []
     if unknown:
-        raise DataError(f"{options.output}: has no report on {', '.join(unknown)}: do not use their results.")
-    print(f"Results are in {options.output}. Research only: not for diagnosis or treatment.")
+        problems.append(f"{options.output}: has no report on {', '.join(unknown)}: do not use their results.")
+    if isinstance(cases, Cases) and cases.unusable:
+        total = len(cases) + len(cases.unusable)
+        problems += [f"{len(cases.unusable)} of {total} inputs have no results:", *cases.unusable]
+    if len(cases) > len(unknown) or not problems:
+        print(f"Results are in {options.output}. Research only: not for diagnosis or treatment.")
+    if problems:
+        raise DataError(_in_words_of_this_command("\n".join(problems)))
 
 
 def _verdict(output: Path, case: str) -> str:
@@ -203,10 +243,9 @@ def _remedy(cause: BaseException) -> str | None:
 
 
 def _in_words_of_this_command(message: str) -> str:
-    """Messages name ids of the bundle's config, which this command calls otherwise."""
-    return re.sub(r"--(dicom_output|targets_from)\b", lambda found: _OPTIONS[found[1]], message).replace(
-        "--output_dir", "RESULTS"
-    )
+    """Messages name ids of the bundle's config, which this command calls otherwise, and where a zip was unpacked."""
+    message = original_names(message).replace("--output_dir", "RESULTS")
+    return re.sub(r"--(dicom_output|targets_from)\b", lambda found: _OPTIONS[found[1]], message)
 
 
 def _values(pairs: Sequence[str]) -> dict[str, Any]:

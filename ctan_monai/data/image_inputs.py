@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import os
+import logging
 from collections import Counter
 from pathlib import Path
 
@@ -13,53 +13,61 @@ from PIL import Image, UnidentifiedImageError
 from ctan_monai.data.photos import PHOTO_FORMATS, to_rgb
 from ctan_monai.dicom import InputError
 from ctan_monai.errors import DataError
+from ctan_monai.inference import FoundInputs
+from ctan_monai.utils import is_zip, original_names, walk_folders
 
 __all__ = ["find_images"]
+
+logger = logging.getLogger(__name__)
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _RESULT = "_segmentation.png"  # masks of an earlier run, or of the release
 
 
-def find_images(path: Path | str) -> list[dict[str, str]]:
-    """Finds and checks the images at a path.
+def find_images(path: Path | str) -> FoundInputs:
+    """Finds and checks the images at a path. Files that are no images are left out and listed.
 
     Args:
-        path: a JPEG or PNG file, or a folder of such files, nested at will. Masks (``*_segmentation.png``) and hidden
-            files are left out.
+        path: a JPEG or PNG file, a zip, or a folder of such files, nested at will. Masks (``*_segmentation.png``) and
+            hidden files are left out.
 
     Returns:
         one ``{"image": path, "case_id": name}`` for each image, sorted by path. The name is the file's without its
         suffix; where two would be the same, that of the folders is put before it, then the suffix after it.
 
     Raises:
-        InputError: nothing there, or files that are no images; one message lists all such files.
+        InputError: nothing there, or no image that can be used; one message lists all such files.
     """
     root = Path(path)
     if not root.exists():
-        raise InputError(f"{root}: no such file or folder. Give a JPEG or PNG image, or a folder of these.")
-    if root.is_file():
+        raise InputError(f"{root}: no such file or folder. Give a JPEG or PNG image, a folder of these, or a zip.")
+    zips: list[str] = []
+    if root.is_file() and not is_zip(root):
         if root.suffix.lower() not in _SUFFIXES:
             raise InputError(f"{root}: is neither JPEG nor PNG ({', '.join(_SUFFIXES)}). Convert it to one of these.")
         files, root = [root], root.parent
     else:
-        files = _search(root)
-    if not files:
+        folders = walk_folders(root, _is_image, problem=lambda error: zips.append(str(error)))
+        files = [file for _, found in folders for file in found if _is_image(file.name)]
+    if not files and not zips:
         raise InputError(f"{root}: holds no image. Expected {', '.join(_SUFFIXES)} files, in it or in its folders.")
-    problems = [problem for file in files if (problem := _problem(file))]
-    if problems:
-        total = f"{len(problems)} of {len(files)} images cannot be used:\n" if len(files) > 1 else ""
-        raise InputError(total + "\n".join(problems[:20]))
-    return [{"image": str(f), "case_id": name} for f, name in zip(files, _names(files, root), strict=True)]
+    reasons = {file: _problem(file) for file in files}
+    problems = [*zips, *(reason for reason in reasons.values() if reason)]
+    images = [
+        {"image": str(file), "case_id": name}
+        for file, name in zip(files, _names(files, root), strict=True)
+        if not reasons[file]
+    ]
+    if not images:
+        total = f"{len(problems)} of {len(problems)} images cannot be used:\n" if len(problems) > 1 else ""
+        raise InputError(original_names(total + "\n".join(problems[:20])))
+    for problem in problems:
+        logger.warning("Cannot be used: %s", original_names(problem))
+    return FoundInputs(images, unusable=problems)
 
 
-def _search(root: Path) -> list[Path]:
-    found = []
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith((".", "__")))
-        for name in sorted(names):
-            if not name.startswith(".") and name.lower().endswith(_SUFFIXES) and not name.lower().endswith(_RESULT):
-                found.append(Path(folder, name))
-    return found
+def _is_image(name: str, head: bytes = b"") -> bool:
+    return name.lower().endswith(_SUFFIXES) and not name.lower().endswith(_RESULT)
 
 
 def _problem(file: Path) -> str | None:
@@ -82,10 +90,11 @@ def _problem(file: Path) -> str | None:
 
 def _names(files: list[Path], root: Path) -> list[str]:
     names = [file.stem for file in files]
+    places = [Path(original_names(str(file.parent))) for file in files]
     often = Counter(names)
     names = [
-        "_".join([*file.parent.relative_to(root).parts, file.stem]) if often[name] > 1 else name
-        for file, name in zip(files, names, strict=True)
+        "_".join([*place.relative_to(root).parts, file.stem]) if often[name] > 1 else name
+        for file, place, name in zip(files, places, names, strict=True)
     ]
     often = Counter(names)
     return [

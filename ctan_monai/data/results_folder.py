@@ -21,8 +21,9 @@ import pydicom
 
 from ctan_monai.data.metaimage import metaimage_voxel_files
 from ctan_monai.dicom import Maker, ct_series, predicted_by
-from ctan_monai.errors import InputError
+from ctan_monai.errors import InputError, UnusableInputs
 from ctan_monai.files import file_sha256, json_text, write_output
+from ctan_monai.inference import FoundInputs, image_name
 
 try:
     import fcntl
@@ -54,6 +55,10 @@ class ResultsFolder:
         path: folder, made when needed.
         bundle: name of the bundle that predicts, for the record.
         checkpoint: file of its weights, likewise; None: unknown.
+
+    Attributes:
+        left_out: lines of what the input held beside images, see :py:class:`ctan_monai.inference.FoundInputs`.
+        unusable: lines of the images that cannot be used.
     """
 
     def __init__(self, path: str | Path, bundle: str, checkpoint: str | Path | None = None) -> None:
@@ -63,12 +68,15 @@ class ResultsFolder:
         self._identities: dict[str, dict[str, str]] = {}
         self._begun: set[str] = set()
         self._recorded = False
+        self.left_out: list[str] = []
+        self.unusable: list[str] = []
 
-    def claim(self, inputs: Sequence[Mapping[str, str]]) -> None:
+    def claim(self, inputs: Sequence[Mapping[str, Any]]) -> None:
         """Take the names of a run's cases, before time is spent; nothing is written before the first result.
 
         Args:
-            inputs: items with "image", a path, and "case_id".
+            inputs: items with "image", a path or the files of a DICOM series, and "case_id"; of
+                :py:class:`ctan_monai.inference.FoundInputs`, what was left out is kept, too.
 
         Raises:
             InputError: the folder has results of other images under these names; one message lists them.
@@ -77,6 +85,8 @@ class ResultsFolder:
         claimed = {str(item["case_id"]): image_identity(item["image"]) for item in inputs}
         self._refuse_others(known, claimed)
         self._identities = claimed
+        if isinstance(inputs, FoundInputs):
+            self.left_out, self.unusable = inputs.left_out, inputs.unusable
 
     def _refuse_others(self, known: Mapping[str, dict[str, str]], claimed: Mapping[str, dict[str, str]]) -> None:
         rows = {case for name in _TABLES for case in self._rows(name)}
@@ -127,6 +137,20 @@ class ResultsFolder:
         image = {key: value for key, value in self._identities.get(case, {}).items() if key != "image"}
         made = {"about": self.maker.comment, "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")}
         return made | ({"weights_sha256": self.weights} if self.weights else {}) | image
+
+    def finish(self) -> None:
+        """Say at the end of a run what it left out.
+
+        Raises:
+            UnusableInputs: some images could not be used; the results of the others are written.
+        """
+        for line in self.left_out:
+            logger.info("Left out: %s", line)
+        if self.unusable:
+            total = len(self._identities) + len(self.unusable)
+            raise UnusableInputs(
+                "\n".join([f"{len(self.unusable)} of {total} inputs have no results:", *self.unusable])
+            )
 
     def write_table(self, name: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
         """Write a table of this run's cases; rows of other cases that are in it already stay.
@@ -218,25 +242,25 @@ class ResultsFolder:
         return any((self.path / f"{case}_{name}").exists() for name in _OF_A_CASE)
 
 
-def image_identity(path: str | Path) -> dict[str, str]:
+def image_identity(image: str | Path | Sequence[str | Path]) -> dict[str, str]:
     """What tells an image from others of the same name.
 
     Args:
-        path: a file, or the folder of a DICOM CT series.
+        image: a file, the folder of a DICOM CT series, or the files of one.
 
     Returns:
         its path as "image"; of a series "patient_id" and "series_instance_uid", of a file "sha256".
     """
-    path = Path(path)
-    if path.is_file():
+    if isinstance(image, str | Path) and Path(image).is_file():
+        path = Path(image)
         # of a MetaImage header (.mhd) also the voxels' file: headers of two patients may be alike
         digests = [file_sha256(file) for file in (path, *metaimage_voxel_files(path))]
         digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-        return {"image": str(path), "sha256": digest}
-    series = ct_series(path)
+        return {"image": image_name(path), "sha256": digest}
+    series = ct_series(image)
     header = pydicom.dcmread(series.files[0], stop_before_pixels=True, specific_tags=["PatientID"])
     patient = str(header.get("PatientID") or "")
-    return {"image": str(path), "patient_id": patient, "series_instance_uid": series.series_uid}
+    return {"image": image_name(image), "patient_id": patient, "series_instance_uid": series.series_uid}
 
 
 def _is_identity(value: Any) -> bool:

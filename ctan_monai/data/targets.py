@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -17,8 +18,11 @@ from ctan_monai.dicom import ct_series, dicom_headers
 from ctan_monai.dicom.rtstruct import frames_of_reference
 from ctan_monai.dicom.targets import HIGHEST, LOWEST, parse_doses, prescribed_doses, read_rt_targets
 from ctan_monai.errors import InputError
+from ctan_monai.inference import FoundInputs, image_name
 
 __all__ = ["find_targets", "is_targets", "read_targets"]
+
+Image = Path | str | Sequence[Path | str]  # a file, the folder of a series, or its files
 
 _FORMS = (
     "a DICOM structure set (RTSTRUCT), a folder of NIfTI masks such as PTV70.nii.gz, or a NIfTI volume of prescribed Gy"
@@ -41,57 +45,62 @@ def is_targets(path: Path) -> bool:
 
 
 def find_targets(
-    items: Sequence[Mapping[str, str]], given: Path | str | None = None, doses: str | None = None
-) -> list[dict[str, str]]:
+    items: FoundInputs,
+    given: Path | str | None = None,
+    doses: str | None = None,
+    structures: Sequence[Path] = (),
+) -> FoundInputs:
     """Finds and checks the targets of each CT.
 
     Args:
         items: CTs, of :py:func:`ctan_monai.data.find_inputs`.
         given: the targets of the one CT; or a folder with those of each, ``<case>_targets`` or ``<case>``, or with
             structure sets, of which each CT has the one in its frame of reference. None: they lie beside the CT: a
-            structure set in the folder of a DICOM series, or beside it in its frame of reference; ``<case>_targets`` or
-            ``targets``, a folder of masks or a NIfTI volume.
+            structure set in the folder of a DICOM series; ``<case>_targets`` or ``targets``, a folder of masks or a
+            NIfTI volume; or else a structure set in the CT's frame of reference, in a folder beside the series' or
+            elsewhere in the input.
         doses: Gy by names, see :py:func:`ctan_monai.dicom.targets.parse_doses`.
+        structures: all structure sets of the input.
 
     Returns:
-        the items with "targets", a path, and "target_doses" where these are given.
+        the items whose targets can be used, with "targets", a path, and "target_doses" where these are given.
 
     Raises:
-        InputError: targets that are missing or cannot be used; one message lists all such CTs.
+        InputError: targets that are missing or cannot be used, for every CT; one message lists them.
     """
     parse_doses(doses)
     if given is not None and not Path(given).exists():
         raise InputError(f"{given}: no such file or folder. Give {_FORMS}.")
-    found: list[dict[str, str]] = []
+    found: list[dict[str, Any]] = []
     problems: list[str] = []
     for item in items:
         try:
-            ct = Path(item["image"])
-            targets = _beside(ct) if given is None else _for_case(Path(given), item)
-            read_targets(targets, ct, doses)
+            targets = _beside(item["image"], structures) if given is None else _for_case(Path(given), item)
+            read_targets(targets, item["image"], doses)
             named = {} if doses is None else {"target_doses": doses}
             found.append({**item, "targets": str(targets), **named})
         except InputError as error:
             problems.append(str(error))
-    shared = Counter(item["targets"] for item in found if Path(item["targets"]).is_dir() or is_nifti(item["targets"]))
-    for path in (path for path, number in shared.items() if number > 1):
+    masks = Counter(item["targets"] for item in found if Path(item["targets"]).is_dir() or is_nifti(item["targets"]))
+    for path in (path for path, number in masks.items() if number > 1):
         cases = ", ".join(item["case_id"] for item in found if item["targets"] == path)
+        found = [item for item in found if item["targets"] != path]
         problems.append(
             f"{path}: would be the targets of several CTs ({cases}); expected those of one. Name each CT's targets "
             "<case>_targets."
         )
-    if problems:
+    if not found:
         total = f"The targets of {len(items)} CTs cannot all be used:\n" if len(items) > 1 else ""
-        raise InputError(total + "\n".join(problems))
-    return found
+        raise InputError(total + "\n".join([*problems, *items.unusable]))
+    return FoundInputs(found, items.left_out, [*items.unusable, *problems])
 
 
-def read_targets(path: Path | str, ct: Path | str, doses: str | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
+def read_targets(path: Path | str, ct: Image, doses: str | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
     """Reads and checks the targets of a CT.
 
     Args:
         path: an RTSTRUCT file, a folder of NIfTI masks that are named as the targets, or a NIfTI volume of Gy.
-        ct: the CT's file or DICOM folder.
+        ct: the CT's file, DICOM folder or DICOM files.
         doses: Gy by names, see :py:func:`ctan_monai.dicom.targets.parse_doses`.
 
     Returns:
@@ -100,9 +109,9 @@ def read_targets(path: Path | str, ct: Path | str, doses: str | None = None) -> 
     Raises:
         InputError: see :py:func:`ctan_monai.dicom.targets.prescribed_doses`; or a target outside the CT.
     """
-    path, ct = Path(path), Path(ct)
+    path = Path(path)
     if not path.is_dir() and not is_nifti(path):
-        if not ct.is_dir():
+        if not _is_series(ct):
             raise InputError(
                 f"{path}: a structure set needs the DICOM CT series that it was drawn on, but the CT is {ct}. Give "
                 "that series' folder, or the targets as NIfTI masks."
@@ -132,40 +141,46 @@ def read_targets(path: Path | str, ct: Path | str, doses: str | None = None) -> 
         if not ((index >= -0.5) & (index <= np.asarray(ct_shape) - 0.5)).all(axis=1).any():
             where = "lies wholly outside the CT" if len(index) else "is empty"
             raise InputError(
-                f"{file}: the target {where}; expected voxels within {ct}. Give this patient's targets, in the same "
-                "space as the CT."
+                f"{file}: the target {where}; expected voxels within {image_name(ct)}. Give this patient's targets, "
+                "in the same space as the CT."
             )
         prescribed.append((array, affine))
     return prescribed
 
 
-def _beside(ct: Path) -> Path:
-    if ct.is_dir():
-        if structures := _structure_sets(ct) or _exported_beside(ct):
-            return _of_frame(structures, ct)
-        folders = [(ct.parent, f"{ct.resolve().name}_targets"), (ct, "targets")]
+def _beside(ct: str | list[str], structures: Sequence[Path]) -> Path:
+    if not isinstance(ct, str):
+        series, folders = sorted({Path(file).parent for file in ct}), []
+    elif Path(ct).is_dir():
+        series = [Path(ct)]
+        folders = [(Path(ct).parent, f"{Path(ct).resolve().name}_targets"), (Path(ct), "targets")]
     else:
-        folders = [(ct.parent, f"{_stem(ct)}_targets"), (ct.parent, "targets")]
+        series = []
+        folders = [(Path(ct).parent, f"{_stem(Path(ct))}_targets"), (Path(ct).parent, "targets")]
+    if beside := [path for folder in series for path in _structure_sets(folder)]:
+        return _of_frame(beside, ct)
     for folder, name in folders:
         if path := _named(folder, name):
             return path
-    beside = "a structure set among its files or beside its folder, " if ct.is_dir() else ""
+    if series and (elsewhere := _exported_beside(ct, series, structures)):
+        return _of_frame(elsewhere, ct)
+    names = [*(["a structure set among its files or beside its folder"] if series else []), *(n for _, n in folders)]
     raise InputError(
-        f"{ct}: the network was trained with targets, but there are none beside the CT; expected {beside}"
-        f"{' or '.join(name for _, name in folders)}, a folder of NIfTI masks or a NIfTI volume of Gy. Give them by "
-        "--targets_from, or use a network for CT alone."
+        f"{image_name(ct)}: the network was trained with targets, but there are none beside the CT; expected "
+        f"{' or '.join(names)}, a folder of NIfTI masks or a NIfTI volume of Gy. Give them by --targets_from, or use a "
+        "network for CT alone."
     )
 
 
-def _for_case(given: Path, item: Mapping[str, str]) -> Path:
+def _for_case(given: Path, item: Mapping[str, Any]) -> Path:
     if given.is_file():
         return given
-    ct = Path(item["image"])
-    for stem in (item["case_id"], _stem(ct)):
+    ct = item["image"]
+    for stem in (item["case_id"], *([_stem(Path(ct))] if isinstance(ct, str) else [])):
         for name in (f"{stem}_targets", stem):
             if path := _named(given, name):
                 return path
-    if (structures := _structure_sets(given)) and ct.is_dir():
+    if (structures := _structure_sets(given)) and _is_series(ct):
         return _of_frame(structures, ct)
     return given
 
@@ -179,14 +194,16 @@ def _structure_sets(folder: Path) -> list[Path]:
     return [path for path, header in dicom_headers(files).items() if header.Modality == "RTSTRUCT"]
 
 
-def _exported_beside(ct: Path) -> list[Path]:
-    """Structure sets of the CT's frame of reference in the folder around the series, and in that folder's others."""
-    folders = [ct.parent, *sorted(p for p in ct.parent.iterdir() if p.is_dir() and p != ct)]
+def _exported_beside(ct: Image, series: Sequence[Path], structures: Sequence[Path]) -> list[Path]:
+    """Structure sets of the CT's frame of reference: in the input, in the folder around a series, and in its others."""
+    around = sorted({folder.parent for folder in series})
+    folders = [*around, *sorted(p for folder in around for p in folder.iterdir() if p.is_dir() and p not in series)]
     frame = ct_series(ct).frame_uid
-    return [path for folder in folders for path in _structure_sets(folder) if frames_of_reference(path) == {frame}]
+    found = {*structures, *(path for folder in folders for path in _structure_sets(folder))}
+    return sorted(path for path in found if frames_of_reference(path) == {frame})
 
 
-def _of_frame(structures: Sequence[Path], ct: Path) -> Path:
+def _of_frame(structures: Sequence[Path], ct: Image) -> Path:
     """The structure set in the CT's frame of reference; a single one of another frame is refused where it is read."""
     frame = ct_series(ct).frame_uid
     fitting = [path for path in structures if frames_of_reference(path) == {frame}]
@@ -194,8 +211,8 @@ def _of_frame(structures: Sequence[Path], ct: Path) -> Path:
         return (fitting or structures)[0]
     found = ", ".join(path.name for path in fitting or structures)
     raise InputError(
-        f"{structures[0].parent}: there are {len(fitting)} structure sets in the frame of reference of the CT {ct} "
-        f"({frame}), expected one; found {found}. Give the one to use by --targets_from."
+        f"{structures[0].parent}: there are {len(fitting)} structure sets in the frame of reference of the CT "
+        f"{image_name(ct)} ({frame}), expected one; found {found}. Give the one to use by --targets_from."
     )
 
 
@@ -211,9 +228,9 @@ def _check_gray(file: Path, array: np.ndarray) -> None:
         )
 
 
-def _grid(ct: Path) -> tuple[np.ndarray, tuple[int, ...]]:
+def _grid(ct: Image) -> tuple[np.ndarray, tuple[int, ...]]:
     """Affine to RAS mm and shape of a CT."""
-    if ct.is_dir():
+    if _is_series(ct) or not isinstance(ct, str | Path):
         series = ct_series(ct)
         return series.affine, series.shape
     if is_metaimage(ct):
@@ -221,6 +238,10 @@ def _grid(ct: Path) -> tuple[np.ndarray, tuple[int, ...]]:
         return affine, array.shape
     image = nib.load(ct)
     return image.affine, image.shape[:3]  # type: ignore[attr-defined]
+
+
+def _is_series(ct: Image) -> bool:
+    return not isinstance(ct, str | Path) or Path(ct).is_dir()
 
 
 def _is_volume(path: Path) -> bool:

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom import Dataset
-from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage, RLELossless
+from pydicom.uid import RLELossless
 
+from ctan_monai.dicom.find_series import MULTI_FRAME, SeriesFiles, no_slice, no_volume, tag_text
 from ctan_monai.dicom.headers import dicom_headers
 from ctan_monai.dicom.stack import stack_slices
 from ctan_monai.errors import InputError
 
-__all__ = ["CTSeries", "ct_series", "read_ct_series", "read_pixels"]
+__all__ = ["CTSeries", "check_series", "ct_series", "read_ct_series", "read_pixels"]
 
 SAME_IN_ALL_SLICES = {
     "PatientID": "patients",
@@ -26,7 +27,6 @@ SAME_IN_ALL_SLICES = {
     "Rows": "numbers of rows",
     "Columns": "numbers of columns",
 }
-MULTI_FRAME = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 SAME_SPACING_MM = 1e-4  # rounding of a decimal string; 0.05 mm over 512 pixels
 
 
@@ -38,7 +38,7 @@ class CTSeries:
         files: the slices, sorted along their normal (row direction x column direction).
         affine: (4, 4) index (column, row, slice) to RAS mm.
         shape: (columns, rows, slices).
-        series_uid: SeriesInstanceUID.
+        series_uid: SeriesInstanceUID; empty where the slices have none.
         frame_uid: FrameOfReferenceUID; empty where the slices have none.
     """
 
@@ -56,7 +56,8 @@ def ct_series(source: Path | str | Iterable[Path | str]) -> CTSeries:
     the series are left out.
 
     Args:
-        source: the folder that holds the slices (not its sub-folders), or the slices' files.
+        source: the folder that holds the slices (not its sub-folders), or the slices' files, which may lie in several
+            folders.
 
     Raises:
         InputError: no CT, two series, or slices that are no one regular volume in HU.
@@ -66,9 +67,23 @@ def ct_series(source: Path | str | Iterable[Path | str]) -> CTSeries:
         files = sorted(p for p in Path(source).iterdir() if p.is_file() and not p.name.startswith("."))
     else:
         files = sorted(Path(p) for p in source)
-        name = str(files[0].parent) if files else "no files"
-    slices = _one_series(name, dicom_headers(files))
+        name = " and ".join(sorted({str(file.parent) for file in files})) or "no files"
+    return check_series(name, dicom_headers(files))
+
+
+def check_series(name: str, headers: Mapping[Path, Dataset]) -> CTSeries:
+    """:py:func:`ct_series` of headers that are read already.
+
+    Args:
+        name: the folder, for messages.
+        headers: of :py:func:`ctan_monai.dicom.dicom_headers`.
+
+    Raises:
+        InputError: see :py:func:`ct_series`.
+    """
+    slices = _one_series(name, headers)
     first = next(iter(slices.values()))
+    uid = tag_text(first, "SeriesInstanceUID")
     for path, header in slices.items():
         for tag in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
             if header.get(tag) is None:
@@ -84,17 +99,17 @@ def ct_series(source: Path | str | Iterable[Path | str]) -> CTSeries:
         values = sorted({str(h.get(tag)) for h in slices.values()})
         if len(values) > 1:
             raise InputError(
-                f"{name}: the slices of series {first.SeriesInstanceUID} have different {words}: {', '.join(values)}; "
-                "expected the same in all. Put each volume's slices into a folder of its own."
+                f"{name}: the slices of series {uid} have different {words}: {', '.join(values)}; expected the same in "
+                f"all. {_apart(slices)}"
             )
-    _check_pixel_spacing(name, slices)
+    _check_pixel_spacing(f"{name}: the slices of series {uid}", slices)
     ordered, affine = stack_slices(name, slices)
     shape = (int(first.Columns), int(first.Rows), len(ordered))
     frame = str(first.get("FrameOfReferenceUID") or "")
-    return CTSeries(tuple(ordered), affine, shape, str(first.SeriesInstanceUID), frame)
+    return CTSeries(tuple(ordered), affine, shape, uid, frame)
 
 
-def _check_pixel_spacing(name: str, slices: Mapping[Path, Dataset]) -> None:
+def _check_pixel_spacing(what: str, slices: Mapping[Path, Dataset]) -> None:
     """Compares numbers: writers differ in the text ("2", "2.000") and in the last digits, even within one series."""
     spacings: dict[tuple[float, ...], str] = {}
     for path, header in slices.items():
@@ -111,10 +126,15 @@ def _check_pixel_spacing(name: str, slices: Mapping[Path, Dataset]) -> None:
         spacings.setdefault(values, text)
     if np.ptp(list(spacings), axis=0).max() > SAME_SPACING_MM:
         raise InputError(
-            f"{name}: the slices of series {next(iter(slices.values())).SeriesInstanceUID} have different pixel "
-            f"spacings: {', '.join(sorted(spacings.values()))}; expected the same in all. Put each volume's slices "
-            "into a folder of its own."
+            f"{what} have different pixel spacings: {', '.join(sorted(spacings.values()))}; expected the same in all. "
+            f"{_apart(slices)}"
         )
+
+
+def _apart(slices: Mapping[Path, Dataset]) -> str:
+    if len({path.parent for path in slices}) > 1:
+        return "If these are several volumes, give one folder at a time."
+    return "Put each volume's slices into a folder of its own."
 
 
 def read_ct_series(source: Path | str | Iterable[Path | str]) -> tuple[np.ndarray, np.ndarray]:
@@ -177,17 +197,18 @@ def _one_series(name: str, headers: Mapping[Path, Dataset]) -> dict[Path, Datase
     """The slices of the only CT series among the headers."""
     series: dict[str, dict[Path, Dataset]] = {}
     for path, header in headers.items():
-        localizer = "LOCALIZER" in [str(v).upper() for v in (header.get("ImageType") or ())]
-        if header.Modality == "CT" and header.get("SOPClassUID") == CTImageStorage and not localizer:
+        if not no_slice(header) and header.get("SOPClassUID") not in MULTI_FRAME:
             series.setdefault(str(header.get("SeriesInstanceUID")), {})[path] = header
+    volumes = {uid: slices for uid, slices in series.items() if not no_volume(SeriesFiles(slices))}
+    series = volumes or series
     if not series:
         if any(h.get("SOPClassUID") in MULTI_FRAME for h in headers.values()):
             raise InputError(
                 f"{name}: the CT is stored as one multi-frame file (Enhanced CT); expected one file per slice. "
                 "Export it as classic CT images, or convert it to NIfTI, for example with dcm2niix."
             )
-        found = Counter(str(h.Modality) for h in headers.values())
-        listed = ", ".join(f"{modality} ({n} files)" for modality, n in sorted(found.items())) or "no DICOM files"
+        found = Counter(no_slice(h) for h in headers.values())
+        listed = ", ".join(f"{what} ({n} files)" for what, n in sorted(found.items())) or "no DICOM files"
         raise InputError(f"{name}: there are no CT slices; found {listed}. Give the folder that holds the CT slices.")
     patients = sorted({str(next(iter(s.values())).get("PatientID", "")) for s in series.values()})
     if len(patients) > 1:

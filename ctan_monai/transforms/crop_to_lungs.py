@@ -18,6 +18,7 @@ from monai.transforms import MapTransform
 
 from ctan_monai.data.metaimage import LPS_TO_RAS, image_affine
 from ctan_monai.dicom import InputError
+from ctan_monai.inference import image_name
 from ctan_monai.transforms.lungs import Lungs, find_lungs
 
 __all__ = ["CropToLungsd", "LungVolume", "lung_volume"]
@@ -124,7 +125,8 @@ class CropToLungsd(MapTransform):
         d = dict(data)
         for key in self.key_iterator(d):
             image = d[key]
-            name = str(image.meta.get("filename_or_obj", key))
+            source = image.meta.get("filename_or_obj", key)
+            name = image_name(source)
             array = image.as_tensor().cpu().numpy()
             result = lung_volume(
                 _to_sitk(array[0] if array.ndim == 4 else array, image.affine.cpu().numpy()),
@@ -134,7 +136,7 @@ class CropToLungsd(MapTransform):
                 name,
             )
             d[key] = MetaTensor(torch.from_numpy(result.values)[None], affine=torch.from_numpy(result.affine))
-            d[key].meta["filename_or_obj"] = d[self.source_key] = name
+            d[key].meta["filename_or_obj"], d[self.source_key] = source, name
             d[self.found_key], d[self.warnings_key] = result.found, " ".join(result.warnings)
             if result.warnings:
                 logger.warning("%s: %s", name, d[self.warnings_key])

@@ -26,7 +26,7 @@ class LoadImageCTd(MapTransform):
     loaded images.
 
     Args:
-        keys: paths: a NIfTI file or a folder with a DICOM CT series.
+        keys: paths: a NIfTI file, a folder with a DICOM CT series, or the list of the series' files.
         allow_missing_keys: do not raise where a key is missing.
     """
 
@@ -43,6 +43,6 @@ class LoadImageCTd(MapTransform):
         d = dict(data)
         for key in self.key_iterator(d):
             array, meta = self.reader.get_data(self.reader.read(d[key]))
-            meta[ImageMetaKey.FILENAME_OR_OBJ] = str(d[key])
+            meta[ImageMetaKey.FILENAME_OR_OBJ] = d[key] if isinstance(d[key], list) else str(d[key])
             d[key] = MetaTensor.ensure_torch_and_prune_meta(np.asarray(array, np.float32), meta)
         return d

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from monai.transforms import Transform
 
+from ctan_monai.inference import image_name
 from ctan_monai.transforms.plausibility import body_edges, check_plausibility
 from ctan_monai.transforms.save_images import case_id
 
@@ -79,7 +80,7 @@ class ReportPlausibilityd(Transform):
             )
         report["plausible"] = not report["warnings"]
         name = case_id(d, self.image_key)
-        source = str(d[self.image_key].meta.get("filename_or_obj", ""))
+        source = image_name(d[self.image_key].meta.get("filename_or_obj", ""))
         grid = {"shape": list(inside.shape), "spacing_mm": np.round(spacing, 4).tolist()}
         d[self.report_key] = {"case_id": name, "image": source, **grid, **report}
         if report["warnings"]:

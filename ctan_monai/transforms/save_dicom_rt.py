@@ -35,7 +35,7 @@ class SaveDicomRTd(Transform):
         kinds: of :py:func:`ctan_monai.dicom.kinds.dicom_kinds`; False writes nothing.
         label_names: organ to label.
         results: where they go.
-        image_key: the CT, whose meta data name the folder of the series.
+        image_key: the CT, whose meta data name the folder of the series, or its files.
         segmentation_key: label map (1, x, y, z) on the CT's own grid; may be missing.
         dose_key: dose in Gy on the same grid; may be missing.
         dose_grid: mm between the voxels of the RTDOSE, whose axes are the patient's; 0: as the CT's.
@@ -77,7 +77,7 @@ class SaveDicomRTd(Transform):
         """
         if not self.kinds:
             return data
-        source = read_source(str(data[self.image_key].meta["filename_or_obj"]))
+        source = read_source(data[self.image_key].meta["filename_or_obj"])
         name = case_id(data, self.image_key)
         maker = self.results.maker
         warning = " ".join(data.get(self.report_key, {}).get("warnings", []))

@@ -25,7 +25,7 @@ class SaveDicomSRd(Transform):
         kinds: of :py:func:`ctan_monai.dicom.kinds.dicom_kinds`; False writes nothing.
         meanings: key of a probability (one value) to what it is the probability of; missing keys are left out.
         results: where it goes.
-        source_key: folder of the series.
+        image_key: the CT, whose meta data name the folder of the series, or its files.
         warnings_key: text to put beside the probabilities; may be missing.
     """
 
@@ -34,14 +34,14 @@ class SaveDicomSRd(Transform):
         kinds: bool | str | Sequence[str],
         meanings: Mapping[str, str],
         results: ResultsFolder,
-        source_key: str = "source",
+        image_key: str = "image",
         warnings_key: str = "warnings",
     ) -> None:
         super().__init__()
         self.kinds = dicom_kinds(kinds, KINDS)
         self.meanings = dict(meanings)
         self.results = results
-        self.source_key, self.warnings_key = source_key, warnings_key
+        self.image_key, self.warnings_key = image_key, warnings_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
         """Write the file.
@@ -51,7 +51,7 @@ class SaveDicomSRd(Transform):
             OSError: the file cannot be written; the message names it.
         """
         if self.kinds:
-            source = read_source(str(data[self.source_key]))
+            source = read_source(data[self.image_key].meta["filename_or_obj"])
             values = {key: round(float(data[key].reshape(-1)[0]), 6) for key in self.meanings if key in data}
             maker = self.results.maker
             path = self.results.file(str(data["case_id"]), "sr.dcm")

@@ -18,6 +18,7 @@ from monai.transforms import Transform
 from ctan_monai.data.nifti import is_nifti, nifti_stem
 from ctan_monai.data.results_folder import ResultsFolder
 from ctan_monai.files import json_text, write_output
+from ctan_monai.inference import image_name
 
 __all__ = ["SaveImagesd", "case_id"]
 
@@ -76,7 +77,7 @@ def case_id(data: Mapping[Hashable, Any], image_key: str = "image") -> str:
     """The item's ``case_id``, else the name of its CT's file or folder."""
     if data.get("case_id"):
         return str(data["case_id"])
-    source = str(data[image_key].meta.get("filename_or_obj", "case"))
+    source = image_name(data[image_key].meta.get("filename_or_obj", "case"))
     return nifti_stem(source) if is_nifti(source) else Path(source).name
 
 

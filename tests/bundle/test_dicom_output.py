@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from ctan_monai.dicom import (
     rasterise,
     read_ct_series,
     read_dose,
+    read_source,
     read_structures,
     resample_dose,
     write_ct_series,
@@ -149,3 +152,50 @@ def test_an_unknown_kind(pelvis_phantom: Path, tmp_path: Path) -> None:
         infer("prostate", pelvis_phantom, tmp_path / "out", dicom_output="rtplan")
     assert "--dicom_output: unknown kind rtplan" in message(error)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("bundle", ["prostate", pytest.param("stoic", marks=pytest.mark.slow)])
+def test_a_series_in_two_folders_gives_the_same_as_in_one(bundle: str, pelvis_phantom: Path, tmp_path: Path) -> None:
+    pytest.importorskip("highdicom")
+    for name, file in enumerate(sorted(pelvis_phantom.iterdir())):
+        for folder in (tmp_path / "one" / "CT", tmp_path / "two" / f"IMG{name % 2}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, folder)
+    for parts in ("one", "two"):
+        infer(bundle, tmp_path / parts, tmp_path / parts / "out")
+    slices = {header.SOPInstanceUID for header in read_source(pelvis_phantom).slices}
+    kinds = ("seg", "rtstruct", "rtdose") if bundle == "prostate" else ("sr",)
+    for kind in kinds:
+        one, two = (pydicom.dcmread(next((tmp_path / parts / "out").glob(f"*_{kind}.dcm"))) for parts in ("one", "two"))
+        assert one.get("PixelData") == two.get("PixelData")
+        assert references(one) & slices == references(two) & slices == slices
+    if bundle == "prostate":
+        one, two = (next((tmp_path / parts / "out").glob("*_segmentation.nii.gz")) for parts in ("one", "two"))
+        np.testing.assert_array_equal(nib.load(one).get_fdata(), nib.load(two).get_fdata())
+        np.testing.assert_allclose(nib.load(one).affine, nib.load(two).affine)
+    report = json.loads(next((tmp_path / "two" / "out").glob("*_[rp]*.json")).read_text())
+    assert report.get("image", report.get("source")) == str(tmp_path / "two")
+
+
+def references(dataset: pydicom.Dataset) -> set[str]:
+    """What an object refers to, by SOPInstanceUID."""
+    return {str(e.value) for e in dataset.iterall() if e.keyword == "ReferencedSOPInstanceUID"}
+
+
+def test_one_bad_series_does_not_stop_the_others(pelvis_phantom: Path, tmp_path: Path) -> None:
+    """The results of the good one are written; the run ends with an error that names the other."""
+    shutil.copytree(pelvis_phantom, tmp_path / "in" / "good")
+    shutil.copytree(pelvis_phantom, tmp_path / "in" / "gap")
+    for file in (tmp_path / "in" / "gap").iterdir():
+        header = pydicom.dcmread(file)
+        header.SeriesInstanceUID += ".1"
+        header.save_as(file)
+    sorted((tmp_path / "in" / "gap").iterdir())[4].unlink()
+    with pytest.raises(RuntimeError) as error:
+        infer("prostate", tmp_path / "in", tmp_path / "out", dicom_output="rtdose")
+    assert "1 of 2 inputs have no results:" in message(error)
+    assert "gap: slices are missing" in message(error)
+    names = {p.name for p in (tmp_path / "out").iterdir()}
+    assert names == {
+        "inputs.json", *(f"good_{n}" for n in ("rtdose.dcm", "dose.nii.gz", "report.json", "segmentation.nii.gz"))
+    }  # fmt: skip

@@ -99,3 +99,31 @@ def test_the_verdict_on_a_case(
     monkeypatch.setattr(module, "predict", lambda *arguments, **values: ["a"])
     assert module.main(["ct.nii", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[:-1] == lines
+
+
+def test_series_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values) or [])
+    assert module.main([str(tmp_path), str(tmp_path / "out"), "--series", "AXIAL, 3 mm", "--series", "5"]) == 0
+    assert given == {"series": ["AXIAL, 3 mm", "5"]}
+
+
+@pytest.mark.parametrize(("unusable", "status"), [([], 0), (["b: slices are missing.", "c: is damaged."], 2)])
+def test_what_was_left_out_is_listed_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    unusable: list[str],
+    status: int,
+) -> None:
+    (tmp_path / "a_report.json").write_text(json.dumps({"warnings": []}))
+    cases = module.Cases(["a"], ["SE1: CT localizer (1 files)", "SE3: RTDOSE (2 files)"], unusable)
+    monkeypatch.setattr(module, "predict", lambda *arguments, **values: cases)
+    assert module.main(["in", str(tmp_path)]) == status
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[1:4] == [
+        "Left out:", "  - SE1: CT localizer (1 files)", "  - SE3: RTDOSE (2 files)"
+    ]  # fmt: skip
+    assert f"Results are in {tmp_path}" in printed.out
+    assert printed.err.splitlines()[1:] == unusable
+    assert bool(printed.err) == bool(unusable)

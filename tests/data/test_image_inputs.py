@@ -49,10 +49,13 @@ def test_all_files_that_are_no_images_are_listed(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"hello")
     (tmp_path / "b.jpg").write_bytes(b"")
     (tmp_path / "c.jpg").write_bytes(image_file())
+    found = find_images(tmp_path)
+    assert [item["case_id"] for item in found] == ["c"], "the others go on"
+    (tmp_path / "c.jpg").unlink()
     with pytest.raises(InputError) as error:
         find_images(tmp_path)
     lines = str(error.value).splitlines()
-    assert lines[0] == "2 of 3 images cannot be used:"
+    assert lines == ["2 of 2 images cannot be used:", *found.unusable]
     assert lines[1] == f"{tmp_path / 'a.jpg'}: is no JPEG or PNG image. Convert or remove it."
     assert lines[2].startswith(f"{tmp_path / 'b.jpg'}: is no JPEG")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import nibabel as nib
@@ -44,10 +45,12 @@ def test_dicom_output_needs_a_dicom_series(tmp_path: Path) -> None:
     assert [i["case_id"] for i in find_inputs(tmp_path, dicom_output=True)] == ["CT"]
     save(tmp_path / "scan.nii.gz")
     assert len(find_inputs(tmp_path, dicom_output=False)) == 2
-    with pytest.raises(
-        InputError, match=r"scan\.nii\.gz: is no DICOM series.*folder with the CT's DICOM slices, or leave"
-    ):
-        find_inputs(tmp_path, dicom_output=["rtstruct"])
+    message = r"scan\.nii\.gz: is no DICOM series.*folder with the CT's DICOM slices, or leave"
+    found = find_inputs(tmp_path, dicom_output=["rtstruct"])
+    assert [i["case_id"] for i in found] == ["CT"], "the others go on"
+    assert re.search(message, "\n".join(found.unusable))
+    with pytest.raises(InputError, match=message):
+        find_inputs(tmp_path / "scan.nii.gz", dicom_output=["rtstruct"])
     (tmp_path / "scan.nii.gz").unlink()
     image = pydicom.dcmread(series[2])
     del image.SOPInstanceUID
@@ -96,12 +99,15 @@ def test_a_metaimage_and_a_damaged_one(tmp_path: Path) -> None:
     np.testing.assert_array_equal(array, np.arange(120).reshape(4, 5, 6).transpose(2, 1, 0))
     np.testing.assert_allclose(meta["affine"], AFFINE)
     (tmp_path / "cut.mha").write_bytes((tmp_path / "scan 1.mha").read_bytes()[:-20])
-    with pytest.raises(InputError, match=r"1 of 2 inputs cannot be used:\n.*cut.mha: cannot be read as a MetaImage"):
-        find_inputs(tmp_path)
+    found = find_inputs(tmp_path)
+    assert [i["case_id"] for i in found] == ["scan_1"]
+    assert re.search(r"cut\.mha: cannot be read as a MetaImage", *found.unusable)
     whole = (tmp_path / "scan 1.mha").read_bytes()
     (tmp_path / "cut.mha").write_bytes(whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:])
     (tmp_path / "crash.mha").write_bytes(whole.replace(b"NDims = 3", b"NDims = 1e5"))
-    with pytest.raises(InputError, match=r"2 of 3 inputs cannot be used:\n.*crash\.mha.*1e5.*\n.*cut\.mha"):
+    assert re.search(r"crash\.mha.*1e5.*\n.*cut\.mha", "\n".join(find_inputs(tmp_path).unusable))
+    (tmp_path / "scan 1.mha").unlink()
+    with pytest.raises(InputError, match=r"2 of 2 inputs cannot be used:\n.*crash\.mha.*1e5.*\n.*cut\.mha"):
         find_inputs(tmp_path)
     for name in ("cut.mha", "crash.mha"):  # a program that does not look for inputs first, such as MONAI Label
         with pytest.raises(InputError, match=name):
@@ -192,12 +198,14 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     save(tmp_path / "flat.nii.gz", (6, 5))
     series = write_ct_series(tmp_path / "series", np.zeros((4, 5, 6)), AFFINE)
     series[2].unlink()
+    found = find_inputs(tmp_path)
+    assert [i["case_id"] for i in found] == ["good"]
+    assert [len(found.unusable), "flat.nii.gz" in found.unusable[0]] == [2, True]
+    assert "missing or unevenly spaced" in found.unusable[1]
+    (tmp_path / "good.nii.gz").unlink()
     with pytest.raises(InputError) as caught:
         find_inputs(tmp_path)
-    lines = str(caught.value).splitlines()
-    assert lines[0] == "2 of 3 inputs cannot be used:"
-    assert "flat.nii.gz" in lines[1]
-    assert "missing or unevenly spaced" in lines[2]
+    assert str(caught.value).splitlines() == ["2 of 2 inputs cannot be used:", *found.unusable]
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.float32, np.float64])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -118,10 +119,12 @@ def test_where_targets_are_looked_for(tmp_path: Path) -> None:
     assert network_targets(items[1]).max() == 66
 
     shutil.rmtree(tmp_path / "cts" / "b_targets")
-    with pytest.raises(
-        InputError, match=r"b\.nii\.gz: the network was trained with targets, but there are none beside"
-    ):
-        find_inputs(tmp_path / "cts", targets=True)
+    items = find_inputs(tmp_path / "cts", targets=True)
+    assert [i["case_id"] for i in items] == ["a"], "the others go on"
+    without = r"b\.nii\.gz: the network was trained with targets, but there are none beside"
+    assert re.search(without, *items.unusable)
+    with pytest.raises(InputError, match=without):
+        find_inputs(tmp_path / "cts" / "b.nii.gz", targets=True)
     with pytest.raises(InputError, match=r"a_targets: would be the targets of several CTs \(a, b\)"):
         find_inputs(tmp_path / "cts", targets=True, targets_from=tmp_path / "cts" / "a_targets")
     with pytest.raises(InputError, match="absent: no such file"):

@@ -92,7 +92,6 @@ def test_no_organ_at_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
 def test_probabilities(tmp_path: Path) -> None:
     pytest.importorskip("highdicom")
     data = item(tmp_path / "CT") | {"covid": torch.tensor([[0.25]]), "warnings": "The lungs are cut off."}
-    data["source"] = str(tmp_path / "CT")
     SaveDicomSRd(False, MEANINGS, ResultsFolder(tmp_path / "out", "prostate"))(data)
     assert names(tmp_path / "out") == []
     SaveDicomSRd(True, MEANINGS, ResultsFolder(tmp_path / "out", "prostate"))(data)

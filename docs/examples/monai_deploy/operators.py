@@ -18,6 +18,7 @@ from monai.deploy.operators.monai_bundle_inference_operator import (
 )
 
 from ctan_monai.data import CTReader, find_inputs
+from ctan_monai.inference import image_name
 
 
 def bundle_operator(
@@ -79,7 +80,9 @@ class LoadCTOperator(Operator):
             raise ValueError(f"{self.path}: holds {len(found)} CTs; this app takes one at a time.")
         reader = CTReader()
         array, meta = reader.get_data(reader.read(found[0]["image"]))
-        op_output.emit(Image(np.asarray(array), metadata={**meta, "filename_or_obj": found[0]["image"]}), "image")
+        op_output.emit(
+            Image(np.asarray(array), metadata={**meta, "filename_or_obj": image_name(found[0]["image"])}), "image"
+        )
 
 
 class SaveVolumesOperator(Operator):
