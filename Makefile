@@ -4,7 +4,7 @@ $(error GNU make 4 is needed, this is $(MAKE_VERSION). Install it, on Debian: ap
 endif
 
 # PYTHON=python3.12 makes the environments with that one; else the script looks for one that works
-NEW_VENV = python="$$(sh tools/find_python.sh $(PYTHON))" && "$$python" -m venv
+NEW_VENV = python="$$(sh tools/find_python.sh $${PYTHON:+"$$PYTHON"})" && "$$python" -m venv
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
@@ -14,7 +14,9 @@ PREPARED := data/openkbp_phantom
 SMOKE := runs/smoke
 SERVING := runs/serving
 LABEL := .venv-label
-LABEL_PIP = PIP_CONSTRAINT=$(CURDIR)/requirements/label.txt $(LABEL)/bin/pip install --quiet
+# PIP_CONSTRAINT is a list parted by spaces: an address has none
+LABEL_PIP = PIP_CONSTRAINT="$$($(LABEL)/bin/python -c 'from pathlib import Path as p; print(p("requirements/label.txt").absolute().as_uri())')" \
+  $(LABEL)/bin/pip install --quiet
 DEPLOY := .venv-deploy
 CONFIGS := bundles/openkbp/configs
 SMALL := bundles/openkbp/models/ctan_small
@@ -26,7 +28,12 @@ JOBS ?= 2
 # A path may hold a "$": neither make nor the shell may expand it
 override CT := $(value CT)
 override RESULTS := $(value RESULTS)
-export CT RESULTS
+override TARGETS := $(value TARGETS)
+export CT RESULTS TARGETS
+ifdef PYTHON
+override PYTHON := $(value PYTHON)
+export PYTHON
+endif
 
 .PHONY: help install quickstart predict ct-given test test-all label-test deploy-test fresh-test lint benchmark clean
 

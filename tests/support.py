@@ -38,4 +38,11 @@ ODD_NAMES = (
     "-5",
     "--output_dir",
     "a::b",
+    "a@::b",
+    "~",
+    "~root",
+    "a$b$",
+    "*?[c]",
+    "a;b ",
+    "'quoted'",
 )

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import sys
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -44,6 +46,31 @@ def find(folder: Path, pythons: dict[str, str], *arguments: str) -> tuple[int, s
 )
 def test_the_first_that_works(pythons: dict[str, str], expected: str, tmp_path: Path) -> None:
     assert find(tmp_path, pythons) == (0, expected, "")
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_takes_a_python_and_a_checkout_of_any_path(tmp_path: Path) -> None:
+    """The Python is a stand-in that makes an environment whose pip writes down what it is given."""
+    checkout, python = tmp_path / "a #1 $b", tmp_path / "my $python"
+    checkout.mkdir()
+    for name in ("setup.cfg", "pyproject.toml", "constraints.txt", "Makefile", "requirements", "tools", "ctan_monai"):
+        (checkout / name).symlink_to(REPOSITORY / name)
+    scripts = {
+        "bin/pip": 'printf "%s|%s\\n" "$PIP_CONSTRAINT" "$*" >> pip.log',
+        "bin/python": f'case "$2" in *torchvision*) exit ;; esac\nexec {sys.executable} "$@"',
+        python.name: 'case "$2" in venv) ;; *ensurepip*) exit ;; *) echo 3.12; exit ;; esac\n'
+        f'mkdir "$3" && cp -r "{tmp_path}/bin" "$3"',
+    }
+    (tmp_path / "bin").mkdir()
+    for name, body in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    for target in (".venv/.installed", ".venv-label/.installed"):
+        command = ["make", "-s", "--no-print-directory", target, f"PYTHON={python}"]
+        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    constraints = {line.partition("|")[0] for line in (checkout / "pip.log").read_text().splitlines()}
+    assert constraints == {"", (checkout / "requirements" / "label.txt").as_uri()}
 
 
 def test_a_given_one_goes_first(tmp_path: Path) -> None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
+
+from fire.parser import DefaultParseValue
 
 from ctan_monai.bundle.data_values import CODE
 from ctan_monai.bundle.value_types import PATHS
 from ctan_monai.errors import DataError
 
+_IN_A_NAME = re.compile("#|[@%]::")  # what no way of writing keeps
+
 
 def refuse_changed_paths() -> None:
     """Refuse a path on the command line of ``python -m monai.bundle`` that its parsers turn into another one.
 
-    MONAI replaces "#" by "::", python-fire takes what follows "#" for a comment, so that "scan#2" is "scan", another
-    patient's folder; a name that begins with "$", "@" or "%" is evaluated.
+    MONAI replaces "#" by "::", and takes "@::" and "%::" for places in the config; python-fire takes what follows "#"
+    for a comment, so that "scan#2" is "scan", another patient's folder, and quotes off; a name that begins with "$",
+    "@" or "%" is evaluated.
 
     Raises:
         DataError: there is such a path.
@@ -24,13 +30,17 @@ def refuse_changed_paths() -> None:
     if spec is None or spec.name != "monai.bundle.__main__":
         return
     for name, path in _paths(sys.argv):
-        if "#" in path and not path.startswith("$"):
+        if not path.startswith("$") and (found := _IN_A_NAME.search(path)):
             raise DataError(
-                f"--{name} {path}: MONAI's command line cannot take a name with '#'. Rename the folder, or pack the "
-                "bundle and run ctan-monai-predict, which takes any name."
+                f"--{name} {path}: MONAI's command line cannot take a name with '{found[0]}'. Rename the folder, or "
+                "pack the bundle and run ctan-monai-predict, which takes any name."
             )
-        if path.startswith(CODE) and os.path.lexists(path):
-            raise DataError(f"--{name} {path}: MONAI's command line takes this name for code. Give it as './{path}'.")
+        if os.path.lexists(path):
+            remedy = f"Give it as './{path}'."
+            if path.startswith(CODE):
+                raise DataError(f"--{name} {path}: MONAI's command line takes this name for code. {remedy}")
+            if (value := DefaultParseValue(path)) != path:
+                raise DataError(f"--{name} {path}: MONAI's command line reads this name as {value!r}. {remedy}")
 
 
 def _paths(argv: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 
 from ctan_monai.bundle.config_values import is_plain
+from ctan_monai.bundle.data_values import as_data
 from ctan_monai.bundle.workflow import running_workflow
 
 
@@ -27,5 +28,5 @@ def read_inference_chains(root: str | Path) -> dict[str, Callable[..., Any]]:
     workflow = running_workflow()
     running: Any = {} if workflow is None else workflow.parser.config
     values = {key: value for key, value in running.items() if key in config and is_plain(config[key])}
-    parser = ConfigParser({**config, **values, "bundle_root": str(root)})
+    parser = ConfigParser({**config, **values, "bundle_root": as_data(root)})
     return {name: parser.get_parsed_content(name) for name in ("preprocessing", "postprocessing")}

@@ -173,8 +173,9 @@ def _build_wheel(repository: Path, folder: Path) -> None:
                 shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, copy)
-        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(copy)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        # pip takes "~" for a home folder, and ";" and "[" in a source's path for more than a path
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder.absolute())]
+        done = subprocess.run([*command, "."], cwd=copy, capture_output=True, text=True)
     if done.returncode:
         raise DataError(f"pip could not build the wheel of ctan_monai: {done.stderr.strip().splitlines()[-1:]}")
 

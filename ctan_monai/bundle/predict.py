@@ -14,6 +14,7 @@ examples:
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import logging
 import re
@@ -182,8 +183,8 @@ def run(options: argparse.Namespace) -> None:
         if message is None and not isinstance(cause, DataError | OSError | ValueError):
             raise
         raise DataError(message or _in_words_of_this_command(str(cause))) from error
-    photographs = (options.output / PHOTOGRAPHS).is_file()
-    unknown = [case for case in cases if not photographs and _report(options.output, case) is None]
+    photographs = _photographs(options.output)
+    unknown = [case for case in cases if case not in photographs and _report(options.output, case) is None]
     for case in cases:
         if case not in unknown:
             print(_verdict(options.output, case))
@@ -216,6 +217,15 @@ def _verdict(output: Path, case: str) -> str:
         *(f"  - {warning}" for warning in warnings),
     ]
     return "\n".join(lines)
+
+
+def _photographs(output: Path) -> set[str]:
+    """Cases in the table of photographs; CTs in the same folder are in none."""
+    path = output / PHOTOGRAPHS
+    if not path.is_file():
+        return set()
+    with path.open(newline="", encoding="utf-8") as stream:
+        return {str(row.get("case_id")) for row in csv.DictReader(stream)}
 
 
 def _report(output: Path, case: str) -> Path | None:

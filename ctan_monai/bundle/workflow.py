@@ -14,6 +14,7 @@ from monai.bundle import ConfigWorkflow
 from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
 from ctan_monai.bundle.command_paths import refuse_changed_paths
+from ctan_monai.bundle.data_values import as_data
 from ctan_monai.bundle.label_training import refuse_label_list
 from ctan_monai.bundle.plain_errors import show_cause_last
 from ctan_monai.bundle.value_types import typed_values
@@ -118,7 +119,7 @@ def check_overrides(root: str | Path, config: str = "train.json") -> None:
         )
     typed = typed_values(config_now, known)
     for name, value in typed.items():
-        workflow.parser[name] = value
+        workflow.parser[name] = as_data(value)
     if typed:
         workflow.parser.parse(reset=True)
 

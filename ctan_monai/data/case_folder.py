@@ -83,4 +83,4 @@ def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
     """Writes a volume (x, y, z); bool becomes uint8. The affine is to RAS mm."""
     image = nib.Nifti1Image(array.astype(np.uint8) if array.dtype == bool else array, affine)
     image.header.set_xyzt_units("mm")
-    nib.save(image, path)  # NIfTI is Fortran-ordered: an axial slice is contiguous in the file
+    nib.save(image, path.absolute())  # NIfTI is Fortran-ordered: an axial slice is contiguous in the file

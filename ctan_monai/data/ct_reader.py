@@ -47,7 +47,7 @@ class CTReader(ImageReader):
         self._name = str(paths[0])
         if len(paths) == 1 and is_nifti(paths[0]):
             check_nifti(paths[0])
-            return self._nifti.read(str(paths[0]))
+            return self._nifti.read(str(paths[0].absolute()))  # "~" is a name, see load_nifti
         if len(paths) == 1 and is_metaimage(paths[0]):
             return read_metaimage_array(paths[0])
         return read_ct_series(paths[0] if len(paths) == 1 and paths[0].is_dir() else paths)

@@ -8,6 +8,7 @@ import gzip
 import math
 import zlib
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from ctan_monai.dicom.geometry import check_axes
 from ctan_monai.errors import InputError
 
-__all__ = ["check_nifti", "is_nifti", "nifti_stem"]
+__all__ = ["check_nifti", "is_nifti", "load_nifti", "nifti_stem"]
 
 
 def is_nifti(path: Path | str) -> bool:
@@ -29,6 +30,11 @@ def nifti_stem(path: Path | str) -> str:
     return name[: -len(".nii.gz")] if name.lower().endswith(".gz") else name[: -len(".nii")]
 
 
+def load_nifti(path: Path | str) -> Any:
+    """Nibabel's image of a file; a path that begins with "~" is no home folder, to which nibabel would turn it."""
+    return nib.load(Path(path).absolute())
+
+
 def check_nifti(path: Path | str) -> None:
     """Checks that a NIfTI file is whole and holds one 3-D volume with a known orientation.
 
@@ -39,7 +45,7 @@ def check_nifti(path: Path | str) -> None:
         InputError: unreadable or truncated; not 3-D, several channels; no orientation; tilted or oblique axes.
     """
     try:
-        image = nib.load(path)
+        image = load_nifti(path)
     except Exception as error:  # nibabel raises many kinds of errors on damaged files
         raise _damaged(path, str(error)) from error
     if not isinstance(image, nib.Nifti1Image):

@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 
 from ctan_monai.data.metaimage import is_metaimage, metaimage_stem, read_metaimage_array
-from ctan_monai.data.nifti import check_nifti, is_nifti, nifti_stem
+from ctan_monai.data.nifti import check_nifti, is_nifti, load_nifti, nifti_stem
 from ctan_monai.dicom import ct_series, dicom_headers
 from ctan_monai.dicom.rtstruct import frames_of_reference
 from ctan_monai.dicom.targets import HIGHEST, LOWEST, parse_doses, prescribed_doses, read_rt_targets
@@ -129,14 +128,14 @@ def read_targets(path: Path | str, ct: Image, doses: str | None = None) -> list[
     prescribed = []
     for file, dose in volumes:
         check_nifti(file)
-        image = nib.load(file)
-        array = np.asarray(image.dataobj, np.float32)  # type: ignore[attr-defined]
+        image = load_nifti(file)
+        array = np.asarray(image.dataobj, np.float32)
         array = array.reshape(array.shape[:3])
         if path.is_dir():
             array = np.where(array > 0.5, np.float32(dose), np.float32(0))
         else:
             _check_gray(file, array)
-        affine: np.ndarray = image.affine  # type: ignore[attr-defined]
+        affine: np.ndarray = image.affine
         index = np.argwhere(array > 0) @ (to_ct := np.linalg.inv(ct_affine) @ affine)[:3, :3].T + to_ct[:3, 3]
         if not ((index >= -0.5) & (index <= np.asarray(ct_shape) - 0.5)).all(axis=1).any():
             where = "lies wholly outside the CT" if len(index) else "is empty"
@@ -236,8 +235,8 @@ def _grid(ct: Image) -> tuple[np.ndarray, tuple[int, ...]]:
     if is_metaimage(ct):
         array, affine = read_metaimage_array(ct)
         return affine, array.shape
-    image = nib.load(ct)
-    return image.affine, image.shape[:3]  # type: ignore[attr-defined]
+    image = load_nifti(ct)
+    return image.affine, image.shape[:3]
 
 
 def _is_series(ct: Image) -> bool:

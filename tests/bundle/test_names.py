@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,18 +14,26 @@ from types import SimpleNamespace
 from typing import Any
 
 import fire
+import nibabel as nib
+import numpy as np
 import pytest
-from monai.bundle import ConfigParser
+from monai.bundle import ConfigParser, ConfigWorkflow
+from PIL import Image
 from support import ODD_NAMES, REPOSITORY, run_tool
 
-from ctan_monai.bundle import TrainingSetting, predict
+from ctan_monai.bundle import TrainingSetting, predict, read_inference_chains
 from ctan_monai.bundle.checksums import write_checksums
 from ctan_monai.bundle.command_paths import refuse_changed_paths
 from ctan_monai.bundle.data_values import as_argument, as_data, code_in
-from ctan_monai.bundle.pack import pack_bundle
+from ctan_monai.bundle.pack import _build_wheel, pack_bundle
 from ctan_monai.bundle.packed_configs import packed_config, read_record
 from ctan_monai.bundle.recipient_texts import evaluation_summary
+from ctan_monai.data import find_images, find_inputs
+from ctan_monai.data.case_folder import write_nifti
+from ctan_monai.data.targets import read_targets
+from ctan_monai.dicom import write_ct_series
 from ctan_monai.errors import DataError
+from ctan_monai.transforms import LoadImageCTd
 
 BUNDLE = REPOSITORY / "bundles" / "openkbp"
 SMALL = BUNDLE / "models" / "ctan_small"
@@ -106,11 +115,15 @@ def test_predict_takes_any_name(stub: Path, name: str, capsys: pytest.CaptureFix
     assert f"Results are in {results}." in capsys.readouterr().out
 
 
-def test_a_case_without_its_report_is_not_done(stub: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("table", ["", "case_id,diagnosis\nphotograph,nv\n"], ids=["none", "of photographs"])
+def test_a_case_without_its_report_is_not_done(stub: Path, capsys: pytest.CaptureFixture[str], table: str) -> None:
     config = json.loads((stub / "configs" / "inference.json").read_text())
     config["results"]["cases"] = ["case", "other"]
     (stub / "configs" / "inference.json").write_text(json.dumps(config))
     write_checksums(stub)
+    if table:
+        Path("out").mkdir()
+        Path("out", "predictions.csv").write_text(table)
     assert predict.main(["--bundle", "bundle", "bundle", "out"]) == 2
     out, err = capsys.readouterr()
     assert out.startswith("case: no warning")
@@ -175,12 +188,81 @@ def test_tools_on_a_training_take_any_name(tmp_path: Path, monkeypatch: pytest.M
     assert setting.loader.startswith(str(tmp_path))
 
 
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_an_evaluation_takes_inferences_chains_from_a_bundle_of_any_name(tmp_path: Path, name: str) -> None:
+    config = {"bundle_root": "", "preprocessing": "@bundle_root", "postprocessing": "$@bundle_root"}
+    root = tmp_path / name
+    (root / "configs").mkdir(parents=True)
+    (root / "configs" / "inference.json").write_text(json.dumps(config))
+    assert read_inference_chains(root) == {"preprocessing": str(root), "postprocessing": str(root)}
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+@pytest.mark.filterwarnings("ignore:parsing config_file:UserWarning")
+def test_a_workflow_of_ones_own_takes_any_path(stub: Path, name: str) -> None:
+    workflow = ConfigWorkflow(config_file=str(stub / "configs" / "inference.json"), logging_file=False)
+    workflow.parser["dataset_dir"] = Path(name)
+    workflow.parser["bundle_root"], workflow.parser["output_dir"] = stub, "out"
+    workflow.initialize()
+    assert workflow.parser.get_parsed_content("dataset_dir") == name
+
+
+@pytest.fixture
+def tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The relative folder "~", in a working directory beside a home in which everything lies under the same name."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    (tmp_path / "work" / "~").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work")
+    home.mkdir()
+    for folder, value in ((home, 1), (Path("~"), 2)):
+        image = nib.Nifti1Image(np.full((4, 4, 4), value * 20, np.int16), np.diag([-1.0, -1, 1, 1]))
+        for file in ("ct.nii.gz", "targets.nii.gz"):
+            nib.save(image, (folder / file).absolute())
+        Image.new("RGB", (4, 4), (value, value, value)).save(folder / "a.png")
+        write_ct_series(folder / "CT", np.full((4, 4, 4), value * 20.0), np.diag([-1.0, -1, 1, 1]))
+    return Path("~")
+
+
+def test_no_reader_takes_a_tilde_for_a_home_folder(tilde: Path) -> None:
+    """The home folder's images have the value 1 or 20, those of the folder that is called so 2 or 40."""
+    for name in ("ct.nii.gz", "CT"):
+        (item,) = find_inputs(tilde / name)
+        assert item["image"] == f"~/{name}"
+        image = LoadImageCTd("image")(item)["image"]
+        assert image.unique().tolist() == [40] and image.meta["filename_or_obj"] == f"~/{name}"
+    ((prescribed, _),) = read_targets(tilde / "targets.nii.gz", tilde / "ct.nii.gz")
+    assert np.unique(prescribed).tolist() == [40]
+    (photo,) = find_images(tilde)
+    config = json.loads((REPOSITORY / "bundles" / "ham10000" / "configs" / "inference.json").read_text())
+    load = ConfigParser({**config, "load": config["preprocessing"]["transforms"][0]}).get_parsed_content("load")
+    assert load(photo)["image"].unique().tolist() == [2]
+    write_nifti(tilde / "new.nii", np.zeros((2, 2, 2)), np.eye(4))
+    assert Path("~", "new.nii").is_file()
+
+
+@pytest.mark.slow
+def test_the_wheel_is_built_into_a_folder_of_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "a;b [c] #1"))
+    (tmp_path / "a;b [c] #1").mkdir()
+    _build_wheel(REPOSITORY, Path("~", "wheels"))
+    assert [path.suffix for path in (tmp_path / "~" / "wheels").iterdir()] == [".whl"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--dataset_dir", "scan#2"], "--dataset_dir scan#2: MONAI's command line cannot take a name with '#'"),
         (["--output-dir=out #3"], "--output_dir out #3: "),
         (["--checkpoint", "/data/a#1/model.pt"], "--checkpoint /data/a#1/model.pt: "),
+        (["--dataset_dir", "a@::b"], "--dataset_dir a@::b: MONAI's command line cannot take a name with '@::'"),
+        (
+            ["--dataset_dir", "'quoted'"],
+            "--dataset_dir 'quoted': MONAI's command line reads this name as 'quoted'. Give it as './'quoted''",
+        ),
+        (["--dataset_dir", "12345"], "--dataset_dir 12345: MONAI's command line reads this name as 12345."),
+        (["--dataset_dir", "'12345'", "--output_dir", "'quoted' as well"], None),
         (
             ["--dataset_dir", "$in"],
             "--dataset_dir $in: MONAI's command line takes this name for code. Give it as './$in'",
@@ -193,7 +275,8 @@ def test_monais_own_command_line_refuses_what_it_would_change(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], message: str | None
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("$in").mkdir()
+    for folder in ("$in", "'quoted'", "12345"):
+        Path(folder).mkdir()
     monkeypatch.setattr(sys, "argv", ["monai", "run", "training", *arguments])
     refuse_changed_paths()  # another program's arguments
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", SimpleNamespace(name="monai.bundle.__main__"))
@@ -321,7 +404,10 @@ def test_code_in_an_evaluation_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_make_predict_takes_any_name(tmp_path: Path, name: str) -> None:
-    """Neither make nor the shell expands CT and RESULTS; the program in this is one that writes its arguments."""
+    """Neither make nor the shell expands a path, given to make or in the environment.
+
+    The program in this is one that writes its arguments.
+    """
     program = tmp_path / "ctan-monai-predict"
     program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     program.chmod(0o755)
@@ -330,7 +416,13 @@ def test_make_predict_takes_any_name(tmp_path: Path, name: str) -> None:
     # --no-print-directory: these tests may run under "make -C", which hands its flags on
     command = ["make", "-s", "--no-print-directory", "-f", str(REPOSITORY / "Makefile")]
     command += ["-o", "install", "-o", "packed/openkbp", "predict"]
-    values = ["BIN=.", "PACKED=packed", "ARGS=--dicom", f"CT={name}", f"RESULTS={name} out"]
-    done = subprocess.run([*command, *values], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["--bundle", "packed/openkbp", "--dicom", "--", name, f"{name} out"]
+    places = {"CT": name, "RESULTS": f"{name} out", "TARGETS": f"{name} masks"}
+    values = ["BIN=.", "PACKED=packed", "ARGS=--dicom"]
+    expected = ["--bundle", "packed/openkbp", f"--targets={name} masks", "--dicom", "--", name, f"{name} out"]
+    given = [f"{key}={value}" for key, value in places.items()]
+    for arguments, environment in ((given, {}), ([], places)):
+        variables = {**os.environ, **environment}
+        whole = [*command, *values, *arguments]
+        done = subprocess.run(whole, cwd=tmp_path, env=variables, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines() == expected

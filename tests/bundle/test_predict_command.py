@@ -95,7 +95,7 @@ def test_the_verdict_on_a_case(
     if report is not None:
         (tmp_path / f"a_{name}.json").write_text(json.dumps(report))
     else:
-        (tmp_path / "predictions.csv").touch()
+        (tmp_path / "predictions.csv").write_text("case_id,diagnosis\na,nv\n")
     monkeypatch.setattr(module, "predict", lambda *arguments, **values: ["a"])
     assert module.main(["ct.nii", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[:-1] == lines
