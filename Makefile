@@ -19,8 +19,6 @@ LABEL_PIP = PIP_CONSTRAINT="$$($(LABEL)/bin/python -c 'from pathlib import Path 
   $(LABEL)/bin/pip install --quiet
 DEPLOY := .venv-deploy
 CONFIGS := bundles/openkbp/configs
-SMALL := bundles/openkbp/models/ctan_small
-PACKED := runs/ctan_small
 PACKAGE := $(shell find ctan_monai -name '*.py' -o -name '*.j2' -o -name '*.csv')
 RESULTS ?= runs/results
 TESTS ?= tests
@@ -29,6 +27,14 @@ JOBS ?= 2
 override CT := $(value CT)
 override RESULTS := $(value RESULTS)
 override TARGETS := $(value TARGETS)
+# The network that takes the targets, or the one for CT alone
+ifdef TARGETS
+NETWORK := ctan_targets
+else
+NETWORK := ctan_small
+endif
+SHIPPED := bundles/openkbp/models/$(NETWORK)
+PACKED := runs/$(NETWORK)
 export CT RESULTS TARGETS
 ifdef PYTHON
 override PYTHON := $(value PYTHON)
@@ -70,7 +76,7 @@ quickstart: install ## Phantom data -> train CTAN (CPU, minutes) -> evaluate -> 
 	$(MAKE) predict CT="$$(ls -d $(PREPARED)/test/*/ | head -n 1)ct.nii" RESULTS=$(SMOKE)/real_network
 	@echo "Report:     $(SMOKE)/evaluation/report.html"
 	@echo "Prediction: $(SMOKE)/inference"
-	@echo "The same CT by the network trained on real patients ($(SMALL)/README.md): $(SMOKE)/real_network"
+	@echo "The same CT by the network trained on real patients ($(SHIPPED)/README.md): $(SMOKE)/real_network"
 
 predict: export PYTHONWARNINGS = ignore
 predict: ct-given $(PACKED)/openkbp ## Contours and dose from a CT by the network trained on real patients: make predict CT=ct.nii.gz RESULTS=folder [TARGETS=masks] [ARGS=--dicom]
@@ -81,9 +87,9 @@ ct-given:
 	@test -e "$$CT" || { echo "error: $$CT: no such file or folder. Give a NIfTI, a MetaImage, or a folder with a DICOM CT series." >&2; exit 2; }
 
 # As its recipient gets it: packed, and unpacked beside the repository's own configs
-$(PACKED)/openkbp: $(wildcard $(SMALL)/* $(SMALL)/evaluation/* $(CONFIGS)/*.json) $(PACKAGE) | install
+$(PACKED)/openkbp: $(wildcard $(SHIPPED)/* $(SHIPPED)/evaluation/* $(CONFIGS)/*.json) $(PACKAGE) | install
 	rm -rf $(PACKED)
-	$(RUN) tools/pack_bundle.py openkbp --checkpoint $(SMALL)/model.pt --half --formats --output $(PACKED)/openkbp.zip
+	$(RUN) tools/pack_bundle.py openkbp --checkpoint $(SHIPPED)/model.pt --half --formats --output $(PACKED)/openkbp.zip
 	$(RUN) -m zipfile -e $(PACKED)/openkbp.zip $(PACKED)
 	touch $@
 
@@ -128,4 +134,4 @@ benchmark: install ## Speed of loading, training and inference on this machine
 	$(RUN) tools/benchmark.py openkbp --output docs/results/benchmark_openkbp.json
 
 clean: ## Remove what the quickstart and the serving tests made (data, runs), not the environments
-	rm -rf $(PHANTOM) $(PREPARED) $(SMOKE) $(SERVING) $(PACKED)
+	rm -rf $(PHANTOM) $(PREPARED) $(SMOKE) $(SERVING) runs/ctan_small runs/ctan_targets
