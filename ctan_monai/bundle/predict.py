@@ -107,6 +107,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="write the results as DICOM, too; but for photographs, INPUT must be DICOM",
     )
     parser.add_argument(
+        "--tg263",
+        action="store_true",
+        help="call structures and segments of DICOM results by their names in AAPM TG-263, such as Parotid_R",
+    )
+    parser.add_argument(
         "--targets",
         type=Path,
         help="for a network that was trained with them: a structure set (RTSTRUCT), a folder of NIfTI masks such as "
@@ -163,6 +168,8 @@ def run(options: argparse.Namespace) -> None:
     values = _values(options.set)
     if options.dicom:
         values["dicom_output"] = True
+    if options.tg263:
+        values["tg263"] = True
     if options.targets is not None:
         values["targets_from"] = options.targets
     if options.target_doses is not None:

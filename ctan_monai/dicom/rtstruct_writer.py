@@ -21,12 +21,12 @@ from pydicom.uid import UID, RTStructureSetStorage
 
 from ctan_monai.dicom.maker import PHANTOM, Maker
 from ctan_monai.dicom.new_object import image_reference, new_object, save_object
+from ctan_monai.dicom.segment_codes import structure_color
 from ctan_monai.dicom.source import DicomSource
 
 __all__ = ["write_rtstruct"]
 
 STUDY_COMPONENT = UID("1.2.840.10008.3.1.2.3.1")  # retired, but what the standard's RT module still refers to
-COLOURS = ((255, 64, 64), (64, 160, 255), (64, 224, 64), (255, 200, 0), (224, 64, 224), (0, 224, 224))
 TARGETS = ("CTV", "PTV", "GTV")
 
 
@@ -36,6 +36,8 @@ def write_rtstruct(
     outlines: Mapping[str, Sequence[np.ndarray]],
     maker: Maker = PHANTOM,
     warning: str = "",
+    numbers: Mapping[str, int] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> None:
     """Writes a structure set, unapproved, on the CT's slices.
 
@@ -46,6 +48,8 @@ def write_rtstruct(
             be empty.
         maker: for the headers.
         warning: what a user of the structures must know, for their description.
+        numbers: structure's name to its ROINumber, from 1; None: as they come.
+        names: structure's name to its ROIName; None: the same.
 
     Raises:
         OSError: the file cannot be written.
@@ -58,12 +62,13 @@ def write_rtstruct(
     dataset.ApprovalStatus = "UNAPPROVED"
     dataset.ReferencedFrameOfReferenceSequence = [_frame_of_reference(source)]
     dataset.StructureSetROISequence, dataset.ROIContourSequence, dataset.RTROIObservationsSequence = [], [], []
-    for number, (name, lines) in enumerate(outlines.items(), start=1):
+    for position, (name, lines) in enumerate(outlines.items(), start=1):
+        number = numbers[name] if numbers is not None else position
         roi, item, observation = Dataset(), Dataset(), Dataset()
-        roi.ROINumber, roi.ROIName = number, name
+        roi.ROINumber, roi.ROIName = number, names[name] if names is not None else name
         roi.ReferencedFrameOfReferenceUID = dataset.FrameOfReferenceUID
         roi.ROIDescription, roi.ROIGenerationAlgorithm = maker.comment, "AUTOMATIC"
-        item.ReferencedROINumber, item.ROIDisplayColor = number, list(COLOURS[(number - 1) % len(COLOURS)])
+        item.ReferencedROINumber, item.ROIDisplayColor = number, list(structure_color(name, number))
         if lines:
             item.ContourSequence = _contours(source, lines)
         observation.ObservationNumber = observation.ReferencedROINumber = number

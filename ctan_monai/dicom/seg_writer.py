@@ -27,6 +27,7 @@ def write_seg(
     names: Mapping[str, int],
     maker: Maker,
     warning: str = "",
+    segment_labels: Mapping[str, str] | None = None,
 ) -> None:
     """Writes a binary segmentation on the CT's slices, one segment for each label.
 
@@ -40,6 +41,7 @@ def write_seg(
         names: organ to label; codes are those of :py:func:`ctan_monai.dicom.segment_codes.segment_code`.
         maker: for the headers.
         warning: what a user of the contours must know, for the segments' descriptions.
+        segment_labels: organ to SegmentLabel; None: the organ.
 
     Raises:
         OSError: the file cannot be written.
@@ -54,13 +56,14 @@ def write_seg(
         code = segment_code(name)
         segment = hd.seg.SegmentDescription(
             segment_number=number,
-            segment_label=name,
+            segment_label=segment_labels[name] if segment_labels is not None else name,
             segmented_property_category=code.category,
             segmented_property_type=code.kind,
             algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
             algorithm_identification=algorithm,
             tracking_uid=generate_uid(prefix=None),
             tracking_id=f"{maker.model} {name}"[:64],
+            display_color=hd.color.CIELabColor.from_rgb(*code.color),
         )
         if code.side is not None:
             kind = segment.SegmentedPropertyTypeCodeSequence[0]

@@ -16,6 +16,7 @@ from ctan_monai.data.nifti import is_nifti
 from ctan_monai.data.results_folder import ResultsFolder
 from ctan_monai.dicom import dose_in_patient_axes, mask_outlines, read_source, write_rtdose, write_rtstruct, write_seg
 from ctan_monai.dicom.kinds import dicom_kinds
+from ctan_monai.dicom.segment_codes import segment_code
 from ctan_monai.transforms.load_targets import TARGETS_FILE
 from ctan_monai.transforms.save_images import case_id
 
@@ -29,7 +30,8 @@ class SaveDicomRTd(Transform):
     """Writes ``<case>_rtstruct.dcm``, ``<case>_seg.dcm`` and ``<case>_rtdose.dcm`` beside the NIfTI files.
 
     The objects belong to the patient and study of the CT series that was given, in new series. An organ that was not
-    found is no structure; where none was, there is no structure set and no segmentation.
+    found is no structure; where none was, there is no structure set and no segmentation. Numbers and colors of
+    structures and segments follow their labels.
 
     Args:
         kinds: of :py:func:`ctan_monai.dicom.kinds.dicom_kinds`; False writes nothing.
@@ -41,6 +43,7 @@ class SaveDicomRTd(Transform):
         dose_grid: mm between the voxels of the RTDOSE, whose axes are the patient's; 0: as the CT's.
         dose_bits: of a voxel of the RTDOSE, 16 or 32.
         report_key: the report, whose warnings are copied into the objects; may be missing.
+        tg263: call structures and segments by their names in AAPM TG-263, such as "Parotid_R".
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class SaveDicomRTd(Transform):
         dose_grid: float = 0,
         dose_bits: int = 32,
         report_key: str = "report",
+        tg263: bool = False,
     ) -> None:
         super().__init__()
         self.kinds = dicom_kinds(kinds, KINDS)
@@ -67,6 +71,10 @@ class SaveDicomRTd(Transform):
                 "and 16 or 32 bits."
             )
         self.dose_grid, self.dose_bits = dose_grid, dose_bits
+        # by label, so that a structure has the same number in every patient, in RTSTRUCT and in SEG
+        ordered = sorted(label_names, key=lambda organ: label_names[organ])
+        self.numbers = {organ: number for number, organ in enumerate(ordered, start=1)}
+        self.shown_names = {organ: segment_code(organ).standard_name if tg263 else organ for organ in label_names}
 
     def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
         """Write the files.
@@ -89,9 +97,9 @@ class SaveDicomRTd(Transform):
                 logger.warning("%s: no organ was found, so there is no structure set and no segmentation.", name)
             elif "rtstruct" in paths:
                 outlines = {organ: mask_outlines(labels == label, source.affine) for organ, label in found.items()}
-                write_rtstruct(paths["rtstruct"], source, outlines, maker, warning)
+                write_rtstruct(paths["rtstruct"], source, outlines, maker, warning, self.numbers, self.shown_names)
             if found and "seg" in paths:
-                write_seg(paths["seg"], source, labels, self.label_names, maker, warning)
+                write_seg(paths["seg"], source, labels, self.label_names, maker, warning, self.shown_names)
         if self.dose_key in data and "rtdose" in paths:
             gray = data[self.dose_key][0].float().cpu().numpy()
             targets = str(data.get(TARGETS_FILE, ""))  # a file that is not NIfTI is a structure set
