@@ -22,7 +22,6 @@ POSITIONS = {
     "FFP": [[1, 0, 0], [0, -1, 0], [0, 0, -1]],
     "files from head to feet": [[1, 0, 0], [0, 1, 0], [0, 0, -1]],
     "a turned head": [[np.cos(_TURN), np.sin(_TURN), 0], [-np.sin(_TURN), np.cos(_TURN), 0], [0, 0, 1]],
-    "sagittal": [[0, 1, 0], [0, 0, -1], [-1, 0, 0]],
 }
 
 

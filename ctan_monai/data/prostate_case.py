@@ -149,11 +149,6 @@ def _read_patient(
         listed = ", ".join(path.name for path in patient.structures)
         raise DataError(f"there are {len(patient.structures)} structure sets ({listed}), expected one. Keep one.")
     series = ct_series(patient.ct)
-    if nib.aff2axcodes(series.affine)[2] not in "SI":
-        raise DataError(
-            f"{series.files[0].parent}: the CT's slices are not axial ({'-'.join(nib.aff2axcodes(series.affine))}); "
-            "expected an axial planning CT. Give the axial series."
-        )
     if not series.frame_uid:
         raise DataError(
             f"{series.files[0].parent}: the CT has no FrameOfReferenceUID, so nothing tells whether structures and "

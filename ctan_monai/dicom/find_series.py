@@ -94,6 +94,9 @@ def no_volume(series: SeriesFiles) -> str:
     places = _places(series)
     if places is None:
         return ""
+    row, column = np.asarray(headers[0].ImageOrientationPatient, dtype=float).reshape(2, 3)
+    if np.abs(np.cross(row, column)).argmax() != 2:
+        return "not axial, such as a coronal reformat"
     distinct = 1 + int((np.diff(np.sort(places)) > SAME_MM).sum())
     if distinct == 1 or (distinct <= FEW_PLACES and len(places) >= 2 * distinct):
         return f"at {distinct} position{'s' if distinct > 1 else ''}, such as bolus tracking"

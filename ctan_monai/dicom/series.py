@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pydicom
 from pydicom import Dataset
@@ -60,7 +61,7 @@ def ct_series(source: Path | str | Iterable[Path | str]) -> CTSeries:
             folders.
 
     Raises:
-        InputError: no CT, two series, or slices that are no one regular volume in HU.
+        InputError: no CT, two series, or slices that are not one regular axial volume in HU.
     """
     if isinstance(source, (str, Path)):
         name = str(source)
@@ -104,6 +105,12 @@ def check_series(name: str, headers: Mapping[Path, Dataset]) -> CTSeries:
             )
     _check_pixel_spacing(f"{name}: the slices of series {uid}", slices)
     ordered, affine = stack_slices(name, slices)
+    axes = "".join(nib.aff2axcodes(affine))
+    if axes[2] not in "SI":
+        raise InputError(
+            f"{name}: the slices of series {uid} are not axial ({axes}), such as a coronal reformat; expected an axial "
+            "CT. Give the axial series."
+        )
     shape = (int(first.Columns), int(first.Rows), len(ordered))
     frame = str(first.get("FrameOfReferenceUID") or "")
     return CTSeries(tuple(ordered), affine, shape, uid, frame)

@@ -9,14 +9,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from dicom_exports import AFFINE, SHAPE, beside, bolus_tracking, change, ct, dose_report, exam_summary, hu, scout
 from pydicom.uid import LegacyConvertedEnhancedCTImageStorage, generate_uid
 
 from ctan_monai.data import CTReader, InputError, ResultsFolder, find_inputs
 from ctan_monai.data.results_folder import image_identity
-from ctan_monai.dicom import mask_outlines, read_ct_series, read_source, write_rtdose, write_rtstruct
+from ctan_monai.dicom import (
+    ct_series,
+    mask_outlines,
+    read_ct_series,
+    read_source,
+    write_ct_series,
+    write_rtdose,
+    write_rtstruct,
+)
 
 
 def move(file: Path, folder: Path) -> Path:
@@ -249,3 +259,22 @@ def test_the_end_of_a_run_names_what_has_no_results(tmp_path: Path) -> None:
     results = ResultsFolder(tmp_path / "out", "prostate")
     results.claim(find_inputs(tmp_path / "in" / "good"))
     results.finish()
+
+
+@pytest.mark.parametrize("axes", ["LIP", "PIR", "LSA"])
+def test_a_reformat_is_left_out_beside_the_axial_series(axes: str, tmp_path: Path) -> None:
+    """Coronal and sagittal ones, which a PACS holds beside most axial series; alone, it is an error."""
+    ct(tmp_path / "study" / "axial")
+    image = nib.Nifti1Image(hu().astype(np.int16), AFFINE)
+    turn = nib.orientations.ornt_transform(nib.io_orientation(AFFINE), nib.orientations.axcodes2ornt(axes))
+    turned = image.as_reoriented(turn)
+    study = pydicom.dcmread(next((tmp_path / "study" / "axial").iterdir())).StudyInstanceUID
+    for file in write_ct_series(tmp_path / "study" / "reformat", np.asarray(turned.dataobj), turned.affine):
+        change(file, StudyInstanceUID=study)
+    found = find_inputs(tmp_path / "study")
+    assert [item["image"] for item in found] == [str(tmp_path / "study" / "axial")]
+    assert len(found.left_out) == 1 and "not axial, such as a coronal reformat" in found.left_out[0]
+    with pytest.raises(InputError, match="not axial"):
+        find_inputs(tmp_path / "study" / "reformat")
+    with pytest.raises(InputError, match="not axial"):
+        ct_series(tmp_path / "study" / "reformat")

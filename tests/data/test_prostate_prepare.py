@@ -242,8 +242,10 @@ def test_irregular_spacing(patient: Path, tmp_path: Path) -> None:
 def test_a_coronal_series(tmp_path: Path) -> None:
     # columns to the left, rows to the feet, slices to the back
     coronal = np.array([[-10.0, 0, 0, 70], [0, 0, -5.0, 60], [0, -10.0, 0, 30], [0, 0, 0, 1]])
-    write_patient(tmp_path / "A", "A", affine=coronal)
-    assert "the CT's slices are not axial (L-I-P)" in reason(tmp_path / "A", tmp_path / "out")
+    write_patient(tmp_path / "A", "A")
+    shutil.rmtree(tmp_path / "A" / "CT")
+    write_ct_series(tmp_path / "A" / "CT", np.zeros(SHAPE), coronal, "A")
+    assert "are not axial (LIP)" in reason(tmp_path / "A", tmp_path / "out")
 
 
 def test_another_frame_of_reference(patient: Path, tmp_path: Path) -> None:
