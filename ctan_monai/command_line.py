@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from ctan_monai.errors import DataError, plain_cause
+from ctan_monai.utils import original_names
 
 
 def exit_status(action: Callable[[], object], *also: type[Exception]) -> int:
@@ -30,7 +31,7 @@ def exit_status(action: Callable[[], object], *also: type[Exception]) -> int:
         cause = plain_cause(error)  # also of what goes wrong in a bundle's config
         if not isinstance(cause, plain):
             raise
-        print(f"error: {cause}", file=sys.stderr)
+        print(f"error: {original_names(str(cause))}", file=sys.stderr)
         return 2
     return 0
 

@@ -22,7 +22,7 @@ from ctan_monai.dicom.find_series import SeriesFiles, choose_series, group_serie
 from ctan_monai.dicom.headers import DamagedFile, dicom_header
 from ctan_monai.dicom.series import check_series
 from ctan_monai.inference import FoundInputs
-from ctan_monai.utils import is_zip, original_names, walk_folders
+from ctan_monai.utils import is_dicom, is_zip, original_names, walk_folders
 
 __all__ = ["InputError", "find_inputs"]
 
@@ -207,13 +207,13 @@ def _add_series(found: _Found, headers: Mapping[Path, Dataset], damaged: Mapping
 
 
 def _series_volume(one: SeriesFiles, others: Sequence[SeriesFiles]) -> _Volume:
-    place = Path(os.path.commonpath(one.folders))
-    stem = place.resolve().name
+    place = Path(os.path.commonpath([original_names(str(folder)) for folder in one.folders]))
+    stem = place.stem if is_zip(place) else place.resolve().name
     shared = any(folder in other.folders for folder in one.folders for other in others)
     if shared:
         stem += f"_{one.tag('SeriesNumber') or one.tag('SeriesInstanceUID')}"
     alone = len(one.folders) == 1 and not shared and not one.copies
-    volume = _Volume(place if alone else one.files, place, stem, series=one)
+    volume = _Volume(one.folders[0] if alone else one.files, place, stem, series=one)
     try:
         check_series(" and ".join(map(str, one.folders)), one.headers)
     except InputError as error:
@@ -266,7 +266,7 @@ def _lines(left_out: Iterable[tuple[Path, str]]) -> list[str]:
 
 def _wanted_of_zip(name: str, head: bytes) -> bool:
     volume = _is_volume(Path(name)) or name.lower().endswith((*_VOXELS, "_report.json"))
-    return volume or head[128:132] == b"DICM"
+    return volume or is_dicom(name, head)
 
 
 def _is_volume(file: Path) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from ctan_monai.errors import DataError
+from ctan_monai.utils import original_names
 
 __all__ = ["list_reasons", "prepare_cases"]
 
@@ -37,8 +38,8 @@ def prepare_cases(
     Raises:
         DataError: the output cannot be written.
     """
-    done = tqdm(_results(jobs, prepare, workers), total=len(jobs), desc=description, unit=unit)
-    yield from done
+    for key, result in tqdm(_results(jobs, prepare, workers), total=len(jobs), desc=description, unit=unit):
+        yield key, original_names(result) if isinstance(result, str) else result
 
 
 def _results(

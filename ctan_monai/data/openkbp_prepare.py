@@ -33,7 +33,10 @@ _CITATION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command line's arguments of this data set."""
     parser.add_argument(
-        "--source", type=Path, required=True, help="the release's provided-data folder, or a folder that holds it"
+        "--source",
+        type=Path,
+        required=True,
+        help="the release's provided-data folder, a folder that holds it, or a zip",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder for the prepared data, such as data/openkbp")
     parser.add_argument("--workers", type=int, default=1, help="patients prepared at a time (default: 1)")

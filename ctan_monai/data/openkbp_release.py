@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ctan_monai.data.openkbp import REQUIRED_FILES, SPLIT_FOLDERS
 from ctan_monai.errors import DataError
+from ctan_monai.utils import is_zip, original_names, unzip
 
 __all__ = ["find_patients", "find_release", "missing_files"]
 
@@ -15,11 +16,17 @@ __all__ = ["find_patients", "find_release", "missing_files"]
 def find_release(source: Path | str) -> Path:
     """The folder with ``train-pats``, ``validation-pats`` and ``test-pats``: ``source``, or ``provided-data`` in it.
 
+    Args:
+        source: the folder of the release, or its zip.
+
     Raises:
         DataError: there is no such folder.
     """
     source = Path(source)
-    for folder in (source, source / "provided-data", source / "open-kbp" / "provided-data"):
+    if is_zip(source) and source.is_file():
+        source = unzip(source, _is_csv)
+    below = sorted(source.glob("*/provided-data"))  # open-kbp; in GitHub's zip, open-kbp-master
+    for folder in (source, source / "provided-data", *below):
         if any((folder / name).is_dir() for name in SPLIT_FOLDERS.values()):
             return folder
     if not source.is_dir():
@@ -53,10 +60,14 @@ def missing_files(folder: Path) -> str | None:
     """What keeps a patient from being used, as far as file names and sizes tell; None if nothing does."""
     missing = [n for n in REQUIRED_FILES if not (folder / n).is_file() or not (folder / n).stat().st_size]
     return (
-        f"{folder}: {', '.join(missing)} missing or empty. Copy the patient from the release again."
+        f"{original_names(str(folder))}: {', '.join(missing)} missing or empty. Copy the patient again."
         if missing
         else None
     )
+
+
+def _is_csv(name: str, head: bytes) -> bool:
+    return name.lower().endswith(".csv")
 
 
 def _number(folder: Path) -> tuple[int, str]:

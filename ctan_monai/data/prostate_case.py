@@ -31,6 +31,7 @@ from ctan_monai.dicom.targets import parse_doses, read_rt_targets
 from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256
 from ctan_monai.transforms import AntiAliasedSpacingd, CropToBodyd, MaskBodyd
+from ctan_monai.utils import original_names
 
 __all__ = ["NETWORK_SIZE", "NETWORK_SPACING", "prepare_case"]
 
@@ -70,8 +71,9 @@ def prepare_case(
         OSError: the output cannot be written.
     """
     files = patient.files()
-    root = os.path.commonpath([path.parent for path in files])
-    checksums = source_checksums({str(path.relative_to(root)): path for path in files})
+    named = {Path(original_names(str(path))): path for path in files}  # a zip is unpacked elsewhere in each run
+    root = os.path.commonpath([name.parent for name in named])
+    checksums = source_checksums({str(name.relative_to(root)): path for name, path in named.items()})
     made_from = {
         "format": _FORMAT,
         "source_sha256": checksums,

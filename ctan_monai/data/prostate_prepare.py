@@ -24,6 +24,7 @@ from ctan_monai.dicom import InputError, find_rt_patients
 from ctan_monai.dicom.targets import parse_doses
 from ctan_monai.errors import DataError
 from ctan_monai.files import prepare_output_dir
+from ctan_monai.utils import original_names
 
 __all__ = ["add_arguments", "prepare_prostate", "run"]
 
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--source",
         type=Path,
         required=True,
-        help="folder with the DICOM files of all patients, nested and named at will",
+        help="folder with the DICOM files of all patients, nested and named at will, also in zips; or a zip",
     )
     parser.add_argument(
         "--output", type=Path, required=True, help="folder for the prepared data, such as data/prostate"
@@ -130,6 +131,7 @@ def prepare_prostate(
         patients, damaged = find_rt_patients(source)
     except InputError as error:
         raise DataError(str(error)) from error
+    damaged = [original_names(reason) for reason in damaged]
     if not patients:
         listed = f"\n{list_reasons(damaged, 'files')}" if damaged else ""
         raise DataError(f"{source}: there are no DICOM files of CT, RTSTRUCT or RTDOSE.{listed}")
@@ -205,7 +207,7 @@ def _make_datalist(
     damaged: list[str],
 ) -> dict[str, Any]:
     cases = list(records.values())
-    notes = [f"{record['entry']['case_id']}: {note}" for record in cases for note in record["notes"]]
+    notes = [f"{record['entry']['case_id']}: {original_names(note)}" for record in cases for note in record["notes"]]
     places = Counter(name for names in sections.values() for name in names)
     if repeated := sum(count > 1 for count in places.values()):
         notes.append(f"{repeated} patients are in more than one section: results say nothing about new patients")

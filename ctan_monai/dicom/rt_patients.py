@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tqdm import tqdm
 
 from ctan_monai.dicom.headers import dicom_headers
 from ctan_monai.errors import InputError
+from ctan_monai.utils import is_dicom, is_zip, walk_folders
 
 __all__ = ["RTPatient", "find_rt_patients"]
 
@@ -38,7 +38,7 @@ def find_rt_patients(source: Path | str) -> tuple[dict[str, RTPatient], list[str
     Files of one PatientID are one patient; without PatientID, those of one study (StudyInstanceUID).
 
     Args:
-        source: a folder, nested at will.
+        source: a folder, nested at will, or a zip; with zips in it.
 
     Returns:
         patients with a CT, a structure set or a dose, by PatientID, sorted; and a note on each damaged file, which is
@@ -48,18 +48,12 @@ def find_rt_patients(source: Path | str) -> tuple[dict[str, RTPatient], list[str
         InputError: no such folder.
     """
     source = Path(source)
-    if not source.is_dir():
-        raise InputError(f"{source}: no such folder, expected a folder with DICOM files of patients.")
-    files: list[Path] = []
-    seen: set[str] = set()
-    for folder, subfolders, names in os.walk(source, followlinks=True):
-        if os.path.realpath(folder) in seen:  # a link to a folder above
-            subfolders.clear()
-            continue
-        seen.add(os.path.realpath(folder))
-        files += [Path(folder, name) for name in names if not name.startswith(".")]
+    if not source.is_dir() and not (source.is_file() and is_zip(source)):
+        raise InputError(f"{source}: no such folder, expected a folder with DICOM files of patients, or a zip of one.")
     patients: dict[str, RTPatient] = {}
     damaged: list[str] = []
+    folders = walk_folders(source, is_dicom, problem=lambda error: damaged.append(str(error)))
+    files = [file for _, files_of_one in folders for file in files_of_one]
     for path in tqdm(sorted(files), desc="Reading DICOM headers", unit="file"):
         try:
             headers = dicom_headers([path])

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ctan_monai.errors import InputError
 
-__all__ = ["is_zip", "original_names", "unzip", "walk_folders"]
+__all__ = ["is_dicom", "is_zip", "original_names", "unzip", "walk_folders"]
 
 HIDDEN = (".", "__")  # folders of systems and programs, such as __MACOSX
 HEAD = 132  # bytes of a member that tell what it is: DICOM's preamble and "DICM"
@@ -27,6 +27,11 @@ _folders: dict[tuple[object, ...], Path] = {}  # state of a zip, and what was wa
 def is_zip(path: Path) -> bool:
     """Whether a file is a zip by its name."""
     return path.suffix.lower() == ".zip"
+
+
+def is_dicom(name: str, head: bytes) -> bool:
+    """Whether a member of a zip is DICOM, whatever its name."""
+    return head[HEAD - 4 :] == b"DICM" or name.lower().endswith(".dcm")
 
 
 def original_names(text: str) -> str:
@@ -94,7 +99,8 @@ def unzip(path: Path, wanted: Callable[[str, bytes], bool]) -> Path:
         key = (path.resolve(), status.st_size, status.st_mtime_ns, wanted)
         if key in _folders:
             return _folders[key]
-        place = Path(tempfile.mkdtemp(dir=_temporary()))
+        place = _temporary() / f"{len(_folders):05d}"  # in the order of the zips
+        place.mkdir()
     except OSError as error:
         raise InputError(f"{path}: cannot be unpacked ({error}). Unpack it and give its folder.") from error
     folder = place / (path.stem.strip(" .") or "zip")

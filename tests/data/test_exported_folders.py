@@ -278,3 +278,53 @@ def test_a_reformat_is_left_out_beside_the_axial_series(axes: str, tmp_path: Pat
         find_inputs(tmp_path / "study" / "reformat")
     with pytest.raises(InputError, match="not axial"):
         ct_series(tmp_path / "study" / "reformat")
+
+
+def zipped(folder: Path, path: Path) -> Path:
+    return Path(shutil.make_archive(str(path.with_suffix("")), "zip", folder))
+
+
+def test_a_zip_is_what_its_folder_is(tmp_path: Path) -> None:
+    files = ct(tmp_path / "in" / "SE2")
+    scout(files[0], tmp_path / "in" / "SE1" / "1")
+    for file in files[:3]:
+        move(file, tmp_path / "in" / "SE2b")
+    path = zipped(tmp_path / "in", tmp_path / "study 1.zip")
+    found = find_inputs(path, dicom_output=True)
+    (item,) = found
+    np.testing.assert_array_equal(read(item), hu())
+    assert item["case_id"] == "study_1"
+    assert found.left_out == [f"{path}/SE1: CT localizer (1 files)"]
+    of_folder = image_identity(find_inputs(tmp_path / "in")[0]["image"])
+    assert image_identity(item["image"]) == of_folder | {"image": str(path)}
+
+
+def test_a_series_in_two_zips_and_a_folder(tmp_path: Path) -> None:
+    for k, file in enumerate(ct(tmp_path / "made")):
+        move(file, tmp_path / ("in" if k > 5 else "parts") / f"CD{k % 3}")
+    for k in range(2):
+        zipped(tmp_path / "parts" / f"CD{k}", tmp_path / "in" / f"CD{k}.zip")
+    shutil.copytree(tmp_path / "parts" / "CD2", tmp_path / "in" / "CD2")
+    (item,) = find_inputs(tmp_path / "in")
+    assert item["case_id"] == "in"
+    np.testing.assert_array_equal(read(item), hu())
+
+
+def test_zips_and_other_volumes_in_a_folder(tmp_path: Path) -> None:
+    for seed, name in enumerate(("A", "B")):
+        ct(tmp_path / "made" / name / "CT", seed)
+        (tmp_path / "in" / name).mkdir(parents=True)
+        zipped(tmp_path / "made" / name, tmp_path / "in" / name / "export.zip")
+    ct(tmp_path / "made" / "C" / "CT", 2)[3].unlink()
+    zipped(tmp_path / "made" / "C", tmp_path / "in" / "gap.zip")
+    nib.save(nib.Nifti1Image(hu(7).astype(np.int16), AFFINE), tmp_path / "made" / "ct.nii.gz")
+    (tmp_path / "made" / "n").mkdir()
+    shutil.copy(tmp_path / "made" / "ct.nii.gz", tmp_path / "made" / "n")
+    zipped(tmp_path / "made" / "n", tmp_path / "in" / "nifti.zip")
+    (tmp_path / "in" / "no.zip").write_bytes(b"PK")
+    found = find_inputs(tmp_path / "in")
+    assert {i["case_id"] for i in found} == {"A_export.zip_CT", "B_export.zip_CT", "ct"}
+    assert [len(found.unusable), "in/no.zip: cannot be unpacked" in found.unusable[0]] == [2, True]
+    assert f"{tmp_path / 'in' / 'gap.zip'}/CT: slices are missing" in found.unusable[1]
+    np.testing.assert_array_equal(read(next(i for i in found if i["case_id"] == "B_export.zip_CT")), hu(1))
+    np.testing.assert_array_equal(read(next(i for i in found if i["case_id"] == "ct")), hu(7))

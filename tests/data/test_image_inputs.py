@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +73,18 @@ def test_rgb_from_grey_transparency_and_turned_images() -> None:
     turned = Image.fromarray(np.stack([pixels] * 3, axis=-1))
     turned.getexif()[0x0112] = 6  # the camera was held upright: turn clockwise by 90 degrees
     np.testing.assert_array_equal(np.asarray(to_rgb(turned))[..., 0], np.rot90(pixels, -1))
+
+
+def test_photographs_in_zips(tmp_path: Path) -> None:
+    for name, members in (("a", {"x/a.jpg": image_file()}), ("b", {"a.jpg": image_file(), "b.jpg": b"hello"})):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            for member, content in (members | {"notes.txt": b"", "a_segmentation.png": b""}).items():
+                archive.writestr(member, content)
+    found = find_images(tmp_path)
+    assert [item["case_id"] for item in found] == ["a.zip_x_a", "b.zip_a"]
+    assert all(Path(item["image"]).read_bytes() == image_file() for item in found)
+    assert found.unusable == [f"{tmp_path / 'b.zip'}/b.jpg: is no JPEG or PNG image. Convert or remove it."]
+    assert [item["case_id"] for item in find_images(tmp_path / "a.zip")] == ["a"]
+    (tmp_path / "c.zip").write_bytes(b"hello")
+    with pytest.raises(InputError, match=r"c\.zip: cannot be unpacked"):
+        find_images(tmp_path / "c.zip")

@@ -242,3 +242,18 @@ def test_an_empty_section_is_told(source: Path, tmp_path: Path, capsys: pytest.C
     add_arguments(parser)
     run(parser.parse_args(["--source", str(source), "--output", str(tmp_path / "out")]))
     assert "warning: no validation patient is left" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("root", ["", "open-kbp-master"], ids=["as it is", "GitHub's"])
+def test_the_releases_zip(root: str, source: Path, tmp_path: Path) -> None:
+    shutil.copytree(source, tmp_path / "zip" / root / "provided-data")
+    (tmp_path / "zip" / root / "provided-data" / "train-pats" / "pt_11" / "ct.csv").unlink()
+    path = Path(shutil.make_archive(str(tmp_path / "release"), "zip", tmp_path / "zip"))
+    prepare_openkbp(source, tmp_path / "expected")
+    datalist = prepare_openkbp(path, tmp_path / "out")
+    (skipped,) = datalist["provenance"]["skipped"]
+    assert str(Path(str(path), root, "provided-data", "train-pats", "pt_11")) in skipped["reason"]
+    for name in ("training/pt_2", "validation/pt_20", "test/pt_30"):
+        np.testing.assert_array_equal(
+            _read(tmp_path / "out" / name / "ct.nii"), _read(tmp_path / "expected" / name / "ct.nii")
+        )

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -405,3 +406,35 @@ def test_cases_without_targets_are_left_out(source: Path, tmp_path: Path, caplog
     assert case["case_id"] == "patient_A"
     assert "left out" in caplog.text and "patient_B, patient_C, patient_D" in caplog.text
     assert len(read_datalist(tmp_path / "out", "training")) == 4
+
+
+def test_patients_in_zips_are_those_of_folders(source: Path, tmp_path: Path) -> None:
+    """One zip of two patients, one patient whose CT is in another zip than the rest, and one in a folder."""
+    heap = tmp_path / "heap"
+    for name in "AB":
+        shutil.move(source / f"folder {name}", tmp_path / "AB" / name)
+    shutil.make_archive(str(heap / "AB"), "zip", tmp_path / "AB")
+    shutil.make_archive(str(heap / "CT of C"), "zip", source / "folder C" / "CT")
+    shutil.rmtree(source / "folder C" / "CT")
+    shutil.make_archive(str(heap / "rest of C"), "zip", source / "folder C")
+    (source / "folder D" / "RD.dcm").unlink()
+    shutil.make_archive(str(heap / "D"), "zip", source / "folder D")
+    (heap / "damaged.zip").write_bytes(b"PK")
+    datalist = prepare_prostate(heap, tmp_path / "out", split="all", **GRID)
+    assert [case["case_id"] for case in datalist["training"]] == ["patient_A", "patient_B", "patient_C"]
+    assert [case["case_id"] for case in datalist["provenance"]["skipped"]] == ["patient_D"]
+    assert any(f"{heap / 'damaged.zip'}: cannot be unpacked" in note for note in datalist["provenance"]["notes"])
+    expected = read(datalist_of_one(tmp_path)["segmentation"])
+    np.testing.assert_array_equal(read(tmp_path / "out" / datalist["training"][2]["segmentation"]), expected)
+    files = datalist["provenance"]["source_sha256"]["patient_C"]
+    assert {name.split("/")[0] for name in files} == {"CT of C.zip", "rest of C.zip"}
+    before = (tmp_path / "out/cases/patient_C/ct.nii").stat().st_mtime_ns
+    prepare_prostate(heap, tmp_path / "out", split="all", **GRID)  # nothing is prepared again
+    assert (tmp_path / "out/cases/patient_C/ct.nii").stat().st_mtime_ns == before
+
+
+def datalist_of_one(tmp_path: Path) -> dict[str, Any]:
+    """The prepared patient of :py:func:`write_patient`, from a folder."""
+    write_patient(tmp_path / "one" / "X", "X")
+    prepare_prostate(tmp_path / "one", tmp_path / "one_out", split="all", **GRID)
+    return read_datalist(tmp_path / "one_out", "test", ["segmentation"])[0]
