@@ -10,8 +10,10 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-__all__ = ["body_edges", "check_plausibility"]
+__all__ = ["body_edges", "check_plausibility", "organ_edges"]
 
+ORGAN_CONTACT_MM2 = 20.0  # a few voxels
+LONG = ("spinal_cord", "left_femur", "right_femur")  # reach beyond nearly every scan
 EDGE_CONTACT_MM2 = 100.0  # smaller contact with the image's edge is noise or the couch's corner
 WRONG_SITE = (
     "{} of {} structures were not found or have a size far from any training patient's: the scan probably shows "
@@ -19,6 +21,7 @@ WRONG_SITE = (
 )
 # the side of the patient at an axis' first and last index, by the direction in which the index grows
 SIDES = {"R": ("left", "right"), "L": ("right", "left"), "A": ("back", "front"), "P": ("front", "back")}
+ENDS = {"S": ("feet", "head"), "I": ("head", "feet")}
 
 
 def check_plausibility(
@@ -124,6 +127,36 @@ def _limits(limits: Mapping[str, float] | None) -> dict[str, float]:
     return {} if limits is None else {f"training_{end}": round(float(limits[end]), 3) for end in ("min", "max")}
 
 
+def organ_edges(label_map: np.ndarray, affine: np.ndarray, label_names: Mapping[str, int]) -> dict[str, list[str]]:
+    """Sides on which the image ends within an organ, whose volume and dose are then those of a part.
+
+    Of real patients, cut through the middle of an organ, nearly all cut organs are flagged, and none of the whole ones
+    (docs/results/openkbp_warnings.json). The spinal cord and the femurs reach beyond most scans, and are left out.
+
+    Args:
+        label_map: integer labels (x, y, z).
+        affine: (4, 4) voxel index to RAS mm.
+        label_names: organ to label.
+
+    Returns:
+        organ to the patient's sides: left, right, front, back, head, feet.
+    """
+    areas = _face_areas(affine)
+    found: dict[str, list[str]] = {}
+    for axis, code in enumerate(nib.aff2axcodes(affine)):
+        for index, side in zip((0, -1), (SIDES | ENDS)[code], strict=True):
+            plane = np.take(label_map, index, axis=axis)
+            for organ, label in label_names.items():
+                if organ not in LONG and np.count_nonzero(plane == label) * areas[axis] >= ORGAN_CONTACT_MM2:
+                    found.setdefault(organ, []).append(side)
+    return {organ: sorted(sides) for organ, sides in found.items()}
+
+
+def _face_areas(affine: np.ndarray) -> np.ndarray:
+    """mm2 of a voxel's face across each axis."""
+    return np.linalg.norm(np.cross(affine[:3, [1, 2, 0]].T, affine[:3, [2, 0, 1]].T), axis=1)
+
+
 def body_edges(body: np.ndarray, affine: np.ndarray) -> list[str]:
     """Sides on which the image cuts the body off, of the patient's left, right, front and back.
 
@@ -134,7 +167,7 @@ def body_edges(body: np.ndarray, affine: np.ndarray) -> list[str]:
         affine: (4, 4) voxel index to RAS mm.
     """
     found = []
-    areas = np.linalg.norm(np.cross(affine[:3, [1, 2, 0]].T, affine[:3, [2, 0, 1]].T), axis=1)
+    areas = _face_areas(affine)
     for axis, code in enumerate(nib.aff2axcodes(affine)):
         for index, side in zip((0, -1), SIDES.get(code, ()), strict=False):
             if np.count_nonzero(np.take(body, index, axis=axis)) * areas[axis] >= EDGE_CONTACT_MM2:

@@ -14,7 +14,7 @@ import numpy as np
 from monai.transforms import Transform
 
 from ctan_monai.inference import image_name
-from ctan_monai.transforms.plausibility import body_edges, check_plausibility
+from ctan_monai.transforms.plausibility import body_edges, check_plausibility, organ_edges
 from ctan_monai.transforms.save_images import case_id
 
 __all__ = ["ReportPlausibilityd"]
@@ -72,6 +72,13 @@ class ReportPlausibilityd(Transform):
             report["warnings"].append(
                 f"The image cuts the body off ({', '.join(edges)}): near there the dose is less certain."
             )
+        if arrays[0] is not None:
+            for organ, sides in organ_edges(arrays[0], affine, self.label_names).items():
+                report["segmentation"][organ]["cut_off_at"] = sides
+                report["warnings"].append(
+                    f"The image ends within the {organ.replace('_', ' ')} ({', '.join(sides)}): its volume and doses "
+                    "are those of a part."
+                )
         cut = float(d[self.image_key].meta.get("body_cut_mm", 0.0))
         report["body"]["outside_network_field_mm"] = round(cut, 1)
         if cut > 0:

@@ -1,6 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""The small network that comes with the repository, trained on real OpenKBP patients."""
+"""The small networks that come with the repository, trained on real OpenKBP patients."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from monai.bundle import create_workflow
 from support import REPOSITORY, run_tool
 
 from ctan_monai.networks import CTAN
+from ctan_monai.transforms import input_channels
 
-FOLDER = REPOSITORY / "bundles" / "openkbp" / "models" / "ctan_small"
+MODELS = REPOSITORY / "bundles" / "openkbp" / "models"
+NETWORKS = ("ctan_small", "ctan_targets")
 CONFIGS = REPOSITORY / "bundles" / "openkbp" / "configs"
 
 
@@ -26,7 +28,7 @@ CONFIGS = REPOSITORY / "bundles" / "openkbp" / "configs"
 def patient(openkbp_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first test patient of the evaluation, prepared from the official files; the data set is two folders up."""
     folder = tmp_path_factory.mktemp("patient")
-    stated = json.loads((FOLDER / "evaluation" / "evaluation.json").read_text())["patients"]
+    stated = json.loads((MODELS / NETWORKS[0] / "evaluation" / "evaluation.json").read_text())["patients"]
     name = min(stated, key=lambda case: int(case.removeprefix("pt_")))
     for split, number in (("train-pats", None), ("validation-pats", None), ("test-pats", name)):
         source = openkbp_source / split
@@ -38,28 +40,35 @@ def patient(openkbp_source: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder / "prepared" / "test" / name
 
 
-def test_they_are_small_half_precision_and_complete() -> None:
-    assert (FOLDER / "model.pt").stat().st_size < 25e6, "the model zoo's limit of a file"
-    state = torch.load(FOLDER / "model.pt", weights_only=True)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_they_are_small_half_precision_and_complete(name: str) -> None:
+    folder = MODELS / name
+    assert (folder / "model.pt").stat().st_size < 25e6, "the model zoo's limit of a file"
+    state = torch.load(folder / "model.pt", weights_only=True)
     assert {v.dtype for v in state.values() if v.is_floating_point()} == {torch.float16}
-    record = json.loads((FOLDER / "training.json").read_text())
+    record = json.loads((folder / "training.json").read_text())
     values = record["values"]
     tasks = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level": "pixel", "out_channels": 1}}
-    network = CTAN(2, 3, tasks, backbone=values["backbone"], stem=values["stem"])
+    inputs = [values.get(key, default) for key, default in (("targets", False), ("context", []), ("position", False))]
+    network = CTAN(
+        2, input_channels(values["windows"], *inputs), tasks, backbone=values["backbone"], stem=values["stem"]
+    )
     network.load_state_dict(state)
     assert record["parameters"] == sum(p.numel() for p in network.parameters())
     assert record["data"]["licence"].startswith("MIT") and record["data"]["cases"]["training"] == 158
     assert all(torch.isfinite(v).all() for v in state.values())
 
 
-def test_a_real_patient_gives_what_the_evaluation_states(patient: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_real_patient_gives_what_the_evaluation_states(name: str, patient: Path, tmp_path: Path) -> None:
     """The whole path, from the official files of one test patient, in float32 as the evaluation was."""
-    stated = json.loads((FOLDER / "evaluation" / "evaluation.json").read_text())["patients"][patient.name]
-    record = json.loads((FOLDER / "training.json").read_text())["values"]
+    folder = MODELS / name
+    stated = json.loads((folder / "evaluation" / "evaluation.json").read_text())["patients"][patient.name]
+    record = json.loads((folder / "training.json").read_text())["values"]
     files = str([str(CONFIGS / f"{part}.json") for part in ("train", "cpu", "evaluate")])
     done = run_tool(
         "-m", "monai.bundle", "run", "evaluating", "--config_file", files, "--dataset_dir", str(patient.parents[1]),
-        "--backbone", record["backbone"], "--checkpoint", str(FOLDER / "model.pt"), "--num_workers", "0",
+        "--backbone", record["backbone"], "--checkpoint", str(folder / "model.pt"), "--num_workers", "0",
         "--output_dir", str(tmp_path), "--evaluation_dir", str(tmp_path / "evaluation"), "--amp", "false",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -68,16 +77,16 @@ def test_a_real_patient_gives_what_the_evaluation_states(patient: Path, tmp_path
         assert measured[metric] == pytest.approx(stated[metric], abs=tolerance), metric
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:parsing config_file:UserWarning")  # MONAI says of every config that it is code
-def test_evaluation_measures_what_predict_writes(patient: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", NETWORKS)
+def test_evaluation_measures_what_predict_writes(name: str, patient: Path, tmp_path: Path) -> None:
     """A patient whose voxels (4.688 x 4.688 x 2 mm) are resampled to the network's, packed network and all."""
+    folder = MODELS / name
     case = json.loads((patient.parents[1] / "datalist.json").read_text())["test"][0]
     assert case["spacing"] == [4.688, 4.688, 2.0]
     evaluation = create_workflow(
         config_file=[str(CONFIGS / f"{name}.json") for name in ("train", "evaluate")], workflow_type="train",
         logging_file=False, run_id="evaluating", dataset_dir=str(patient.parents[1]), num_workers=0, amp=False,
-        checkpoint=str(FOLDER / "model.pt"), output_dir=str(tmp_path), evaluation_dir=str(tmp_path / "evaluation"),
+        checkpoint=str(folder / "model.pt"), output_dir=str(tmp_path), evaluation_dir=str(tmp_path / "evaluation"),
     )  # fmt: skip
     outputs = []
 
@@ -92,7 +101,7 @@ def test_evaluation_measures_what_predict_writes(patient: Path, tmp_path: Path) 
     results = tmp_path / "results"
     command = ["--bundle", str(tmp_path / "openkbp"), "--set", "amp=false", "--"]
     for arguments in (
-        ["tools/pack_bundle.py", "openkbp", "--checkpoint", str(FOLDER / "model.pt"), "--half", "--output", archive],
+        ["tools/pack_bundle.py", "openkbp", "--checkpoint", str(folder / "model.pt"), "--half", "--output", archive],
         ["-m", "zipfile", "-e", archive, tmp_path],
         ["-m", "ctan_monai.bundle.predict", *command, patient / "ct.nii", results],
     ):

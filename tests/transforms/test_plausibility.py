@@ -11,6 +11,7 @@ import torch
 from monai.data import MetaTensor
 
 from ctan_monai.transforms import ReportPlausibilityd, body_edges, check_plausibility
+from ctan_monai.transforms.plausibility import organ_edges
 
 LABELS = {"brainstem": 1, "spinal_cord": 2}
 RANGES = {
@@ -167,9 +168,9 @@ def test_report_of_an_item_reads_the_ranges_of_a_datalist(tmp_path: Path) -> Non
     assert report["spacing_mm"] == [5, 5, 4]
     assert report["shape"] == [10, 10, 10]
     assert report["body"]["cut_off_at"] == ["back", "front", "left", "right"]
-    assert report["warnings"] == [
-        "The image cuts the body off (back, front, left, right): near there the dose is less certain."
-    ]
+    assert report["segmentation"]["brainstem"]["cut_off_at"] == ["feet", "front", "head", "right"]
+    body, organ = report["warnings"]
+    assert "cuts the body off (back, front, left, right)" in body and "brainstem (feet, front, head, right)" in organ
     assert not report["plausible"]
     (tmp_path / "ranges.json").write_text(json.dumps(RANGES))
     assert ReportPlausibilityd(str(tmp_path / "ranges.json"), LABELS)(item())["report"] == report
@@ -181,3 +182,29 @@ def test_ranges_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "ranges.json").write_text("[]")
     with pytest.raises(ValueError, match=r"ranges.json: no JSON file with the training ranges"):
         ReportPlausibilityd(tmp_path / "ranges.json", LABELS)
+
+
+@pytest.mark.parametrize(
+    ("place", "side"),
+    [
+        ((0, slice(3, 6), slice(4, 7)), "right"),
+        ((9, slice(3, 6), slice(4, 7)), "left"),
+        ((slice(3, 6), 0, slice(4, 7)), "front"),
+        ((slice(3, 6), 9, slice(4, 7)), "back"),
+        ((slice(3, 6), slice(4, 7), 0), "feet"),
+        ((slice(3, 6), slice(4, 7), 9), "head"),
+    ],
+)
+def test_an_organ_that_the_image_cuts(place: tuple, side: str) -> None:
+    """Axes to the left, the back and the head, voxels of 2 mm: 9 of them are 36 mm2, 4 are 16."""
+    affine = np.diag([-2.0, -2.0, 2.0, 1.0])
+    labels = np.zeros((10, 10, 10), np.uint8)
+    labels[place] = 1
+    assert organ_edges(labels, affine, LABELS) == {"brainstem": [side]}
+    turned = np.diag([2.0, 2.0, -2.0, 1.0])  # the same patient, all axes the other way
+    assert organ_edges(labels[::-1, ::-1, ::-1], turned, LABELS) == {"brainstem": [side]}
+    labels[labels == 1] = 2  # the spinal cord reaches beyond most scans
+    assert organ_edges(labels, affine, LABELS) == {}
+    few = np.zeros_like(labels)
+    few[tuple(slice(p.start, p.start + 2) if isinstance(p, slice) else p for p in place)] = 1
+    assert organ_edges(few, affine, LABELS) == {}
