@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from traceback import extract_tb
 
-__all__ = ["DataError", "InputError", "UnusableInputs", "plain_cause"]
+__all__ = ["DataError", "InputError", "UnusableInputs", "case_reason", "plain_cause"]
 
 _WRAPPERS = re.compile(r"Failed to (evaluate|instantiate)|applying transform ")  # MONAI's, around what goes wrong
 
@@ -28,3 +30,13 @@ def plain_cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None and _WRAPPERS.match(str(error)):
         error = error.__cause__
     return error
+
+
+def case_reason(error: Exception) -> str:
+    """Why one case of many cannot be used, for a list: what went wrong, and where if no message of ours says it."""
+    cause = plain_cause(error)
+    if isinstance(cause, DataError):
+        return str(cause)
+    places = extract_tb(cause.__traceback__)
+    place = f" ({Path(places[-1].filename).name}, line {places[-1].lineno})" if places else ""
+    return f"it cannot be used: {type(cause).__name__}: {cause}{place}. Please report this with the file."

@@ -77,13 +77,23 @@ def read_prediction(path: Path) -> np.ndarray:
 
 
 def score(reference: Path, prediction: Path) -> dict[str, float | int | None]:
-    """Scores a folder of predictions; prints a line a patient."""
+    """Scores a folder of predictions; prints a line a patient.
+
+    Raises:
+        DataError: files that cannot be used; the other patients' lines are printed before.
+    """
     dose_scores, cells = [], []
+    problems = []
     for name in find_patients(reference, prediction):
-        patient = read_patient(reference / name)
-        predicted = read_prediction(prediction / f"{name}.csv")
-        if not patient.possible_dose_mask.any():
-            raise DataError(f"{reference / name / 'possible_dose_mask.csv'}: holds no voxel, expected those with dose.")
+        mask_file = reference / name / "possible_dose_mask.csv"
+        try:
+            patient = read_patient(reference / name)
+            predicted = read_prediction(prediction / f"{name}.csv")
+            if not patient.possible_dose_mask.any():
+                raise DataError(f"{mask_file}: holds no voxel, expected those with dose.")
+        except DataError as error:
+            problems.append(str(error))
+            continue
         dose_scores.append(dose_score(patient.dose, predicted, patient.possible_dose_mask))
         cells.append(
             (
@@ -94,6 +104,8 @@ def score(reference: Path, prediction: Path) -> dict[str, float | int | None]:
         dvh = dvh_score(cells[-1:])
         dvh_text = "none (no structure)" if dvh is None else f"{dvh:.3f} Gy"
         print(f"{name:8} dose error {dose_scores[-1]:.3f} Gy, DVH error {dvh_text}", flush=True)
+    if problems:
+        raise DataError("\n".join(problems))
     return {
         "dose_score": float(np.mean(dose_scores)),
         "dvh_score": dvh_score(cells),

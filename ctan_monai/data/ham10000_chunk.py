@@ -16,7 +16,7 @@ from PIL import Image
 
 from ctan_monai.data.ham10000_release import SourceFile
 from ctan_monai.data.photos import decode_mask, decode_photo
-from ctan_monai.errors import DataError
+from ctan_monai.errors import DataError, case_reason
 from ctan_monai.files import write_json
 from ctan_monai.transforms.letterboxing import content_box, letterbox
 
@@ -64,8 +64,10 @@ def prepare_chunk(jobs: Sequence[ImageJob], size: Sequence[int], folder: Path, r
     for job in jobs:
         try:
             found = _prepare(job, size, images, segmentations, folder / MASKS)
-        except DataError as error:
-            found = {"reason": str(error)}
+        except OSError:  # of the output: what is read raises a DataError
+            raise
+        except Exception as error:
+            found = {"reason": case_reason(error)}
         records.append({"image_id": job.image_id, "index": job.index, **found})
     images.flush()
     segmentations.flush()

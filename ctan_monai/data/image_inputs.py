@@ -71,20 +71,18 @@ def _is_image(name: str, head: bytes = b"") -> bool:
 
 
 def _problem(file: Path) -> str | None:
-    """Opens a file; pixels are decoded later, one image at a time, but for kinds that may be refused."""
+    """Decodes a file: the pixels of a cut-off JPEG are the only sign of it."""
     try:
         with Image.open(file, formats=PHOTO_FORMATS) as image:
-            usual = image.mode in ("L", "RGB") and not image.has_transparency_data
-            image.verify()
-        if not usual:
-            with Image.open(file, formats=PHOTO_FORMATS) as image:
-                to_rgb(image, str(file))
+            image.verify()  # checksums of a PNG
+        with Image.open(file, formats=PHOTO_FORMATS) as image:
+            to_rgb(image, str(file))
     except DataError as error:
         return str(error)
     except UnidentifiedImageError:
         return f"{file}: is no JPEG or PNG image. Convert or remove it."
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return f"{file}: cannot be read ({error}). Get it again, or remove it."
+    except Exception as error:  # Pillow raises many kinds of errors on damaged files
+        return f"{file}: cannot be read ({str(error) or type(error).__name__}). Get it again, or remove it."
     return None
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from ctan_monai.errors import DataError
+from ctan_monai.errors import DataError, case_reason
 from ctan_monai.utils import original_names
 
 __all__ = ["list_reasons", "prepare_cases"]
@@ -33,7 +33,7 @@ def prepare_cases(
         unit: what a job is, for the progress bar.
 
     Yields:
-        the name and what ``prepare`` returned, or the text of its DataError, as cases get done.
+        the name and what ``prepare`` returned, or the text of its error, as cases get done.
 
     Raises:
         DataError: the output cannot be written.
@@ -65,7 +65,9 @@ def _try(prepare: Callable[..., Any], arguments: Sequence[Any]) -> Any | str:
         return prepare(*arguments)
     except DataError as error:
         return str(error)
-    except OSError as error:
+    except Exception as error:
+        if not isinstance(error, OSError) or error.errno is None:  # libraries raise such errors about content, too
+            return case_reason(error)
         raise DataError(
             f"{Path(arguments[-1])}: cannot be written ({error.strerror or error}). Free some space or give another "
             "--output, then run the same command: it goes on where it stopped."

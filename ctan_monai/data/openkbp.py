@@ -9,6 +9,7 @@ to the patient's left, z to the patient's feet. :func:`to_lps` turns them into t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,7 @@ __all__ = [
     "SPLIT_FOLDERS",
     "STRUCTURES",
     "OpenKBPPatient",
+    "check_end",
     "from_lps",
     "lps_affine",
     "read_dose_csv",
@@ -92,10 +94,12 @@ def read_patient(folder: Path | str) -> OpenKBPPatient:
     ct = np.zeros(SHAPE, np.int32)
     ct.reshape(-1)[indices] = np.rint(values)
     names = [name for name in STRUCTURES if (folder / f"{name}.csv").is_file()]
+    (dosed, dose), mask = _read_dose(folder / "dose.csv"), _read_mask(folder / "possible_dose_mask.csv")
+    check_end(folder / "dose.csv", dosed, mask)
     return OpenKBPPatient(
         ct=ct,
-        dose=read_dose_csv(folder / "dose.csv"),
-        possible_dose_mask=_read_mask(folder / "possible_dose_mask.csv"),
+        dose=dose,
+        possible_dose_mask=mask,
         spacing=_read_spacing(folder / "voxel_dimensions.csv"),
         structures={name: _read_mask(folder / f"{name}.csv") for name in names},
     )
@@ -119,13 +123,18 @@ def read_dose_csv(path: Path | str) -> np.ndarray:
     Raises:
         DataError: the file is missing or damaged, or has a negative dose.
     """
+    return _read_dose(Path(path))[1]
+
+
+def _read_dose(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The rows' voxels, and the dose."""
     indices, values = read_sparse_csv(path, int(np.prod(SHAPE)))
     if len(indices) and values.min() < 0:
         row = int(np.flatnonzero(values < 0)[0])
         raise DataError(f"{path}: line {row + 2} has the dose {values[row]} Gy, expected no negative dose.")
     dose = np.zeros(SHAPE, np.float64)
     dose.reshape(-1)[indices] = values
-    return dose
+    return indices, dose
 
 
 def write_dose_csv(path: Path | str, dose: np.ndarray) -> None:
@@ -165,12 +174,37 @@ def _read_mask(path: Path) -> np.ndarray:
     return mask
 
 
+def check_end(path: Path, voxels: np.ndarray, mask: np.ndarray) -> None:
+    """Finds a file that was cut off between two rows: rows are sorted, and CT and dose reach as far as the mask.
+
+    In 231 official patients the last row lies at most 4 voxels before the mask's last one. Here it may lie two planes
+    before, for a file that leaves zeros out.
+
+    Args:
+        path: the file.
+        voxels: that it has values of, flat indices (N,).
+        mask: the possible-dose mask, official axes.
+
+    Raises:
+        DataError: the file ends too early.
+    """
+    last, expected = voxels.max(initial=0), mask.size - 1 - int(mask.reshape(-1)[::-1].argmax())
+    if mask.any() and last < expected - 2 * math.prod(SHAPE[1:]):
+        raise DataError(
+            f"{path}: cut off: its last voxel is {last}, expected some near {expected}, where possible_dose_mask.csv "
+            "ends. Copy the file from the release again."
+        )
+
+
 def _read_spacing(path: Path) -> tuple[float, float, float]:
     """Voxel sizes (mm) in the file's order, which is that of the array's axes (y, x, z)."""
     try:
-        sizes = [float(text) for text in path.read_text().split()]
+        text = path.read_text()
+        sizes = [float(size) for size in text.split()]
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as three voxel sizes in mm ({error}).") from error
+    if not text.endswith("\n"):
+        raise DataError(f"{path}: cut off: the last row lacks its line break. Copy the file from the release again.")
     if len(sizes) != 3 or not all(0 < size < 100 for size in sizes):
         raise DataError(f"{path}: holds {sizes}, expected three voxel sizes between 0 and 100 mm, one a line.")
     return sizes[0], sizes[1], sizes[2]

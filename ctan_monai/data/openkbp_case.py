@@ -15,6 +15,7 @@ from ctan_monai.data.openkbp import (
     PRESCRIBED_GY,
     SEGMENTATION_ORGANS,
     STRUCTURES,
+    check_end,
     lps_affine,
     read_patient,
     to_lps,
@@ -65,6 +66,7 @@ def _write_case(source: Path, folder: Path, final: Path) -> dict[str, Any]:
         raise DataError(
             f"{source / 'ct.csv'}: no voxel above -300 HU, so no body. Copy the file from the release again."
         )
+    check_end(source / "ct.csv", np.flatnonzero(patient.ct), patient.possible_dose_mask)
     if not feasible.any():
         raise DataError(f"{source / 'possible_dose_mask.csv'}: holds no voxel. Copy the file from the release again.")
 

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +55,8 @@ def decode_photo(content: bytes, name: str) -> Image.Image:
     Raises:
         DataError: no image, damaged or too large, or see :py:func:`to_rgb`.
     """
-    return to_rgb(_decode(content, name), name)
+    with _border(name):
+        return to_rgb(_decode(content, name), name)
 
 
 def decode_mask(content: bytes, name: str) -> np.ndarray:
@@ -62,7 +65,8 @@ def decode_mask(content: bytes, name: str) -> np.ndarray:
     Raises:
         DataError: see :py:func:`decode_photo`; or a mask in colors, or one that differs from its alpha channel.
     """
-    colors, alpha = _resolve(_decode(content, name), name)
+    with _border(name):
+        colors, alpha = _resolve(_decode(content, name), name)
     expected = "Expected grey values alone, 255 in the lesion and 0 elsewhere: save it so."
     if any((np.asarray(band) > _COLORFUL).any() for band in _differences(colors)):
         raise DataError(f"{name}: the mask has colors. {expected}")
@@ -142,6 +146,16 @@ def _decode(content: bytes, name: str) -> Image.Image:
         image.load()
     except UnidentifiedImageError as error:
         raise DataError(f"{name}: is neither JPEG nor PNG. {remedy}") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{name}: is damaged ({error}). {remedy}") from error
     return image
+
+
+@contextmanager
+def _border(name: str) -> Iterator[None]:
+    """Within it, every error about a file's content becomes one that names the file: Pillow raises many kinds."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{name}: is damaged ({reason}). Expected a JPEG or PNG image: get the file again.") from error

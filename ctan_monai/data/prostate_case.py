@@ -18,7 +18,6 @@ from monai.transforms import Compose, ResampleToMatchd
 from ctan_monai.data.case_folder import source_checksums, write_case_folder, write_nifti
 from ctan_monai.data.prostate_rois import PROSTATE_LABELS, match_rois
 from ctan_monai.dicom import (
-    InputError,
     RTPatient,
     ct_series,
     plan_dose,
@@ -28,7 +27,7 @@ from ctan_monai.dicom import (
     resample_dose,
 )
 from ctan_monai.dicom.targets import parse_doses, read_rt_targets
-from ctan_monai.errors import DataError
+from ctan_monai.errors import DataError, InputError
 from ctan_monai.files import file_sha256
 from ctan_monai.transforms import AntiAliasedSpacingd, CropToBodyd, MaskBodyd
 from ctan_monai.utils import original_names
@@ -85,8 +84,9 @@ def prepare_case(
         return write_case_folder(
             output, made_from, lambda folder: _write_case(patient, roi_map, spacing, size, target_doses, folder, output)
         )
-    except InputError as error:
-        raise DataError(str(error)) from error
+    except DataError as error:
+        beside = [text for text in patient.damaged.values() if text not in str(error)]
+        raise DataError(" Beside it: ".join([str(error), *beside])) from error
 
 
 def _write_case(
@@ -144,13 +144,17 @@ def _read_patient(
     patient: RTPatient, roi_map: Mapping[str, Sequence[str]], target_doses: str | None
 ) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, np.ndarray], dict[str, str], list[str]]:
     """Volumes on the CT's own grid, its axes turned to (left, posterior, superior), and that grid's affine."""
-    for kind, files in (("CT", patient.ct), ("structure set (RTSTRUCT)", patient.structures)):
+    parts = {"CT": patient.ct, "structure set (RTSTRUCT)": patient.structures, "dose (RTDOSE)": patient.doses}
+    for kind, files in parts.items():
         if not files:
             raise DataError(f"there is no {kind}. Export CT, structures and dose of each patient.")
     if len(patient.structures) > 1:
         listed = ", ".join(path.name for path in patient.structures)
         raise DataError(f"there are {len(patient.structures)} structure sets ({listed}), expected one. Keep one.")
     series = ct_series(patient.ct)
+    folders = {path.parent for path in patient.ct}
+    if lost := [text for path, text in patient.damaged.items() if path.parent in folders]:
+        raise DataError(f"{lost[0]} It lies among the slices of the CT, and may be one of them.")
     if not series.frame_uid:
         raise DataError(
             f"{series.files[0].parent}: the CT has no FrameOfReferenceUID, so nothing tells whether structures and "

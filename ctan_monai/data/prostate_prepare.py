@@ -157,7 +157,7 @@ def prepare_prostate(
         raise DataError(f"{source}: {list_reasons([case['case_id'] + ': ' + case['reason'] for case in skipped])}")
     records = {patient_id: records[patient_id] for patient_id in patients if patient_id in records}
     try:
-        sections = _assign(list(records), split, seed, sections_of)
+        sections = _assign(list(records), list(patients), split, seed, sections_of)
     except DataError as error:
         reasons = list_reasons([f"{case['case_id']}: {case['reason']}" for case in skipped]) if skipped else ""
         raise DataError(f"{reasons}\n{error}".strip()) from error
@@ -180,14 +180,18 @@ def _read_split(split: str) -> dict[str, list[str]] | None:
 
 
 def _assign(
-    patient_ids: list[str], split: str, seed: int, sections_of: Mapping[str, Sequence[str]] | None
+    patient_ids: list[str],
+    found: list[str],
+    split: str,
+    seed: int,
+    sections_of: Mapping[str, Sequence[str]] | None,
 ) -> dict[str, list[str]]:
-    """PatientIDs of each section."""
+    """PatientIDs of each section: of ``patient_ids``, those of ``found`` that can be used."""
     if sections_of is not None:
         listed = {name for names in sections_of.values() for name in names}
-        if unknown := sorted(listed - set(patient_ids)):
-            raise DataError(f"{split}: lists the patient '{unknown[0]}', who is not there or was skipped. Correct it.")
-        return {section: list(names) for section, names in sections_of.items()}
+        if unknown := sorted(listed - set(found)):
+            raise DataError(f"{split}: lists the patient '{unknown[0]}', who is not there. Correct it.")
+        return {section: [name for name in names if name in patient_ids] for section, names in sections_of.items()}
     if split == "all":
         return {section: patient_ids for section in SECTIONS}
     if len(patient_ids) < len(SECTIONS):

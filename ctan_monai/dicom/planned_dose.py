@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pydicom
-from pydicom import Dataset
 
+from ctan_monai.dicom.read_file import damaged_file, file_border, read_dicom
 from ctan_monai.dicom.rtdose import SAME_MM, DoseGrid, read_dose
 from ctan_monai.errors import InputError
 
 __all__ = ["plan_dose"]
 
-TAGS = ["DoseSummationType", "DoseType", "ReferencedRTPlanSequence"]
+TAGS = ["DoseSummationType", "DoseType", "ReferencedRTPlanSequence", "PixelData"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,12 @@ def plan_dose(files: Sequence[Path], frame_uid: str, plans: Sequence[Path] = ())
     """
     if not files:
         raise InputError("there is no dose (RTDOSE). Export the plan's dose with the CT and the structures.")
-    found = [_describe(path) for path in files]
+    found, damaged = [], []
+    for path in files:
+        try:
+            found.append(_describe(path))
+        except InputError as error:
+            damaged.append(error)
     whole = [file for file in found if file.summation == "PLAN"]
     if len(whole) > 1:
         raise InputError(
@@ -57,7 +61,9 @@ def plan_dose(files: Sequence[Path], frame_uid: str, plans: Sequence[Path] = ())
         others = [file for file in found if file is not whole[0]]
         notes = [f"left out beside the plan's dose: {_names(others)}"] if others else []
         notes += _effective(whole)
-        return read_dose(whole[0].path, frame_uid), notes
+        return read_dose(whole[0].path, frame_uid), [*notes, *(f"left out: {error}" for error in damaged)]
+    if damaged:
+        raise damaged[0]
     if wrong := [file for file in found if file.summation != "BEAM"]:
         raise InputError(
             f"{wrong[0].path}: DoseSummationType is {wrong[0].summation or 'absent'}; expected PLAN, or the BEAM doses "
@@ -67,20 +73,20 @@ def plan_dose(files: Sequence[Path], frame_uid: str, plans: Sequence[Path] = ())
 
 
 def _describe(path: Path) -> _File:
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS))
-    except Exception as error:  # pydicom raises many kinds of errors on damaged files
-        raise InputError(f"{path}: the RTDOSE file is damaged: {error}. Export or copy it again.") from error
-    plans = header.get("ReferencedRTPlanSequence") or []
-    beams = tuple(
-        int(beam.ReferencedBeamNumber)
-        for plan in plans
-        for group in plan.get("ReferencedFractionGroupSequence") or []
-        for beam in group.get("ReferencedBeamSequence") or []
-    )
-    uid = str(plans[0].get("ReferencedSOPInstanceUID", "")) if plans else ""
-    effective = header.get("DoseType") == "EFFECTIVE"
-    return _File(path, str(header.get("DoseSummationType", "")), uid, beams, effective)
+    with file_border(path, "RTDOSE"):
+        header = read_dicom(path, TAGS, "RTDOSE")
+        if "PixelData" not in header:
+            raise damaged_file(path, "it ends before its pixels", "RTDOSE")
+        plans = header.get("ReferencedRTPlanSequence") or []
+        beams = tuple(
+            int(beam.ReferencedBeamNumber)
+            for plan in plans
+            for group in plan.get("ReferencedFractionGroupSequence") or []
+            for beam in group.get("ReferencedBeamSequence") or []
+        )
+        uid = str(plans[0].get("ReferencedSOPInstanceUID", "")) if plans else ""
+        effective = header.get("DoseType") == "EFFECTIVE"
+        return _File(path, str(header.get("DoseSummationType", "")), uid, beams, effective)
 
 
 def _effective(files: Sequence[_File]) -> list[str]:
@@ -101,9 +107,10 @@ def _sum_of_beams(files: list[_File], frame_uid: str, plans: Sequence[Path]) -> 
             "copies, or export the dose of the whole plan."
         )
     notes = [f"the sum of {len(files)} BEAM doses"]
-    wanted = _beams_of_plan(files[0].plan, plans)
+    wanted, damaged = _beams_of_plan(files[0].plan, plans)
+    notes += [f"left out: {error}" for error in damaged]
     if wanted is None:
-        notes = [f"{notes[0]}; no RTPLAN tells whether these are all"]
+        notes[0] += "; no RTPLAN tells whether these are all"
     elif wanted != set(beams):
         raise InputError(
             f"the BEAM doses are of the beams {beams}, but the plan has {sorted(wanted)}. Export the missing doses, or "
@@ -121,17 +128,22 @@ def _sum_of_beams(files: list[_File], frame_uid: str, plans: Sequence[Path]) -> 
     return DoseGrid(sum(dose.gray for dose in doses), first.affine), notes  # type: ignore[arg-type]
 
 
-def _beams_of_plan(uid: str, plans: Sequence[Path]) -> set[int] | None:
-    """Numbers of the beams that treat; None where the plan is not there."""
+def _beams_of_plan(uid: str, plans: Sequence[Path]) -> tuple[set[int] | None, list[InputError]]:
+    """Numbers of the beams that treat, None where the plan is not there; and what is wrong with damaged plans."""
+    damaged: list[InputError] = []
     for path in plans:
-        plan: Dataset = pydicom.dcmread(path, stop_before_pixels=True)
-        if plan.get("SOPInstanceUID") == uid and plan.get("BeamSequence"):
-            return {
-                int(beam.BeamNumber)
-                for beam in plan.BeamSequence
-                if beam.get("TreatmentDeliveryType", "TREATMENT") in ("TREATMENT", "CONTINUATION", "")
-            }
-    return None
+        try:
+            with file_border(path, "RTPLAN"):
+                plan = read_dicom(path, kind="RTPLAN")
+                if plan.get("SOPInstanceUID") == uid and plan.get("BeamSequence"):
+                    return {
+                        int(beam.BeamNumber)
+                        for beam in plan.BeamSequence
+                        if beam.get("TreatmentDeliveryType", "TREATMENT") in ("TREATMENT", "CONTINUATION", "")
+                    }, damaged
+        except InputError as error:
+            damaged.append(error)
+    return None, damaged
 
 
 def _names(files: Sequence[_File]) -> str:

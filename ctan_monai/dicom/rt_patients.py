@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ctan_monai.dicom.headers import dicom_headers
+from ctan_monai.dicom.read_file import read_beginning
 from ctan_monai.errors import InputError
 from ctan_monai.utils import is_dicom, is_zip, walk_folders
 
@@ -20,12 +21,17 @@ KINDS = {"CT": "ct", "RTSTRUCT": "structures", "RTDOSE": "doses", "RTPLAN": "pla
 
 @dataclass
 class RTPatient:
-    """A patient's files by what they are, each list sorted by path."""
+    """A patient's files by what they are, each list sorted by path.
+
+    A file that is damaged is among them where it still says whose and what it is; ``damaged`` has what is wrong with
+    others that lie in the same folders.
+    """
 
     ct: list[Path] = field(default_factory=list)
     structures: list[Path] = field(default_factory=list)
     doses: list[Path] = field(default_factory=list)
     plans: list[Path] = field(default_factory=list)
+    damaged: dict[Path, str] = field(default_factory=dict)
 
     def files(self) -> list[Path]:
         """All of them."""
@@ -41,8 +47,8 @@ def find_rt_patients(source: Path | str) -> tuple[dict[str, RTPatient], list[str
         source: a folder, nested at will, or a zip; with zips in it.
 
     Returns:
-        patients with a CT, a structure set or a dose, by PatientID, sorted; and a note on each damaged file, which is
-        left out.
+        patients with a CT, a structure set or a dose, by PatientID, sorted; and a note on each damaged file that does
+        not say whose it is, which is left out.
 
     Raises:
         InputError: no such folder.
@@ -51,19 +57,24 @@ def find_rt_patients(source: Path | str) -> tuple[dict[str, RTPatient], list[str
     if not source.is_dir() and not (source.is_file() and is_zip(source)):
         raise InputError(f"{source}: no such folder, expected a folder with DICOM files of patients, or a zip of one.")
     patients: dict[str, RTPatient] = {}
-    damaged: list[str] = []
-    folders = walk_folders(source, is_dicom, problem=lambda error: damaged.append(str(error)))
+    damaged: dict[Path, str] = {}
+    zips: list[str] = []
+    folders = walk_folders(source, is_dicom, problem=lambda error: zips.append(str(error)))
     files = [file for _, files_of_one in folders for file in files_of_one]
     for path in tqdm(sorted(files), desc="Reading DICOM headers", unit="file"):
         try:
-            headers = dicom_headers([path])
+            headers = list(dicom_headers([path]).values())
         except InputError as error:
-            damaged.append(str(error))
-            continue
-        for header in headers.values():
-            kind = KINDS.get(str(header.Modality))
+            headers = [read_beginning(path)]
+            damaged[path] = str(error)
+        for header in headers:
+            kind = KINDS.get(str(header.get("Modality")))
             patient_id = str(header.get("PatientID") or header.get("StudyInstanceUID") or "").strip()
             if kind is not None and patient_id:
                 getattr(patients.setdefault(patient_id, RTPatient()), kind).append(path)
+                damaged.pop(path, None)
     found = {k: p for k, p in sorted(patients.items()) if p.ct or p.structures or p.doses}
-    return found, damaged
+    for patient in found.values():
+        own = {path.parent for path in patient.files()}
+        patient.damaged = {path: text for path, text in damaged.items() if path.parent in own}
+    return found, [*zips, *damaged.values()]

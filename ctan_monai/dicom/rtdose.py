@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from pydicom import Dataset
 from pydicom.uid import RTDoseStorage
 from scipy import ndimage
 
 from ctan_monai.dicom.geometry import check_axes
+from ctan_monai.dicom.read_file import file_border, read_dicom
 from ctan_monai.errors import InputError
 
 __all__ = ["DoseGrid", "dose_in_patient_axes", "read_dose", "resample_dose"]
@@ -47,11 +47,13 @@ def read_dose(path: Path | str, frame_uid: str) -> DoseGrid:
         InputError: the file is damaged or no RTDOSE; another frame of reference; not in Gy; no DoseGridScaling; frames
             that are no regular volume.
     """
-    try:
-        dataset = pydicom.dcmread(path)
-        stored = dataset.pixel_array if dataset.get("SOPClassUID") == RTDoseStorage else None
-    except Exception as error:  # pydicom raises many kinds of errors on damaged files
-        raise InputError(f"{path}: the RTDOSE file is damaged: {error}. Export or copy it again.") from error
+    with file_border(path, "RTDOSE"):
+        return _read(path, frame_uid)
+
+
+def _read(path: Path | str, frame_uid: str) -> DoseGrid:
+    dataset = read_dicom(path, kind="RTDOSE")
+    stored = dataset.pixel_array if dataset.get("SOPClassUID") == RTDoseStorage else None
     if stored is None:
         raise InputError(f"{path}: is {dataset.get('Modality', 'no DICOM')}, expected a dose (RTDOSE).")
     if dataset.get("FrameOfReferenceUID") != frame_uid:

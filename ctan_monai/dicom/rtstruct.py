@@ -9,17 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from pydicom import Dataset
 from pydicom.config import disable_value_validation
 from pydicom.uid import RTStructureSetStorage
 
+from ctan_monai.dicom.read_file import damaged_file, file_border, read_dicom
 from ctan_monai.errors import InputError
 
 __all__ = ["Structure", "frames_of_reference", "read_structures"]
 
 EXCLUSIVE = "CLOSEDPLANAR_XOR"
 CLOSED = ("CLOSED_PLANAR", EXCLUSIVE)  # outlines that hold an area; points and open lines hold none
+FARTHEST_MM = 1e5  # of a point from the origin: 100 m
 TAKEN_AS_CLOSED = ("INTERPOLATED_PLANAR", "")  # outside the standard, but OsiriX and others write closed contours so
 
 
@@ -53,20 +54,20 @@ def read_structures(path: Path | str, frame_uid: str) -> list[Structure]:
     Raises:
         InputError: the file is damaged or no RTSTRUCT, has no structure, or lies in another frame of reference.
     """
-    try:
-        dataset = pydicom.dcmread(path)
-    except Exception as error:  # pydicom raises many kinds of errors on damaged files
-        raise InputError(f"{path}: the RTSTRUCT file is damaged: {error}. Export or copy it again.") from error
-    if dataset.get("SOPClassUID") != RTStructureSetStorage:
-        raise InputError(f"{path}: is {dataset.get('Modality', 'no DICOM')}, expected a structure set (RTSTRUCT).")
-    rois = list(dataset.get("StructureSetROISequence") or [])
-    if not rois:
-        raise InputError(f"{path}: the structure set holds no structure. Export the one with the contours.")
-    _check_frame(path, dataset, frame_uid)
-    contours: dict[int, list[Dataset]] = {}
-    for item in dataset.get("ROIContourSequence") or []:
-        contours.setdefault(int(item.ReferencedROINumber), []).extend(item.get("ContourSequence") or [])
-    with disable_value_validation():  # INTERPOLATED_PLANAR is longer than a code string may be
+    # INTERPOLATED_PLANAR is longer than a code string may be
+    with file_border(path, "RTSTRUCT"), disable_value_validation():
+        dataset = read_dicom(path, kind="RTSTRUCT")
+        if dataset.get("SOPClassUID") != RTStructureSetStorage:
+            raise InputError(f"{path}: is {dataset.get('Modality', 'no DICOM')}, expected a structure set (RTSTRUCT).")
+        rois = list(dataset.get("StructureSetROISequence") or [])
+        if not rois:
+            raise InputError(f"{path}: the structure set holds no structure. Export the one with the contours.")
+        if "ROIContourSequence" not in dataset:  # an empty one is there in a set that was not contoured
+            raise damaged_file(path, "it ends before its contours", "RTSTRUCT")
+        _check_frame(path, dataset, frame_uid)
+        contours: dict[int, list[Dataset]] = {}
+        for item in dataset.ROIContourSequence or []:
+            contours.setdefault(int(item.ReferencedROINumber), []).extend(item.get("ContourSequence") or [])
         return [_structure(path, roi, contours.get(int(roi.ROINumber), [])) for roi in rois]
 
 
@@ -77,10 +78,8 @@ def frames_of_reference(path: Path | str) -> set[str]:
         InputError: the file is damaged.
     """
     tags = ["StructureSetROISequence", "ReferencedFrameOfReferenceSequence"]
-    try:
-        return _frames(pydicom.dcmread(path, specific_tags=tags))
-    except Exception as error:  # pydicom raises many kinds of errors on damaged files
-        raise InputError(f"{path}: the RTSTRUCT file is damaged: {error}. Export or copy it again.") from error
+    with file_border(path, "RTSTRUCT"):
+        return _frames(read_dicom(path, tags, "RTSTRUCT"))
 
 
 def _frames(dataset: Dataset) -> set[str]:
@@ -110,9 +109,11 @@ def _structure(path: Path | str, roi: Dataset, contours: list[Dataset]) -> Struc
             continue
         try:
             points = np.asarray(contour.ContourData, dtype=float).reshape(-1, 3)
+            if not (np.abs(points) < FARTHEST_MM).all():  # also where one is NaN
+                raise ValueError
         except (AttributeError, TypeError, ValueError) as error:
             raise InputError(
-                f"{path}: a contour of ROI {roi.ROINumber} is damaged: expected x, y, z of each point. "
+                f"{path}: a contour of ROI {roi.ROINumber} is damaged: expected x, y, z of each point in mm. "
                 "Export the structure set again."
             ) from error
         if len(points) < 3:

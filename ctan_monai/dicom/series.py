@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -27,6 +29,10 @@ SAME_IN_ALL_SLICES = {
     "FrameOfReferenceUID": "frames of reference",
     "Rows": "numbers of rows",
     "Columns": "numbers of columns",
+}
+NUMBERS = {  # how many of them a slice has
+    **{"ImagePositionPatient": 3, "ImageOrientationPatient": 6},
+    **{"Rows": 1, "Columns": 1, "RescaleSlope": 1, "RescaleIntercept": 1},
 }
 SAME_SPACING_MM = 1e-4  # rounding of a decimal string; 0.05 mm over 512 pixels
 
@@ -96,6 +102,8 @@ def check_series(name: str, headers: Mapping[Path, Dataset]) -> CTSeries:
                 f"{path}: the CT slice has no RescaleSlope or RescaleIntercept, so its values cannot be turned into "
                 "HU. Export the series again from the scanner or planning system, with these tags."
             )
+        for tag, count in NUMBERS.items():
+            _check_numbers(path, tag, header.get(tag), count)
     for tag, words in SAME_IN_ALL_SLICES.items():
         values = sorted({str(h.get(tag)) for h in slices.values()})
         if len(values) > 1:
@@ -114,6 +122,18 @@ def check_series(name: str, headers: Mapping[Path, Dataset]) -> CTSeries:
     shape = (int(first.Columns), int(first.Rows), len(ordered))
     frame = str(first.get("FrameOfReferenceUID") or "")
     return CTSeries(tuple(ordered), affine, shape, uid, frame)
+
+
+def _check_numbers(path: Path, tag: str, value: Any, count: int) -> None:
+    try:
+        numbers = np.asarray(value, dtype=float).reshape(-1)
+    except (TypeError, ValueError):
+        numbers = np.empty(0)
+    if len(numbers) != count or not np.isfinite(numbers).all():
+        raise InputError(
+            f"{path}: {tag} of the CT slice is {value}; expected {count} number{'s' if count > 1 else ''}. Export the "
+            "series again."
+        )
 
 
 def _check_pixel_spacing(what: str, slices: Mapping[Path, Dataset]) -> None:
@@ -180,12 +200,22 @@ def read_pixels(series: CTSeries) -> np.ndarray:
     try:
         array = sitk.GetArrayFromImage(reader.Execute())
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise InputError(
-            f"{series.files[0].parent}: the pixels of the CT series cannot be read ({reason}). "
-            "Export or copy the series again, if possible uncompressed."
-        ) from error
+        for file in series.files:
+            try:
+                sitk.ReadImage(str(file))
+            except RuntimeError as of_file:
+                raise _undecodable(file, of_file) from error
+        raise _undecodable(series.files[0].parent, error, "series") from error
     return array.transpose(2, 1, 0)
+
+
+def _undecodable(path: Path, error: Exception, what: str = "slice") -> InputError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+    reason = re.sub(r" ?\(0x[0-9a-f]+\)", "", reason)  # where ITK's object lies in memory
+    return InputError(
+        f"{path}: the pixels of the CT {what} cannot be decoded ({reason}). Export or copy the series again, if "
+        "possible uncompressed."
+    )
 
 
 def _check_rle(file: Path) -> None:
@@ -194,10 +224,7 @@ def _check_rle(file: Path) -> None:
         if pydicom.filereader.read_file_meta_info(file).get("TransferSyntaxUID") == RLELossless:
             _ = pydicom.dcmread(file).pixel_array
     except Exception as error:  # pydicom raises many kinds of errors on damaged files
-        raise InputError(
-            f"{file}: the pixels of the CT slice cannot be decoded ({error}). Export or copy the series again, if "
-            "possible uncompressed."
-        ) from error
+        raise _undecodable(file, error) from error
 
 
 def _one_series(name: str, headers: Mapping[Path, Dataset]) -> dict[Path, Dataset]:

@@ -13,6 +13,7 @@ import pydicom
 from pydicom import Dataset
 from pydicom.valuerep import DA, TM
 
+from ctan_monai.dicom.read_file import file_border
 from ctan_monai.dicom.series import ct_series
 from ctan_monai.errors import InputError
 
@@ -55,8 +56,14 @@ def read_source(source: Path | str | Iterable[Path | str]) -> DicomSource:
             several values of patient or study where one belongs.
     """
     series = ct_series(source)
-    slices = tuple(pydicom.dcmread(path, stop_before_pixels=True) for path in series.files)
-    for path, header in zip(series.files, slices, strict=True):
+    slices = tuple(_read(path, series.affine) for path in series.files)
+    return DicomSource(slices, series.affine, series.shape)
+
+
+def _read(path: Path, affine: np.ndarray) -> Dataset:
+    """A slice's header, checked."""
+    with file_border(path):
+        header = pydicom.dcmread(path, stop_before_pixels=True)
         missing = [tag for tag in REQUIRED if not header.get(tag)]
         if missing:
             raise InputError(
@@ -74,8 +81,8 @@ def read_source(source: Path | str | Iterable[Path | str]) -> DicomSource:
                 "copy it into DICOM results. Correct the CT's headers, or leave --dicom_output out."
             )
         if not header.get("SliceThickness"):
-            header.SliceThickness = f"{np.linalg.norm(series.affine[:3, 2]):.8g}"
-    return DicomSource(slices, series.affine, series.shape)
+            header.SliceThickness = f"{np.linalg.norm(affine[:3, 2]):.8g}"
+        return header
 
 
 def _forget_invalid(header: Dataset) -> None:

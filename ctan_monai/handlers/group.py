@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from monai.handlers import LrScheduleHandler, StatsHandler, TensorBoardStatsHandler, ValidationHandler
 
 from ctan_monai.handlers.dynamic_weight_average import DynamicWeightAverage
@@ -38,6 +38,9 @@ _ORDER: tuple[tuple[tuple[type, ...], tuple[type, ...], str], ...] = (
 class HandlerGroup:
     """Handlers by name, attached in the order given: one handler of an engine that stands for all of them.
 
+    An error that ends the run is told to each handler that has a method ``failed``, and then goes on. Ignite calls no
+    handler of ``EXCEPTION_RAISED`` after one that raises the error again, and swallows it where none does.
+
     In a config each handler keeps an id of its own, such as ``train::named_handlers::log``, by which the command line
     changes its arguments or leaves it out (``--train::named_handlers::log::_disabled_ True``).
 
@@ -61,3 +64,12 @@ class HandlerGroup:
         """Attach all handlers to an engine."""
         for handler in self.handlers.values():
             handler.attach(engine)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._failed)
+
+    def _failed(self, engine: Engine, error: BaseException) -> None:
+        try:
+            for handler in self.handlers.values():
+                if hasattr(handler, "failed"):
+                    handler.failed(engine)
+        finally:
+            raise error

@@ -27,7 +27,6 @@ class Progress:
         engine.add_event_handler(Events.EPOCH_STARTED, self.started)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.iteration_completed)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.close)
-        engine.add_event_handler(Events.EXCEPTION_RAISED, self.failed)
 
     def started(self, engine: Engine) -> None:
         """Open the bar."""
@@ -47,7 +46,6 @@ class Progress:
             self._bar.close()
             self._bar = None
 
-    def failed(self, engine: Engine, error: BaseException) -> None:
-        """Close the bar before the error is shown; the error goes on."""
+    def failed(self, engine: Engine) -> None:
+        """Close the bar before an error is shown, see :py:class:`ctan_monai.handlers.HandlerGroup`."""
         self.close(engine)
-        raise error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,8 +24,8 @@ CSV_NAME = "predictions.csv"
 class SaveLesions:
     """Writes ``<case>_segmentation.png`` (255 = lesion) for each image, and ``predictions.csv`` for all of the folder.
 
-    Each file is written whole or not at all. The table holds what was done, also when the run is broken off by an
-    error. A task that the network lacks is left out.
+    Each file is written whole or not at all. The table is written as results come, at most a tenth of the time, so that
+    it holds what was done when a run is broken off. A task that the network lacks is left out.
 
     Args:
         results: where they go.
@@ -45,15 +46,15 @@ class SaveLesions:
         self.mask_key = mask_key
         self.diagnosis_key = diagnosis_key
         self.rows: dict[str, dict[str, Any]] = {}
+        self._next = 0.0  # when the table is written again
 
     def attach(self, engine: Engine) -> None:
         """Attach to an evaluator."""
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.iteration_completed)
         engine.add_event_handler(Events.COMPLETED, self.completed)
-        engine.add_event_handler(Events.EXCEPTION_RAISED, self.failed)
 
     def iteration_completed(self, engine: Engine) -> None:
-        """Write the masks of this batch."""
+        """Write the masks of this batch, and the table."""
         state: Any = engine.state
         for item, output in zip(state.batch, state.output, strict=True):
             merged = {**item, **output}
@@ -71,15 +72,21 @@ class SaveLesions:
                 row |= {name: round(value, 6) for name, value in zip(self.classes, values, strict=True)}
                 row["diagnosis"] = self.classes[int(np.argmax(values))]
             self.rows[case] = row | {"precision": engine_precision(engine)}
+        if time.monotonic() >= self._next:
+            self._write()
 
     def completed(self, engine: Engine | None = None) -> None:
         """Write the table."""
         if not self.rows:
             return
-        self.results.write_table(CSV_NAME, self.rows)
+        self._write()
         logger.info("results of %d images are in %s", len(self.rows), self.results.path)
 
-    def failed(self, engine: Engine, error: BaseException) -> None:
-        """Write the table of what was done; the error goes on."""
+    def failed(self, engine: Engine) -> None:
+        """Write the table of what was done before an error, see :py:class:`ctan_monai.handlers.HandlerGroup`."""
         self.completed(engine)
-        raise error
+
+    def _write(self) -> None:
+        start = time.monotonic()
+        self.results.write_table(CSV_NAME, self.rows)
+        self._next = time.monotonic() + 9 * (time.monotonic() - start)

@@ -166,7 +166,7 @@ def test_split_file(source: Path, tmp_path: Path) -> None:
     assert [c["case_id"] for c in datalist["training"]] == ["patient_A", "patient_B"]
     assert datalist["test"] == []
     split.write_text(json.dumps({"training": ["patient X"]}))
-    with pytest.raises(DataError, match="lists the patient 'patient X', who is not there or was skipped"):
+    with pytest.raises(DataError, match="lists the patient 'patient X', who is not there"):
         prepare_prostate(source, tmp_path / "out", split=str(split), **GRID)
     with pytest.raises(DataError, match="--split is neither 'seeded', 'all' nor a JSON file"):
         prepare_prostate(source, tmp_path / "out", split="random", **GRID)

@@ -9,6 +9,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from PIL import Image
 from ctan_monai.data import ResultsFolder, read_images
 from ctan_monai.data.ham10000 import CLASSES
 from ctan_monai.data.ham10000_prepare import prepare_ham10000
-from ctan_monai.handlers import LesionEvaluation, SaveLesions, load_lesion
+from ctan_monai.handlers import HandlerGroup, LesionEvaluation, Progress, SaveLesions, load_lesion
 from ctan_monai.reports import read_baselines
 
 
@@ -144,10 +145,30 @@ def test_the_table_is_written_where_a_run_breaks_off(tmp_path: Path) -> None:
         return [{"diagnosis": one_hot(0)}]
 
     engine = Engine(process)
-    handler.attach(engine)
+    handler._next = float("inf")  # as if a write had just taken long
+    HandlerGroup({"progress": Progress("images"), "save": handler}).attach(engine)
     with pytest.raises(RuntimeError, match="broken image"):
         engine.run([[{"case_id": "a"}], [{"case_id": "b"}]])
     assert (tmp_path / "predictions.csv").read_text().splitlines()[1].startswith("a,1.0,0.0")
+
+
+def test_the_table_is_written_as_results_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed process leaves it; writing takes at most a tenth of the time."""
+    ticks = iter(range(100))  # seconds: a write takes one, the test before it one
+    monkeypatch.setattr("ctan_monai.handlers.save_lesions.time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    seen = []
+
+    def process(engine: Engine, data: Any) -> Any:
+        path = tmp_path / "predictions.csv"
+        seen.append(len(path.read_text().splitlines()) - 1 if path.exists() else None)
+        return [{"diagnosis": one_hot(0)}]
+
+    engine = Engine(process)
+    SaveLesions(ResultsFolder(tmp_path, "prostate"), CLASSES).attach(engine)
+    engine.run([[{"case_id": str(number)}] for number in range(30)])
+    assert seen[:3] == [None, 1, 1] and seen[-1] > 10
+    assert len(set(seen)) in (3, 4)
+    assert len((tmp_path / "predictions.csv").read_text().splitlines()) == 31
 
 
 def test_an_output_folder_that_cannot_be_written(tmp_path: Path) -> None:

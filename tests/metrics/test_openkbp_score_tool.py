@@ -156,6 +156,16 @@ def test_bad_input_is_one_clear_error(tool, folders, capsys, damage, message):
     assert re.search(message, error), error
 
 
+def test_all_damaged_files_are_named_and_the_others_scored(tool, folders, capsys):
+    shutil.copytree(folders[0] / "pt_2", folders[0] / "pt_3")
+    for name in ("pt_2", "pt_3"):
+        (folders[1] / f"{name}.csv").write_text(",data\n5,nan\n")
+    assert _main(tool, folders) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("pt_10 ") and len(out.splitlines()) == 1
+    assert [re.search(r"pt_\d", line)[0] for line in err.splitlines()] == ["pt_2", "pt_3"]
+
+
 def test_hidden_files_are_not_predictions(tool, folders):
     (folders[1] / ".DS_Store").write_text("")
     assert _main(tool, folders) == 0
