@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,15 +17,40 @@ __all__ = ["PROSTATE_LABELS", "ROI_MAP", "match_rois", "read_roi_map"]
 #: In label order 1..5.
 PROSTATE_LABELS = ("rectum", "bladder", "left_femur", "right_femur", "ctv")
 
-_FEMUR = r"fem(?:ur|oral)?(?:[ _.-]*(?:head|hd|neck))*s?"
-#: Patterns of each label, the preferred first. A pattern matches a whole name, in any case. Names of AAPM TG-263 and
-#: common others.
+_S = r"[ _.,-]*"
+_LEFT = r"(?:l|lt|left|li|links?|linke[rs]?|g|gche|gauche|i|izq|izqd[ao]|izd[ao]|izquierd[ao])"
+_RIGHT = r"(?:r|rt|right|re|rechts?|rechte[rs]?|d|dr|dte|droite?|der|dch|dch[ao]|derech[ao])"
+_FEMURS = (  # English, German, French, Spanish; the head, which is often drawn alone, or the bone
+    rf"fem(?:ur|oral)?(?:{_S}(?:head|hd|neck))*s?",
+    rf"(?:femur|hue?ft|oberschenkel){_S}kopf|hue?fte?|oberschenkel(?:{_S}knochen)?",
+    rf"(?:tete|t|col){_S}(?:du{_S}|de{_S})?fem(?:orale?|ur)?|tf",
+    rf"(?:cabeza|cab|cuello){_S}(?:del?{_S})?fem(?:oral|ur)?|cf",
+)
+#: Patterns of each label, the preferred first. A pattern matches a whole name, in any case and without accents. Names
+#: of AAPM TG-263 and common others in English, German, French and Spanish.
 ROI_MAP: dict[str, list[str]] = {
-    "rectum": [r"rectum", r"rectum[ _.-]*(?:whole|outer|o)", r"rect"],
-    "bladder": [r"bladder", r"(?:urinary[ _.-]*)?bladder[ _.-]*(?:whole|outer|o)?", r"blad"],
-    "left_femur": [rf"{_FEMUR}[ _.-]*(?:l|lt|left)", rf"(?:l|lt|left)[ _.-]*{_FEMUR}"],
-    "right_femur": [rf"{_FEMUR}[ _.-]*(?:r|rt|right)", rf"(?:r|rt|right)[ _.-]*{_FEMUR}"],
-    "ctv": [r"ctv", r"ctv[ _.-]*(?:p|prost|prostate)", r"ctv[ _.-]*(?:1|high|hr|7\d(?:[ _.]?\d\d?)?(?:gy)?)"],
+    "rectum": [
+        r"rectum",
+        rf"rectum{_S}(?:whole|outer|o)",
+        r"rect",
+        rf"(?:rektum|enddarm|mastdarm)(?:{_S}(?:ganz|gesamt|aussen))?",
+        r"recto",
+    ],
+    "bladder": [
+        r"bladder",
+        rf"(?:urinary{_S})?bladder{_S}(?:whole|outer|o)?",
+        r"blad",
+        rf"(?:harn)?blase(?:{_S}(?:ganz|gesamt|aussen))?",
+        r"vessie",
+        r"vejiga",
+    ],
+    "left_femur": [p for femur in _FEMURS for p in (rf"(?:{femur}){_S}{_LEFT}\.?", rf"{_LEFT}{_S}(?:{femur})")],
+    "right_femur": [p for femur in _FEMURS for p in (rf"(?:{femur}){_S}{_RIGHT}\.?", rf"{_RIGHT}{_S}(?:{femur})")],
+    "ctv": [
+        r"ctv",
+        rf"ctv{_S}(?:p|prost|prostate|prostata)",
+        rf"ctv{_S}(?:1|high|hr|7\d(?:[ _.]?\d\d?)?(?:gy)?)",
+    ],
 }
 
 
@@ -38,7 +64,7 @@ def read_roi_map(path: Path | str) -> dict[str, list[str]]:
     """
     expected = f"expected an object of labels ({', '.join(PROSTATE_LABELS)}) to lists of regular expressions"
     try:
-        content = json.loads(Path(path).read_text())
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error}), {expected}.") from error
     if not isinstance(content, dict) or not all(
@@ -71,7 +97,7 @@ def match_rois(names: Sequence[str], roi_map: Mapping[str, Sequence[str]] | None
     matches: dict[str, int] = {}
     for label, patterns in (roi_map or ROI_MAP).items():
         for pattern in patterns:
-            found = [i for i, name in enumerate(names) if re.fullmatch(pattern, name.strip(), re.IGNORECASE)]
+            found = [i for i, name in enumerate(names) if _fits(pattern, name)]
             if len(found) > 1:
                 listed = ", ".join(f"'{names[i]}'" for i in found)
                 raise DataError(
@@ -82,3 +108,11 @@ def match_rois(names: Sequence[str], roi_map: Mapping[str, Sequence[str]] | None
                 matches[label] = found[0]
                 break
     return matches
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Whether a pattern matches a name, whatever the case of its letters, with or without its accents."""
+    composed = unicodedata.normalize("NFC", name.strip())
+    plain = "".join(c for c in unicodedata.normalize("NFKD", composed) if not unicodedata.combining(c))
+    texts = (composed, plain.replace("ß", "ss"))
+    return any(re.fullmatch(unicodedata.normalize("NFC", pattern), text, re.IGNORECASE) for text in texts)

@@ -312,6 +312,43 @@ def test_names_of_rois(name: str, label: str) -> None:
     assert match_rois(["BODY", name, "PTV", "Rectum_PRV", "Femurs", "CTV_nodes"]) == {label: 1}
 
 
+@pytest.mark.parametrize(
+    ("label", "names"),
+    [
+        ("rectum", ["Rektum", "ENDDARM", "Mastdarm", "Rektum gesamt", "recto", "Recto "]),
+        ("bladder", ["Blase", "Harnblase", "HARNBLASE", "Blase_gesamt", "vessie", "Vejiga"]),
+        (
+            "left_femur",
+            [
+                *("Femurkopf li", "Femurkopf_links", "Hüftkopf links", "Hu\u0308ftkopf li", "Hueftkopf_li"),
+                *("HÜFTKOPF LI.", "Linker Hüftkopf", "Hüfte links", "Oberschenkelkopf_L", "Femur links"),
+                *("Tête fémorale gauche", "Te\u0302te femorale G", "Tete_fem_G", "TF_G", "Fémur gauche", "Femur G"),
+                *("tête du fémur gauche", "Cabeza femoral izquierda", "Cab_femoral_izq", "cabeza de fémur izdo"),
+                *("Fémur izquierdo", "CF_I", "Femur_I"),
+            ],
+        ),
+        (
+            "right_femur",
+            [
+                *("Femurkopf re", "Hüftkopf rechts", "Hueftkopf_re", "Rechter Hüftkopf", "Femur rechts"),
+                *("Tête fémorale droite", "Tete_fem_D", "TFD", "Fémur droit", "Femur D"),
+                *("Cabeza femoral derecha", "Cab_femoral_dcha", "Fémur derecho", "Femur_der", "CF_D"),
+            ],
+        ),
+        ("ctv", ["CTV_Próstata", "CTV Prostata", "ctv prostate"]),
+    ],
+)
+def test_german_french_and_spanish_names(label: str, names: list[str]) -> None:
+    for name in names:
+        assert match_rois(["BODY", name, "Rektumwand", "Hüfte", "Paroi vessie", "Femurkopf"]) == {label: 1}, name
+
+
+def test_a_users_pattern_has_accents(tmp_path: Path) -> None:
+    (tmp_path / "map.json").write_text('{"bladder": ["vésicule"]}', encoding="utf-8")
+    roi_map = read_roi_map(tmp_path / "map.json")
+    assert match_rois(["Vésicule"], roi_map) == match_rois(["Ve\u0301sicule"], roi_map) == {"bladder": 0}
+
+
 def test_the_preferred_name_wins_and_equal_ones_are_an_error() -> None:
     assert match_rois(["CTV_High", "CTV", "CTV_Prostate"])["ctv"] == 1
     with pytest.raises(DataError, match=r"'Rectum', 'rectum ' all match 'rectum', the pattern of rectum.*--roi-map"):
