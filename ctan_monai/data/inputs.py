@@ -18,7 +18,15 @@ from ctan_monai.data.metaimage import is_metaimage, metaimage_stem, read_metaima
 from ctan_monai.data.nifti import check_nifti, is_nifti, nifti_stem
 from ctan_monai.data.targets import find_targets, is_targets
 from ctan_monai.dicom import InputError, read_source
-from ctan_monai.dicom.find_series import SeriesFiles, choose_series, group_series, no_slice, no_volume
+from ctan_monai.dicom.find_series import (
+    SeriesFiles,
+    choose_series,
+    group_series,
+    is_among,
+    no_slice,
+    no_volume,
+    tag_text,
+)
 from ctan_monai.dicom.headers import DamagedFile, dicom_header
 from ctan_monai.dicom.series import check_series
 from ctan_monai.inference import FoundInputs
@@ -29,6 +37,8 @@ __all__ = ["InputError", "find_inputs"]
 logger = logging.getLogger(__name__)
 
 _TARGETS = "targets by the name"
+_OF_A_SERIES = ("SeriesInstanceUID", "PatientID", "StudyInstanceUID", "FrameOfReferenceUID")
+_MOST_FOLDERS = 50  # beside the given one that are looked into
 _VOXELS = (".raw", ".zraw", ".img", ".bin")  # of a MetaImage's header
 
 
@@ -167,6 +177,8 @@ def _search(root: Path) -> _Found:
             if header is not None:
                 headers[file] = header
     _add_series(found, headers, damaged)
+    if not is_zip(root):
+        found.left_out += _parts_beside(root, [v.series for v in found.volumes if v.series is not None])
     found.volumes.sort(key=lambda volume: volume.place)
     if not found.volumes and not found.unusable:
         lines = "; ".join(_lines(found.left_out))
@@ -204,6 +216,25 @@ def _add_series(found: _Found, headers: Mapping[Path, Dataset], damaged: Mapping
         if beside:
             found.volumes[-1].problem = damaged[beside[0]]
     found.unusable += unassigned.values()
+
+
+def _parts_beside(root: Path, series: Sequence[SeriesFiles]) -> list[tuple[Path, str]]:
+    """Other folders beside the given one that begin with another image of one of its series."""
+    found = []
+    folders = [path for path in sorted(root.resolve().parent.iterdir()) if path.is_dir() and path != root.resolve()]
+    for folder in folders[:_MOST_FOLDERS] if series else []:
+        try:
+            first = min(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+            header = dicom_header(first)
+        except (InputError, OSError, ValueError):  # damaged, not readable, or no file
+            continue
+        if header is None or no_slice(header):
+            continue
+        for one in series:
+            of_one = all(one.tag(tag) == tag_text(header, tag) for tag in _OF_A_SERIES)
+            if of_one and not is_among(header, one):
+                found.append((first, f"more images of the CT series {_short(one)}, which this input does not hold;"))
+    return found
 
 
 def _series_volume(one: SeriesFiles, others: Sequence[SeriesFiles]) -> _Volume:

@@ -16,7 +16,17 @@ from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, LegacyConvertedE
 
 from ctan_monai.errors import InputError
 
-__all__ = ["MULTI_FRAME", "SeriesFiles", "choose_series", "group_series", "no_slice", "no_volume", "tag_text"]
+__all__ = [
+    "MULTI_FRAME",
+    "SeriesFiles",
+    "choose_series",
+    "group_series",
+    "is_among",
+    "no_slice",
+    "no_volume",
+    "same_content",
+    "tag_text",
+]
 
 MULTI_FRAME = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 SAME_MM = 0.01
@@ -164,14 +174,14 @@ def _without_copies(headers: Mapping[Path, Dataset]) -> SeriesFiles:
     copies = []
     for path, header in headers.items():
         uid = tag_text(header, "SOPInstanceUID") or str(path)
-        if uid in kept and _same_image(kept[uid], path):
+        if uid in kept and same_content(kept[uid], path):
             copies.append(path)
         else:
             kept.setdefault(uid, path)
     return SeriesFiles({path: h for path, h in headers.items() if path not in copies}, tuple(copies))
 
 
-def _same_image(first: Path, second: Path) -> bool:
+def same_content(first: Path, second: Path) -> bool:
     """Whether two files hold the same; archives differ in what they write before the data set."""
     try:
         return filecmp.cmp(first, second, shallow=False) or pydicom.dcmread(first) == pydicom.dcmread(second)
@@ -188,6 +198,15 @@ def _places(series: SeriesFiles) -> np.ndarray | None:
     except (AttributeError, TypeError, ValueError):
         return None
     return positions @ np.cross(row, column)
+
+
+def is_among(header: Dataset, series: SeriesFiles) -> bool:
+    """Whether a series has the image, or another one at its place, as a phase of a 4-D CT has."""
+    uid = tag_text(header, "SOPInstanceUID")
+    if any(uid == tag_text(other, "SOPInstanceUID") for other in series.headers.values()):
+        return True
+    places = _places(SeriesFiles({**series.headers, Path(): header}))
+    return places is None or bool((np.abs(places[:-1] - places[-1]) < SAME_MM).any())
 
 
 def _at_the_same_places(parts: Sequence[SeriesFiles]) -> bool:

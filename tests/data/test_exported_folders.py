@@ -85,6 +85,20 @@ def test_folders_that_share_a_series_but_do_not_fit_together(tags: dict[str, Any
     assert [i["case_id"] for i in find_inputs(tmp_path / "in" / "IMG1")] == ["IMG1"]
 
 
+def test_a_part_that_is_given_alone_is_told(tmp_path: Path) -> None:
+    for k, file in enumerate(ct(tmp_path / "made")):
+        move(file, tmp_path / "in" / f"IMG{1 if k < 4 else 2}")
+    ct(tmp_path / "in" / "other", 1)
+    found = find_inputs(tmp_path / "in" / "IMG1")
+    assert [i["case_id"] for i in found] == ["IMG1"]
+    (line,) = found.left_out
+    assert line.startswith(
+        f"{tmp_path / 'in' / 'IMG2'}: more images of the CT series 1 'CT', which this input does not"
+    )
+    shutil.copytree(tmp_path / "in" / "IMG1", tmp_path / "in" / "copy")
+    assert find_inputs(tmp_path / "in" / "IMG1").left_out == [line]
+
+
 def test_a_copy_of_a_series_is_taken_once(tmp_path: Path) -> None:
     shutil.copytree(ct(tmp_path / "a" / "CT")[0].parent, tmp_path / "backup" / "CT")
     found = find_inputs(tmp_path)
