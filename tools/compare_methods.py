@@ -93,13 +93,13 @@ def write_table(
     table = comparison_table(results, runner.metrics, units)
     contrasts = all_contrasts(results, runner.metrics, units)
     pairs = contrast_rows(contrasts, runner.metrics)
-    rows = table_rows(table, runner.metrics, reference)
-    further = further_rows(table, runner.metrics)
+    trivial = compare_baselines(baselines, results, runner.metrics, units)
+    rows = table_rows(table, runner.metrics, reference, trivial)
+    further = further_rows(table, runner.metrics, trivial)
     missing = [run.name for run in runs if run.name not in contents]
     unequal = unequal_settings(contents)
     source = provenance(runner.values)
     done = {run: {k: content["training"].get(k) for k in _OF_A_RUN} for run, content in contents.items()}
-    trivial = compare_baselines(baselines, results, runner.metrics, units)
     parts = compare_parts(list(contents.values()))
     complete = complete_cases(cases)
     rest: list[dict[str, Any]] = []
@@ -118,7 +118,7 @@ def write_table(
     write_json(runner.output / "table.json", {**written, "provenance": source})
     also = {
         f"Complete cases only, {len(complete)} of {len(cases)} test cases": complete_rows(rest, runner.metrics),
-        "Trivial baselines": baseline_rows(trivial, runner.metrics),
+        "Methods against trivial baselines": baseline_rows(trivial, runner.metrics),
         "What each part is worth on the validation cases": part_rows(parts),
     }
     page = comparison_page(

@@ -27,6 +27,7 @@ _METRICS = {
             "mae_body_slices",
             "dose MAE (Gy)",
             higher_is_better=False,
+            digits=3,
             also={
                 "dose score (Gy)": "dose_score",
                 "dose score within the mask (Gy)": "mae_possible_dose_mask",
@@ -48,7 +49,7 @@ _METRICS = {
                 "Dice CTV (%)": "dice_ctv",
             },
         ),
-        "dose": TaskMetric("mae_body_slices", "dose MAE (Gy)", higher_is_better=False, also=_DOSE),
+        "dose": TaskMetric("mae_body_slices", "dose MAE (Gy)", higher_is_better=False, also=_DOSE, digits=3),
     },
     "ham10000": {
         "segmentation": TaskMetric("dice", "Dice (%)", higher_is_better=True, also={"Jaccard (%)": "jaccard"}),

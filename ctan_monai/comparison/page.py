@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 
 from ctan_monai.comparison.render import line_title, method_title
 from ctan_monai.comparison.table import TaskMetric
-from ctan_monai.reports.cells import Cell, Table
+from ctan_monai.reports.cells import NOTHING, Cell, Table
 from ctan_monai.reports.charts import Chart, draw_chart
 from ctan_monai.reports.html import flatten, render_html
 from ctan_monai.reports.training import line_chart
@@ -58,15 +58,8 @@ def comparison_page(
         missing=list(missing),
         unequal=list(unequal),
         differences=[chart for task, metric in metrics.items() if (chart := _differences(table, task, metric))],
-        contrasts=[
-            Table(f"{task}, all pairs", list(pairs[0]), [[Cell(value) for value in pair.values()] for pair in pairs])
-            for task, pairs in contrasts.items()
-        ],
-        also=[
-            Table(caption, list(found[0]), [[Cell(value or "–") for value in row.values()] for row in found])
-            for caption, found in (also or {}).items()
-            if found
-        ],
+        contrasts=[_table(f"{task}, all pairs", pairs) for task, pairs in contrasts.items()],
+        also=[table for caption, found in (also or {}).items() if found for table in _by_task(caption, found, metrics)],
         training=_training(results),
         provenance=flatten(dict(provenance)),
     )
@@ -78,24 +71,35 @@ def _tables(
     """One table a task, one over the tasks, one of the cost: all columns in one would be too wide to read."""
     if not rows:
         return []
-    names = [name for name in rows[0] if name != "method"]
-    groups = {task: [name for name in names if name.startswith(f"{task}: ")] for task in tasks}
-    groups["Cost"] = [name for name in names if name in _COST]
-    grouped = {name for group in groups.values() for name in group}
-    groups = {**groups, "All tasks": [name for name in names if name not in grouped]}
-    order = [*tasks, "All tasks", "Cost"]
+    plain = [{name: cell for name, cell in row.items() if name not in _COST} for row in rows]
+    cost = [{name: row[name] for name in ("method", *_COST)} for row in rows]
+    *of_tasks, all_tasks = _by_task("Test cases", plain, tasks)
+    return [*of_tasks, *_by_task("Further metrics", further, tasks), all_tasks, _table("Cost", cost)]
+
+
+def _by_task(caption: str, rows: Sequence[Mapping[str, str]], tasks: Iterable[str]) -> list[Table]:
+    """A table a task, of the columns that are named after it, and one of the others."""
+    if not rows:
+        return []
+    first, *names = rows[0]
+    groups = {f"{task}: ": [name for name in names if name.startswith(f"{task}: ")] for task in tasks}
+    others = [name for name in names if not name.startswith(tuple(groups))]
+    split = len(others) < len(names)
     tables = [
-        Table(
-            f"{caption}, test cases" if caption in tasks else caption,
-            ["method", *(name.removeprefix(f"{caption}: ") for name in groups[caption])],
-            [[Cell(row[name] or "–") for name in ("method", *groups[caption])] for row in rows],
-        )
-        for caption in order
+        _table(f"{caption}, {prefix[:-2]}", [{n.removeprefix(prefix): row[n] for n in (first, *group)} for row in rows])
+        for prefix, group in groups.items()
+        if group
     ]
-    if further:
-        cells = [[Cell(value or "–") for value in row.values()] for row in further]
-        tables.insert(len(tasks), Table("Further metrics, test cases", list(further[0]), cells))
-    return tables
+    rest = [{name: row[name] for name in (first, *others)} for row in rows]
+    return tables + ([_table(f"{caption}, all tasks" if split else caption, rest)] if others else [])
+
+
+def _table(caption: str, rows: Sequence[Mapping[str, str]]) -> Table:
+    """A table without the rows that have nothing in it, such as a baseline of the other task."""
+    first, *names = rows[0]
+    cells = [[Cell(cell or NOTHING) for cell in row.values()] for row in rows if any(row[name] for name in names)]
+    wrapped = [place for place, name in enumerate((first, *names)) if place == 0 or name.startswith("by seed")]
+    return Table(caption, list(rows[0]), cells, wrapped)
 
 
 def _differences(table: Sequence[Mapping[str, Any]], task: str, metric: TaskMetric) -> Chart | None:

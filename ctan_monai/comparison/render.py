@@ -2,15 +2,29 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ctan_monai.comparison.paper import paper_rows
-from ctan_monai.comparison.table import TaskMetric
+from ctan_monai.comparison.table import BASELINE, TaskMetric
+
+# p is of the trained networks alone; the interval also has the seeds, which can reverse a difference that p calls clear
+_DIFFERENCE = "[95 % interval], p of these networks"
+_PARTS = {
+    "stage4": "all of stage 4",
+    **{f"masks{j}": f"masks of stage {j}" for j in range(1, 5)},
+    "ctab": "CTAB's output",
+    "equation2": "equation 2's term, set to 0",
+    "equation2_mean": "equation 2's term, set to its mean",
+    "other_task": "the other task in equation 2",
+}
 
 
 def table_rows(
-    table: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskMetric], reference: str | None = None
+    table: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, TaskMetric],
+    reference: str | None = None,
+    baselines: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, str]]:
     """The comparison as text, one dictionary a row, the column's heading to the cell.
 
@@ -18,6 +32,7 @@ def table_rows(
         table: of :py:func:`ctan_monai.comparison.comparison_table`.
         metrics: task to its metric.
         reference: a data set of the paper's Table 2 whose numbers stand beside ours; None: leave them out.
+        baselines: of :py:func:`ctan_monai.comparison.compare_baselines`; they get a row each below the methods.
     """
     paper = {(r["method"], r["task"]): r for r in paper_rows(reference)} if reference else {}
     rows = []
@@ -27,13 +42,13 @@ def table_rows(
         for task, metric in metrics.items():
             found = row["tasks"][task]
             heading = f"{task}: {metric.title}"
-            cells[heading] = _value(found["mean"], found["std"])
+            cells[heading] = _value(found["mean"], found["std"], metric.digits)
             cells[f"{task}: relative to STL (%)"] = _signed(found["difference"])
-            cells[f"{task}: difference to STL [95 % interval], p"] = _interval(found["paired"])
+            cells[f"{task}: difference to STL {_DIFFERENCE}"] = _interval(found["paired"], metric.digits)
             if paper:
                 cells[f"{task}: paper"] = _paper(paper.get((method, task)))
         cells["mean relative (%)"] = _signed(row["mean_difference"])
-        cells["mean relative: [95 % interval], p"] = _interval(row["relative"])
+        cells[f"mean relative: {_DIFFERENCE}"] = _interval(row["relative"])
         cells["mean relative, one case left out"] = _range(row["leave_one_out"])
         if paper:
             cells["paper: mean relative (%)"] = _signed(
@@ -45,19 +60,24 @@ def table_rows(
         cells["training (s an epoch)"] = f"{row['training_seconds']:.0f}"
         cells["validation (s a pass)"] = f"{row['validation_seconds']:.0f}"
         rows.append(cells)
-    return rows
+    return rows + [_of_baseline(rows[0], baseline, metrics) for baseline in baselines if rows]
 
 
-def further_rows(table: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskMetric]) -> list[dict[str, str]]:
+def further_rows(
+    table: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, TaskMetric],
+    baselines: Sequence[Mapping[str, Any]] = (),
+) -> list[dict[str, str]]:
     """The metrics that are stated without comparing them, as :py:func:`table_rows`; empty where there are none.
 
     Args:
         table: of :py:func:`ctan_monai.comparison.comparison_table`.
         metrics: task to its metric.
+        baselines: of :py:func:`ctan_monai.comparison.compare_baselines`.
     """
     if not any(metric.also for metric in metrics.values()):
         return []
-    return [
+    rows = [
         {
             "method": method_title(row["method"]),
             **{
@@ -68,6 +88,22 @@ def further_rows(table: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskM
         }
         for row in table
     ]
+    return rows + [_of_baseline(rows[0], baseline, metrics) for baseline in baselines if rows]
+
+
+def _of_baseline(
+    columns: Iterable[str], baseline: Mapping[str, Any], metrics: Mapping[str, TaskMetric]
+) -> dict[str, str]:
+    """A trivial baseline's row: its values, and its difference to STL as the methods' are stated."""
+    cells = {"method": baseline["name"]}
+    for task, found in baseline["tasks"].items():
+        metric = metrics[task]
+        cells[f"{task}: {metric.title}"] = _value(found["mean"], None, metric.digits)
+        stl = found["differences"].get(BASELINE)  # STL minus baseline
+        turned = stl and {"mean": -stl["mean"], "low": -stl["high"], "high": -stl["low"], "p": stl["p"]}
+        cells[f"{task}: difference to STL {_DIFFERENCE}"] = _interval(turned, metric.digits)
+        cells |= {f"{task}: {title}": _value(value, None) for title, value in found["also"].items()}
+    return {column: cells.get(column, "") for column in columns}
 
 
 def complete_rows(table: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskMetric]) -> list[dict[str, str]]:
@@ -77,7 +113,7 @@ def complete_rows(table: Sequence[Mapping[str, Any]], metrics: Mapping[str, Task
         table: of :py:func:`ctan_monai.comparison.comparison_table`, of :py:func:`complete_results`.
         metrics: task to its metric.
     """
-    wanted = ("method", "mean relative (%)", "mean relative: [95 % interval], p", "seeds")
+    wanted = ("method", "mean relative (%)", f"mean relative: {_DIFFERENCE}", "seeds")
     starts = tuple(f"{task}: " for task in metrics)
     return [
         {name: cell for name, cell in row.items() if name in wanted or name.startswith(starts)}
@@ -103,8 +139,8 @@ def contrast_rows(
                 f"difference in {title} [95 % interval]": (
                     f"{found['mean']:+.3g} [{found['low']:+.3g}, {found['high']:+.3g}]"
                 ),
-                "p (sign flips)": f"{found['p']:.3g}",
-                "p (Holm, all pairs)": f"{found['p_holm']:.3g}",
+                "p of these networks": f"{found['p']:.3g}",
+                "Holm's p of these networks": f"{found['p_holm']:.3g}",
                 "smallest effect found in 4 of 5 such tests": f"{found['detectable']:.3g}",
                 "units": str(found["units"]),
                 "seeds": " and ".join(map(str, found["seeds"])),
@@ -114,27 +150,22 @@ def contrast_rows(
 
 
 def baseline_rows(baselines: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskMetric]) -> list[dict[str, str]]:
-    """Trivial baselines, one a row, and how the methods differ from them, as text.
+    """How each method differs from each trivial baseline, as text.
 
     Args:
         baselines: of :py:func:`ctan_monai.comparison.compare_baselines`.
         metrics: task to its metric.
     """
-    columns: dict[str, None] = {}
-    rows: list[dict[str, str]] = []
+    rows = []
     for baseline in baselines:
-        cells = {"trivial baseline": baseline["name"]}
-        for task, metric in metrics.items():
-            found = baseline["tasks"].get(task)
-            if found is None:
-                continue
-            cells[f"{task}: {metric.title}"] = _value(found["mean"], None)
-            for row, difference in found["differences"].items():
-                cells[f"{task}: {method_title(row)} - baseline [95 % interval], p"] = _interval(difference)
-            cells |= {f"{task}: {title}": _value(value, None) for title, value in found["also"].items()}
-        columns |= dict.fromkeys(cells)
-        rows.append(cells)
-    return [{column: row.get(column, "") for column in columns} for row in rows]
+        found = {task: content["differences"] for task, content in baseline["tasks"].items()}
+        for method in dict.fromkeys(method for differences in found.values() for method in differences):
+            cells = {"method - trivial baseline": f"{method_title(method)} - {baseline['name']}"}
+            for task, metric in metrics.items():
+                difference = found.get(task, {}).get(method)
+                cells[f"difference in {metric.title} {_DIFFERENCE}"] = _interval(difference, metric.digits)
+            rows.append(cells)
+    return rows
 
 
 def part_rows(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -153,7 +184,7 @@ def part_rows(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     return [
         {
             "method": line_title(part["line"]),
-            "part": part["part"].replace("_", " "),
+            "part": _PARTS.get(part["part"], part["part"]),
             "loss of validation score (thousandths)": thousandths(part["loss"]),
             "by seed [95 % interval]": "; ".join(map(one, part["losses"], part["intervals"])),
             "standard deviation of the score over seeds": thousandths(part["score_std"]).lstrip("+"),
@@ -188,20 +219,21 @@ def method_title(name: str) -> str:
     return f"{network.upper()} {change.replace('_', ' ')}".strip() + f" ({weighting})"
 
 
-def _value(mean: float | None, std: float | None) -> str:
+def _value(mean: float | None, std: float | None, digits: int = 2) -> str:
     if mean is None:
         return ""
-    return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
+    return f"{mean:.{digits}f}" if std is None else f"{mean:.{digits}f} ± {std:.{digits}f}"
 
 
 def _signed(value: float | None) -> str:
     return "" if value is None else f"{round(value, 2) + 0.0:+.2f}"  # + 0.0: no minus before zero
 
 
-def _interval(paired: Mapping[str, Any] | None) -> str:
+def _interval(paired: Mapping[str, Any] | None, digits: int = 2) -> str:
     if paired is None:
         return ""
-    return f"{paired['mean']:+.2f} [{paired['low']:+.2f}, {paired['high']:+.2f}], {_p(paired['p'])}"
+    mean, low, high = (f"{paired[key]:+.{digits}f}" for key in ("mean", "low", "high"))
+    return f"{mean} [{low}, {high}], {_p(paired['p'])}"
 
 
 def _p(value: float) -> str:

@@ -29,6 +29,7 @@ class TaskMetric:
         case_scale: from the column's unit to that of the title, such as 100 for "correct", which is 0 or 1.
         scale: from the metric's unit to that of the title.
         also: further metrics to state without comparing them, title to name.
+        digits: decimals that the methods differ by.
     """
 
     metric: str
@@ -39,6 +40,7 @@ class TaskMetric:
     case_scale: float = 1.0
     scale: float = 1.0
     also: Mapping[str, str] = field(default_factory=dict)
+    digits: int = 2
 
 
 @dataclass

@@ -50,7 +50,7 @@ def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
     assert "&lt;Phantom&gt;: comparison of methods" in page
     assert "1 runs are not finished (hps_dwa_seed1)" in page
     assert "61.00 ± 1.41" in page
-    assert "Further metrics, test cases" in page and "0.45 ± 0.07" in page
+    assert "Further metrics, segmentation" in page and "0.45 ± 0.07" in page
     assert "+7.00 [-5.71, +19.71]" in page
     assert "Difference to STL in Dice (%), better to the right: CTAN (dwa) +7 [-5.71, +19.7]." in page
     assert "Validation: score" in page
@@ -61,6 +61,7 @@ def test_page_has_the_tables_the_charts_and_no_external_resource() -> None:
     assert "CTAN (dwa) from 0.1 to 0.2" in page
     assert "One seed" not in page
     assert "Not a fair comparison" not in page
+    assert "<caption>Test cases, dose</caption>" in page and "<caption>Test cases, all tasks</caption>" in page
     page = comparison_page("", table, rows, further, pairs, METRICS, contents(), [], ["optimizer: <x>."], provenance)
     assert "Not a fair comparison" in page and "<li>optimizer: &lt;x&gt;.</li>" in page
 
@@ -75,3 +76,21 @@ def test_picture_of_the_table() -> None:
             found["mean"] = None if not found["values"] else found["mean"] + 1
     assert comparison_picture("Phantom", table, METRICS) != picture, "the means are drawn"
     assert comparison_picture("Nothing yet", [], METRICS)
+
+
+def test_no_table_of_the_page_is_of_two_tasks() -> None:
+    """With all tasks in one they are wider than a screen; a row that a task's table has nothing of is left out."""
+    rows = [
+        {"method": "STL", "segmentation: Dice": "70", "dose: MAE": "0.5", "seeds": "3"},
+        {"method": "mean dose", "segmentation: Dice": "", "dose: MAE": "0.7", "seeds": ""},
+    ]
+    page = comparison_page("", [], [], [], {}, METRICS, [], [], [], {}, {"Complete": rows})
+    tables = {
+        re.search("<caption>(.*?)</caption>", table)[1]: re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", table)
+        for table in re.findall("<table>.*?</table>", page, re.DOTALL)
+    }
+    assert tables == {
+        "Complete, segmentation": ["method", "Dice", "STL", "70"],
+        "Complete, dose": ["method", "MAE", "STL", "0.5", "mean dose", "0.7"],
+        "Complete, all tasks": ["method", "seeds", "STL", "3"],
+    }
