@@ -3,7 +3,8 @@
 """Pictures of what a trained CTAN or MTAN attends to: the masks A_t of each stage, and the bottleneck's attention.
 
 Of a volume the slice with most of the labelled structures is shown. Writes <case>_attention.png and attention.json
-(how much of each mask is saturated). What the masks are worth is in training.json, under functional_test.
+(how much of each mask is saturated, its spatial standard deviation within channels and of their mean, and the mean
+cosine between positions at the bottleneck). What the masks are worth is in training.json, under functional_test.
 
 example:
   python tools/show_attention.py --bundle openkbp --dataset_dir data/openkbp --checkpoint runs/ctan/model.pt \\
@@ -80,7 +81,15 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
                 options.output / f"{case}_attention.png",
                 attention_picture(shown(image), maps, images.dim() == 5, options.masks_only),
             )
-            found[case] = {"saturated": maps.saturated}
+            found[case] = {
+                "saturated": maps.saturated,
+                "deviation_within_channels": maps.deviation,
+                "deviation_of_the_mean": {task: [float(m.std()) for m in own] for task, own in maps.masks.items()},
+                "cosine_between_positions": {
+                    task: dict(zip(("input", "equation2"), values, strict=True))
+                    for task, values in maps.cosines.items()
+                },
+            }
     return {
         "cases": found,
         "training": record,

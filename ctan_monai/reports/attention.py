@@ -13,6 +13,7 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import nn
+from torch.nn.functional import normalize
 
 from ctan_monai.networks import CTAB, CTAN, MTAN
 from ctan_monai.networks.attention import CTAE
@@ -30,12 +31,18 @@ class AttentionMaps:
     Attributes:
         masks: task to its masks A^j_t, stage by stage, each (H_j, W_j): the mean over channels, 0 to 1.
         saturated: task to the part of values of A^j_t within 0.05 of 0 or 1, stage by stage.
+        deviation: task to the spatial standard deviation within the channels of A^j_t (the mean over channels), stage
+            by stage. ``masks`` hides it: what one channel opens another closes.
+        cosines: task to the mean cosine between two positions of A-hat^4_t and of equation 2's term: 1 where all
+            positions are alike. Empty for MTAN.
         bottleneck: task to (H, W): how much each place adds to A-bar_t, sum over n of |S[m, n]| of equation 2, with
             the largest as 1. Empty for MTAN.
     """
 
     masks: dict[str, list[np.ndarray]]
     saturated: dict[str, list[float]]
+    deviation: dict[str, list[float]]
+    cosines: dict[str, list[float]]
     bottleneck: dict[str, np.ndarray]
 
 
@@ -70,6 +77,11 @@ def attention_maps(network: nn.Module, image: torch.Tensor) -> AttentionMaps:
     bottleneck = getattr(network, "bottleneck", None)
     if isinstance(bottleneck, CTAB):
         hooks += [e.register_forward_hook(keep("embedding", 0, t)) for t, e in enumerate(bottleneck.embeddings)]
+        hooks += [
+            e.register_forward_pre_hook(lambda _, x, t=t: kept.update({("input", 0, t): x[0].detach().float().cpu()}))
+            for t, e in enumerate(bottleneck.embeddings)
+        ]
+        hooks += [p.register_forward_hook(keep("term", 0, t)) for t, p in enumerate(bottleneck.projections)]
     try:
         with torch.inference_mode():
             network.eval()(image)
@@ -79,14 +91,25 @@ def attention_maps(network: nn.Module, image: torch.Tensor) -> AttentionMaps:
 
     masks: dict[str, list[np.ndarray]] = {}
     saturated: dict[str, list[float]] = {}
+    deviation: dict[str, list[float]] = {}
+    cosines: dict[str, list[float]] = {}
     contributions: dict[str, np.ndarray] = {}
     for t, task in enumerate(network.task_names):
         own = [kept["mask", j, t][0] for j in range(len(network.attention))]
         masks[task] = [mask.mean(0).numpy() for mask in own]
         saturated[task] = [((m < SATURATED) | (m > 1 - SATURATED)).float().mean().item() for m in own]
+        deviation[task] = [m.flatten(1).std(dim=1, correction=0).mean().item() for m in own]
         if ("embedding", 0, t) in kept:
+            cosines[task] = [_mean_cosine(kept[place, 0, t][0]) for place in ("input", "term")]
             contributions[task] = _contribution([kept["embedding", 0, k][0] for k in range(len(network.task_names))], t)
-    return AttentionMaps(masks, saturated, contributions)
+    return AttentionMaps(masks, saturated, deviation, cosines, contributions)
+
+
+def _mean_cosine(x: torch.Tensor) -> float:
+    """Mean cosine between the channels' values at two different positions of (C, H, W)."""
+    directions = normalize(x.flatten(1), dim=0)
+    number = directions.shape[1]
+    return ((directions.sum(dim=1).square().sum().item() - number) / (number * (number - 1))) if number > 1 else 1.0
 
 
 def _contribution(embedded: list[torch.Tensor], task: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from ctan_monai.networks import CTAN, HPS, MTAN
-from ctan_monai.reports.attention import _contribution, attention_maps, attention_picture
+from ctan_monai.reports.attention import _contribution, _mean_cosine, attention_maps, attention_picture
 
 TASKS = {"a": {"level": "pixel", "out_channels": 2}, "b": {"level": "image", "out_channels": 3}}
 
@@ -46,6 +46,27 @@ def test_saturated_masks_are_counted() -> None:
     maps = attention_maps(network, torch.rand(1, 1, 64, 64))
     assert maps.saturated["b"][2] == pytest.approx(0.5)
     assert maps.bottleneck == {}, "MTAN has none"
+
+
+def test_deviation_within_channels_is_not_that_of_their_mean() -> None:
+    """Two channels that open in opposite halves: their mean is flat, each of them is not."""
+    network = make(MTAN)
+    block = network.attention[0].attention_blocks[0]
+    mask = torch.full((1, 64, 16, 16), 0.2)
+    mask[:, ::2, :8], mask[:, 1::2, 8:] = 0.6, 0.6
+    block.register_forward_hook(lambda module, inputs, output: mask)
+    maps = attention_maps(network, torch.rand(1, 1, 64, 64))
+    assert maps.deviation["a"][0] == pytest.approx(0.2)
+    assert maps.masks["a"][0].std() == pytest.approx(0.0, abs=1e-6)
+    assert maps.cosines == {}, "MTAN has no bottleneck of its own"
+
+
+def test_cosine_between_positions_by_hand() -> None:
+    x = torch.tensor([[[1.0, 2.0, 0.0]], [[0.0, 0.0, 3.0]]])  # (1, 0), (2, 0) and (0, 3): cosines 1, 0 and 0
+    assert _mean_cosine(x) == pytest.approx(1 / 3)
+    assert _mean_cosine(torch.ones(3, 2, 2)) == pytest.approx(1.0)
+    maps = attention_maps(make(CTAN), torch.rand(1, 1, 64, 96))
+    assert {task: len(values) for task, values in maps.cosines.items()} == {"a": 2, "b": 2}
 
 
 def test_contribution_by_hand() -> None:

@@ -40,6 +40,9 @@ def test_a_picture_of_each_case(phantom: Path, tmp_path: Path) -> None:
     found = json.loads((tmp_path / "attention" / "attention.json").read_text())
     assert list(found["cases"]) == [case]
     assert {task: len(stages) for task, stages in found["cases"][case]["saturated"].items()} == dict.fromkeys(TASKS, 4)
+    within, of_mean = (found["cases"][case][f"deviation_{name}"] for name in ("within_channels", "of_the_mean"))
+    assert all(w > m for task in TASKS for w, m in zip(within[task], of_mean[task], strict=True))
+    assert set(found["cases"][case]["cosine_between_positions"]["dose"]) == {"input", "equation2"}
     with Image.open(tmp_path / "attention" / f"{case}_attention.png") as picture:
         assert min(picture.size) > 300
 
