@@ -93,8 +93,8 @@ def test_the_identity_path_adds_the_attended_feature():
 
 def test_embeddings_are_linear_unless_asked():
     torch.manual_seed(0)
-    for activation, negative in (("none", True), ("relu", False)):
-        ctab = CTAB(2, 8, 2, activation=activation)
+    for options, negative in (({}, True), ({"activation": "relu"}, False)):
+        ctab = CTAB(2, 8, 2, **options)
         assert bool((ctab.embeddings[0](torch.randn(4, 8, 3, 3)) < 0).any()) is negative
 
 
