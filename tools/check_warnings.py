@@ -42,7 +42,8 @@ AGREEMENT = 0.85  # Dice with the contour of the mirrored scan
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:
     """Of two masks; 0 where both are empty."""
-    return 2 * np.count_nonzero(a & b) / max(np.count_nonzero(a) + np.count_nonzero(b), 1)
+    size = int(a.sum()) + int(b.sum())
+    return 2 * int((a & b).sum()) / size if size else 0.0
 
 
 def shape_figures(
