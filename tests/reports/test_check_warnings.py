@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from support import REPOSITORY, run_tool
 
+from ctan_monai.data import read_datalist
+
 sys.path.insert(0, str(REPOSITORY / "tools"))
 from check_warnings import flags, shape_figures
 
@@ -49,5 +51,7 @@ def test_counts_of_phantoms(phantom: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     counts = json.loads((tmp_path / "found.json").read_text())["counts"]
-    assert sum(counts.get(kind, 0) for kind in ("bad", "between", "good")) == 4
-    assert counts["whole"] == 3 and counts["cut"] == 12
+    (case,) = read_datalist(phantom, "test")
+    brainstem, cord, right, left = case["segmentation_present"]
+    assert sum(counts.get(kind, 0) for kind in ("bad", "between", "good")) == brainstem + cord + right + left
+    assert counts["whole"] == brainstem + right + left and counts["cut"] == 4 * counts["whole"]
