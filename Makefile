@@ -79,7 +79,7 @@ quickstart: install ## Phantom data -> train CTAN (CPU, minutes) -> evaluate -> 
 	@echo "The same CT by the network trained on real patients ($(SHIPPED)/README.md): $(SMOKE)/real_network"
 
 predict: export PYTHONWARNINGS = ignore
-predict: ct-given $(PACKED)/openkbp ## Contours and dose from a CT by the network trained on real patients: make predict CT=ct.nii.gz RESULTS=folder [TARGETS=masks] [ARGS=--dicom]
+predict: ct-given $(PACKED)/openkbp ## Contours and dose from a CT by the network trained on real patients: make predict CT=ct.nii.gz RESULTS=folder [TARGETS=masks] [ARGS="--dicom --pdf"]
 	$(BIN)/ctan-monai-predict --bundle $(PACKED)/openkbp $${TARGETS:+--targets="$$TARGETS"} $(ARGS) -- "$$CT" "$$RESULTS"
 
 ct-given:

@@ -16,6 +16,7 @@ _ROOMS = (
     "engines",
     "handlers",
     "imaging",
+    "inference",
     "inferers",
     "losses",
     "metrics",

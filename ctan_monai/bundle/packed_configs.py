@@ -14,6 +14,7 @@ from ctan_monai.bundle.data_values import as_data
 from ctan_monai.bundle.training_record import recorded_values
 from ctan_monai.errors import DataError
 from ctan_monai.files import read_training_record
+from ctan_monai.transforms import channel_names
 
 __all__ = ["packed_config", "packed_metadata", "read_record"]
 
@@ -88,6 +89,11 @@ def packed_metadata(
     for value in [*formats["inputs"].values(), *outputs.values()]:
         if size is not None and "spatial_shape" in value and len(value["spatial_shape"]) == len(size):
             value["spatial_shape"] = list(size)
+    if "windows" in config:  # the radiotherapy bundles, whose input has options
+        options = {key: config[key] for key in ("targets", "context", "position") if key in config}
+        names = channel_names(config["windows"], **options)
+        formats["inputs"]["image"]["num_channels"] = len(names)
+        formats["inputs"]["image"]["channel_def"] = {str(number): name for number, name in enumerate(names)}
     packed["eval_metrics"] = dict(results)
     packed["training"] = {key: record[key] for key in STATED if key in record} | {"config": recorded_values(record)}
     packed["training_data"] = {key: value for key, value in record["data"].items() if key != "statistics"}

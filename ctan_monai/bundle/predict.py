@@ -7,7 +7,7 @@ Research only. Not a medical device.
 examples:
   ctan-monai-predict --bundle openkbp ct_series_folder results --dicom
   ctan-monai-predict --bundle openkbp pacs_export.zip results --dicom --series "AXIAL 3.0"
-  ctan-monai-predict --bundle openkbp patient.nii.gz results --device cpu
+  ctan-monai-predict --bundle openkbp patient.nii.gz results --device cpu --pdf
   ctan-monai-predict --bundle openkbp patient.nii.gz results --targets masks --target_doses PTV_high=70,PTV_low=56
 """
 
@@ -74,6 +74,8 @@ def predict(bundle: Path, source: Path, output: Path, digest: str | None = None,
     from monai.bundle import ConfigWorkflow  # here, after the bundle was found unchanged
 
     workflow = ConfigWorkflow(config_file=str(bundle / "configs" / "inference.json"), workflow_type="inference")
+    if "pdf" in values and "pdf" not in workflow.parser:
+        raise DataError(f"--pdf: the results of {bundle} have no page. Leave --pdf out.")
     for name, value in {**values, "bundle_root": bundle, "dataset_dir": source, "output_dir": output}.items():
         try:
             workflow.parser[name] = as_data(value)
@@ -129,6 +131,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="of several CT series, the one to take: its SeriesInstanceUID, SeriesNumber or SeriesDescription; may be "
         "given again (default: all)",
     )
+    parser.add_argument(
+        "--pdf",
+        action="store_true",
+        help="write the page of each patient as PDF, too (contours and dose; needs pip install 'weasyprint>=70')",
+    )
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     parser.add_argument(
         "--set",
@@ -170,6 +177,8 @@ def run(options: argparse.Namespace) -> None:
         values["dicom_output"] = True
     if options.tg263:
         values["tg263"] = True
+    if options.pdf:
+        values["pdf"] = True
     if options.targets is not None:
         values["targets_from"] = options.targets
     if options.target_doses is not None:
@@ -214,15 +223,16 @@ def _verdict(output: Path, case: str) -> str:
     report = _report(output, case)
     if report is None:  # a photograph: there is nothing to judge its result by
         return f"{case}: done."
-    warnings = json.loads(report.read_text()).get("warnings") or []
+    content = json.loads(report.read_text())
+    warnings = content.get("warnings") or []
     warnings = [warnings] if isinstance(warnings, str) else warnings
-    if not warnings:
-        return f"{case}: no warning, which is no proof that the result is right ({report.name})."
-    plural = "s" if len(warnings) > 1 else ""
-    lines = [
-        f"{case}: {len(warnings)} warning{plural}, see {report.name}:",
-        *(f"  - {warning}" for warning in warnings),
-    ]
+    if warnings:
+        plural = "s" if len(warnings) > 1 else ""
+        lines = [f"{case}: {len(warnings)} warning{plural}, see {report.name}:", *(f"  - {text}" for text in warnings)]
+    else:
+        lines = [f"{case}: no warning, which is no proof that the result is right ({report.name})."]
+    if seconds := content.get("seconds"):
+        lines.append("  Seconds: " + ", ".join(f"{part} {value:.1f}" for part, value in seconds.items()) + ".")
     return "\n".join(lines)
 
 

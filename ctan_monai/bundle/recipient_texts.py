@@ -130,6 +130,8 @@ def write_texts(
     )
     licence = record["data"].get("licence", "")
     limits = training_dir / LIMITS_NAME
+    if limits.is_file():  # for the page of each patient, too
+        shutil.copyfile(limits, root / "docs" / LIMITS_NAME)
     summary = training_dir / "evaluation" / "summary.csv"
     if rows and summary.is_file():
         shutil.copyfile(summary, root / "docs" / SUMMARY_NAME)

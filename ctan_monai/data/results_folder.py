@@ -38,7 +38,7 @@ INPUTS_NAME = "inputs.json"
 FORMER_NAME = "former"
 _OF_A_CASE = (  # every file that a bundle's inference writes for a case
     *("segmentation.nii.gz", "dose.nii.gz", "segmentation.png", "report.json", "probabilities.json"),
-    *("rtstruct.dcm", "seg.dcm", "rtdose.dcm", "sr.dcm", "sc.dcm"),
+    *("page.html", "page.pdf", "rtstruct.dcm", "seg.dcm", "rtdose.dcm", "sr.dcm", "sc.dcm"),
 )
 _TABLES = ("probabilities.csv", "predictions.csv")
 

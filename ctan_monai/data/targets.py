@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,39 @@ from ctan_monai.data.metaimage import is_metaimage, metaimage_stem, read_metaima
 from ctan_monai.data.nifti import check_nifti, is_nifti, load_nifti, nifti_stem
 from ctan_monai.dicom import ct_series, dicom_headers
 from ctan_monai.dicom.rtstruct import frames_of_reference
-from ctan_monai.dicom.targets import HIGHEST, LOWEST, parse_doses, prescribed_doses, read_rt_targets
+from ctan_monai.dicom.targets import HIGHEST, LOWEST, parse_doses, prescribed_doses, rt_target_masks
 from ctan_monai.errors import InputError
 from ctan_monai.inference import FoundInputs, image_name
 
-__all__ = ["find_targets", "is_targets", "read_targets"]
+__all__ = ["Target", "find_targets", "is_targets", "read_targets"]
 
 Image = Path | str | Sequence[Path | str]  # a file, the folder of a series, or its files
 
 _FORMS = (
     "a DICOM structure set (RTSTRUCT), a folder of NIfTI masks such as PTV70.nii.gz, or a NIfTI volume of prescribed Gy"
 )
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target of a patient, or several in one volume of prescribed dose.
+
+    Attributes:
+        name: of the structure or the mask's file; empty for a volume of Gy.
+        array: (x, y, z), bool voxels of the target, or prescribed Gy, 0 outside the targets.
+        affine: (4, 4) index to RAS mm.
+        dose: prescribed to the voxels, Gy; None where the array holds it.
+    """
+
+    name: str
+    array: np.ndarray
+    affine: np.ndarray
+    dose: float | None
+
+    @property
+    def gray(self) -> np.ndarray:
+        """Prescribed dose in Gy, float32 (x, y, z)."""
+        return self.array if self.dose is None else self.array * np.float32(self.dose)
 
 
 def is_targets(path: Path) -> bool:
@@ -94,7 +117,7 @@ def find_targets(
     return FoundInputs(found, items.left_out, [*items.unusable, *problems])
 
 
-def read_targets(path: Path | str, ct: Image, doses: str | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
+def read_targets(path: Path | str, ct: Image, doses: str | None = None) -> list[Target]:
     """Reads and checks the targets of a CT.
 
     Args:
@@ -103,7 +126,7 @@ def read_targets(path: Path | str, ct: Image, doses: str | None = None) -> list[
         doses: Gy by names, see :py:func:`ctan_monai.dicom.targets.parse_doses`.
 
     Returns:
-        volumes of prescribed dose in Gy, float32 (x, y, z), 0 outside the targets, each with its affine to RAS mm.
+        the targets, each on the grid of its file; those of a structure set on the CT's.
 
     Raises:
         InputError: see :py:func:`ctan_monai.dicom.targets.prescribed_doses`; or a target outside the CT.
@@ -116,25 +139,27 @@ def read_targets(path: Path | str, ct: Image, doses: str | None = None) -> list[
                 "that series' folder, or the targets as NIfTI masks."
             )
         series = ct_series(ct)
-        return [(read_rt_targets(path, series, parse_doses(doses)), series.affine)]
+        masks = rt_target_masks(path, series, parse_doses(doses))
+        return [Target(name, mask, series.affine, dose) for name, dose, mask in masks]
+    volumes: list[tuple[Path, float | None]]
     if not path.is_dir():
-        volumes = [(path, 1.0)]
+        volumes = [(path, None)]
     else:
         files = sorted(p for p in path.iterdir() if is_nifti(p) and not p.name.startswith("."))
         names = [nifti_stem(p) for p in files]
         targets = prescribed_doses(names, parse_doses(doses), path)
         volumes = [(file, targets[name]) for file, name in zip(files, names, strict=True) if name in targets]
     ct_affine, ct_shape = _grid(ct)
-    prescribed = []
+    found = []
     for file, dose in volumes:
         check_nifti(file)
         image = load_nifti(file)
-        array = np.asarray(image.dataobj, np.float32)
+        array: np.ndarray = np.asarray(image.dataobj, np.float32)
         array = array.reshape(array.shape[:3])
-        if path.is_dir():
-            array = np.where(array > 0.5, np.float32(dose), np.float32(0))
-        else:
+        if dose is None:
             _check_gray(file, array)
+        else:
+            array = array > 0.5
         affine: np.ndarray = image.affine
         index = np.argwhere(array > 0) @ (to_ct := np.linalg.inv(ct_affine) @ affine)[:3, :3].T + to_ct[:3, 3]
         if not ((index >= -0.5) & (index <= np.asarray(ct_shape) - 0.5)).all(axis=1).any():
@@ -143,8 +168,8 @@ def read_targets(path: Path | str, ct: Image, doses: str | None = None) -> list[
                 f"{file}: the target {where}; expected voxels within {image_name(ct)}. Give this patient's targets, "
                 "in the same space as the CT."
             )
-        prescribed.append((array, affine))
-    return prescribed
+        found.append(Target("" if dose is None else nifti_stem(file), array, affine, dose))
+    return found
 
 
 def _beside(ct: str | list[str], structures: Sequence[Path]) -> Path:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 from collections import Counter
@@ -17,7 +18,7 @@ from ctan_monai.dicom.rtstruct import read_structures
 from ctan_monai.dicom.series import CTSeries
 from ctan_monai.errors import InputError
 
-__all__ = ["HIGHEST", "LOWEST", "parse_doses", "prescribed_doses", "read_rt_targets"]
+__all__ = ["HIGHEST", "LOWEST", "parse_doses", "prescribed_doses", "read_rt_targets", "rt_target_masks"]
 
 logger = logging.getLogger(__name__)
 
@@ -106,8 +107,10 @@ def prescribed_doses(names: Sequence[str], doses: Mapping[str, float] | None, so
     return targets
 
 
-def read_rt_targets(path: Path | str, series: CTSeries, doses: Mapping[str, float] | None) -> np.ndarray:
-    """The prescribed dose by a structure set, on the grid of its CT.
+def rt_target_masks(
+    path: Path | str, series: CTSeries, doses: Mapping[str, float] | None
+) -> list[tuple[str, float, np.ndarray]]:
+    """The targets of a structure set, on the grid of its CT.
 
     Args:
         path: the RTSTRUCT file.
@@ -115,7 +118,7 @@ def read_rt_targets(path: Path | str, series: CTSeries, doses: Mapping[str, floa
         doses: see :py:func:`prescribed_doses`. Without them, a structure without contours is not a target.
 
     Returns:
-        Gy, float32 of the CT's shape (columns, rows, slices): the highest where targets overlap, 0 elsewhere.
+        of each target its name, Gy, and bool voxels of the CT's shape (columns, rows, slices).
 
     Raises:
         InputError: the file cannot be used; see :py:func:`read_structures` and :py:func:`prescribed_doses`; or a target
@@ -123,7 +126,7 @@ def read_rt_targets(path: Path | str, series: CTSeries, doses: Mapping[str, floa
     """
     structures = [s for s in read_structures(path, series.frame_uid) if s.contours or doses is not None]
     targets = prescribed_doses([s.name for s in structures], doses, path)
-    prescribed = np.zeros(series.shape, np.float32)
+    found = []
     for structure in structures:
         if structure.name not in targets:
             continue
@@ -132,15 +135,36 @@ def read_rt_targets(path: Path | str, series: CTSeries, doses: Mapping[str, floa
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         if not mask.any():
-            found = "lies wholly outside the CT" if structure.contours else "has no contours"
+            where = "lies wholly outside the CT" if structure.contours else "has no contours"
             raise InputError(
-                f"{path}: the target '{structure.name}' {found}; expected contours in the CT's slices. Give the "
+                f"{path}: the target '{structure.name}' {where}; expected contours in the CT's slices. Give the "
                 "structure set that was drawn on this CT, or name the other targets by --target_doses."
             )
         for note in notes:
-            logger.warning("%s: %s.", path, note)
-        prescribed[mask] = np.maximum(prescribed[mask], targets[structure.name])
+            _tell(str(path), note)
+        found.append((structure.name, targets[structure.name], mask))
+    return found
+
+
+def read_rt_targets(path: Path | str, series: CTSeries, doses: Mapping[str, float] | None) -> np.ndarray:
+    """The prescribed dose by a structure set, on the grid of its CT.
+
+    Returns:
+        Gy, float32 of the CT's shape (columns, rows, slices): the highest where targets overlap, 0 elsewhere.
+
+    Raises:
+        InputError: see :py:func:`rt_target_masks`, whose arguments these are.
+    """
+    prescribed = np.zeros(series.shape, np.float32)
+    for _, dose, mask in rt_target_masks(path, series, doses):
+        prescribed[mask] = np.maximum(prescribed[mask], dose)
     return prescribed
+
+
+@functools.cache
+def _tell(path: str, note: str) -> None:
+    """Once a process: a run reads its targets to check them, for the network, and for the report."""
+    logger.warning("%s: %s.", path, note)
 
 
 def _dose_in_name(name: str) -> float | None:

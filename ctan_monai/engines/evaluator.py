@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
+
+from ctan_monai.utils.stopwatch import Stopwatch
 
 from .precision import PrecisionMixin, bf16_autocast, use_bf16
 
@@ -15,6 +19,10 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
     The prediction is the network's dict, task name to tensor; MONAI's ``FlattenSubKeysd(keys="pred", prefix="pred")``
     as the first post-processing step makes it "pred_<task>". Arguments: see
     :py:class:`monai.engines.SupervisedEvaluator`.
+
+    Attributes:
+        stopwatch: of the current batch: "reading", until its input is there (with worker processes: what was waited for
+            it), "network", and after the network what others add.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -22,6 +30,15 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
         amp = kwargs.pop("amp", "auto")
         super().__init__(**kwargs, amp=False)
         self.bf16 = use_bf16(amp, self.state.device)
+        self.stopwatch = Stopwatch()
+        self.add_event_handler(Events.GET_BATCH_STARTED, self._start)
+        self.add_event_handler(Events.GET_BATCH_COMPLETED, self._lap, "reading")
+
+    def _start(self) -> None:
+        self.stopwatch = Stopwatch()
+
+    def _lap(self, part: str) -> None:
+        self.stopwatch.lap(part)
 
     @property
     def task_metrics(self) -> dict[str, Any]:
@@ -37,7 +54,11 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
 
         def infer(*args: Any, **kwargs: Any) -> Any:
             with bf16_autocast(engine.state.device, self.bf16):
-                return inferer(*args, **kwargs)
+                outputs = inferer(*args, **kwargs)
+            if engine.state.device.type == "cuda":  # its kernels run behind the program
+                torch.cuda.synchronize(engine.state.device)
+            self._lap("network")
+            return outputs
 
         # The network alone: MONAI's transforms behind it multiply voxel coordinates by matrices, and a coordinate of
         # 100 in bfloat16 is off by up to a quarter of a voxel.

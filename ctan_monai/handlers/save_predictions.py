@@ -8,6 +8,7 @@ from typing import Any
 from ignite.engine import Engine, Events
 
 from ctan_monai.engines import engine_precision
+from ctan_monai.utils.stopwatch import Stopwatch
 
 
 class SavePredictions:
@@ -17,7 +18,9 @@ class SavePredictions:
     inference config too, and must not write where the bundle does.
 
     Args:
-        transform: called with the item, input and output keys together, and "precision", what the network computed in.
+        transform: called with the item, input and output keys together, "precision", what the network computed in, and
+            "stopwatch", which counts what comes between the network and here as "postprocessing", and what
+            ``transform`` does as "writing".
     """
 
     def __init__(self, transform: Callable[[dict[str, Any]], Any]) -> None:
@@ -30,6 +33,8 @@ class SavePredictions:
     def __call__(self, engine: Engine) -> None:
         """Write the patients of this batch."""
         state: Any = engine.state
-        precision = engine_precision(engine)
+        stopwatch: Stopwatch = getattr(engine, "stopwatch", None) or Stopwatch()
+        stopwatch.lap("postprocessing")
         for item, output in zip(state.batch, state.output, strict=True):
-            self.transform({**item, **output, "precision": precision})
+            self.transform({**item, **output, "precision": engine_precision(engine), "stopwatch": stopwatch})
+        stopwatch.lap("writing")

@@ -13,17 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from ctan_monai.data.openkbp import OARS, PTVS
+from ctan_monai.inference.dose_volume import dose_volume_figure
 from ctan_monai.metrics.checks import check_same_shape
 
 __all__ = ["DVH_METRICS", "dose_score", "dvh_metrics", "dvh_score"]
 
-#: D_99 is the dose that 99 % of the volume receives at least: the 1st percentile.
-_TARGET_PERCENTILES = {"D_99": 1.0, "D_95": 5.0, "D_1": 99.0}
-
 #: The DVH metrics of each structure, in the order they are reported.
 DVH_METRICS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(OARS, ("D_0.1_cc", "mean")),
-    **dict.fromkeys(PTVS, tuple(_TARGET_PERCENTILES)),
+    **dict.fromkeys(PTVS, ("D_99", "D_95", "D_1")),
 }
 
 
@@ -60,37 +58,28 @@ def dvh_metrics(
     spacing: Sequence[float],
     wanted: Mapping[str, Sequence[str]] = DVH_METRICS,
 ) -> dict[tuple[str, str], float]:
-    """DVH metrics of one patient, in Gy.
+    """DVH metrics of one patient, in Gy, see :py:func:`ctan_monai.inference.dose_volume_figure`.
 
-    Organs at risk: mean dose, and D_0.1_cc, the least dose to the hottest 0.1 cc, as the percentile
-    `100 - n / len * 100` with `n = max(1, round(100 / voxel volume in mm^3))`. Targets: D_99, D_95 and D_1.
-    A structure smaller than 0.1 cc is taken whole (percentile 0), where the challenge's own code stops with an error.
+    Organs at risk: mean dose and D_0.1_cc; where a structure is smaller than 0.1 cc, the challenge's own code stops
+    with an error. Targets: D_99, D_95 and D_1.
 
     Args:
         dose: dose in Gy, any shape.
         structures: masks by name; names that are not wanted and structures without a voxel are left out.
         spacing: voxel size in mm along each axis.
-        wanted: by structure the metrics, of `mean`, `D_0.1_cc`, `D_99`, `D_95` and `D_1`; the challenge's by default.
+        wanted: by structure the metrics; the challenge's by default.
 
     Returns:
         `{(structure, metric): Gy}` for the structures present.
     """
-    voxels_in_tenth_cc = max(1.0, float(np.round(100.0 / np.prod(np.asarray(spacing, dtype=np.float64)))))
     metrics: dict[tuple[str, str], float] = {}
     for name, metric_names in wanted.items():
         if name not in structures:
             continue
         check_same_shape(dose, "dose", **{name: structures[name]})
-        values = np.asarray(dose[np.asarray(structures[name], dtype=bool)], dtype=np.float64)
-        if not values.size:
-            continue
-        for metric in metric_names:
-            if metric == "mean":
-                metrics[name, metric] = float(values.mean())
-            else:
-                hottest = 100.0 - voxels_in_tenth_cc / values.size * 100.0
-                percentile = max(0.0, hottest) if metric == "D_0.1_cc" else _TARGET_PERCENTILES[metric]
-                metrics[name, metric] = float(np.percentile(values, percentile))
+        values = dose[np.asarray(structures[name], dtype=bool)]
+        if values.size:
+            metrics |= {(name, metric): dose_volume_figure(values, metric, spacing) for metric in metric_names}
     return metrics
 
 

@@ -3,6 +3,7 @@
 from .baselines import read_baselines
 from .classification import ClassificationReport
 from .lesion import LesionReport, write_lesion_results
+from .patient_page import SavePatientPaged
 from .radiotherapy import RadiotherapyReport
 from .run_provenance import provenance
 from .tables import write_csv
@@ -12,6 +13,7 @@ __all__ = [
     "ClassificationReport",
     "LesionReport",
     "RadiotherapyReport",
+    "SavePatientPaged",
     "provenance",
     "read_baselines",
     "read_log",

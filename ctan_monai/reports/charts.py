@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ctan_monai.reports.pictures import figure_png
 
-__all__ = ["Chart", "draw_chart", "epoch_axis", "legend"]
+__all__ = ["Chart", "chart_png", "draw_chart", "epoch_axis", "legend"]
 
 _INK = {False: "#30343a", True: "#d5d9de"}
 _GRID = {False: "#d9dce0", True: "#3a3f46"}
@@ -51,7 +51,7 @@ def draw_chart(title: str, description: str, x_label: str, y_label: str, draw: C
     Returns:
         The chart.
     """
-    images = [_draw(x_label, y_label, draw, dark) for dark in (False, True)]
+    images = [chart_png(x_label, y_label, draw, dark) for dark in (False, True)]
     return Chart(title, description, *images)
 
 
@@ -78,7 +78,8 @@ def epoch_axis(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _draw(x_label: str, y_label: str, draw: Callable[[Axes, bool], None], dark: bool) -> bytes:
+def chart_png(x_label: str, y_label: str, draw: Callable[[Axes, bool], None], dark: bool) -> bytes:
+    """A chart as a PNG file, for a light or for a dark page; see :func:`draw_chart`."""
     ink, grid = _INK[dark], _GRID[dark]
     figure = Figure(figsize=(5.2, 3.6), facecolor="none", layout="constrained")
     FigureCanvasAgg(figure)

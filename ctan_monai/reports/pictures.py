@@ -20,10 +20,22 @@ from matplotlib.patheffects import withStroke
 from ctan_monai.reports.names import display_name, structure_colours
 from ctan_monai.reports.views import EDGES, CaseViews, PlaneView
 
-__all__ = ["case_figure", "case_png", "figure_png", "line_style_handles"]
+__all__ = [
+    "DOSE_MAP",
+    "case_figure",
+    "case_png",
+    "colour_bar",
+    "draw_contour",
+    "draw_ct",
+    "draw_dose",
+    "draw_letters",
+    "draw_text",
+    "figure_png",
+    "line_style_handles",
+]
 
 _BACKGROUND, _INK, _FAINT = "#000000", "#e8e8e8", "#9a9a9a"  # CT is looked at on black, whatever the page's colours
-_DOSE_MAP, _DIFFERENCE_MAP = colormaps["plasma"], colormaps["berlin"]  # the latter: blue - black - red
+DOSE_MAP, _DIFFERENCE_MAP = colormaps["plasma"], colormaps["berlin"]  # the latter: blue - black - red
 _LOW_DOSE = 5.0  # Gy; below, the wash fades until the CT is bare at 0 Gy
 _WIDTH = 9.0  # inches
 _TALLEST = 1.1  # height of a row over the width of a column; taller planes are drawn narrower
@@ -71,9 +83,9 @@ def case_figure(views: CaseViews, labels: Mapping[int, str]) -> Figure:
         lower -= gap
     if _has_dose(views.planes[0]):
         bar = (bars + legend - 0.22) / height, 0.11 / height
-        _colour_bar(figure, (0.06, bar[0], 0.54, bar[1]), _DOSE_MAP, dose_range, "Dose (Gy)", "max")
+        colour_bar(figure, (0.06, bar[0], 0.54, bar[1]), DOSE_MAP, dose_range, "Dose (Gy)", "max")
         label = "Prediction \N{MINUS SIGN} reference (Gy)"
-        _colour_bar(figure, (0.70, bar[0], 0.26, bar[1]), _DIFFERENCE_MAP, difference_range, label, "both")
+        colour_bar(figure, (0.70, bar[0], 0.26, bar[1]), _DIFFERENCE_MAP, difference_range, label, "both")
     handles = [Line2D([], [], color=colours[name], linewidth=2, label=display_name(name)) for name in names]
     handles += line_style_handles(_INK)
     figure.legend(
@@ -128,12 +140,7 @@ def _draw_plane(
     dose_range: Normalize,
     difference_range: Normalize,
 ) -> None:
-    axes.set_facecolor(_BACKGROUND)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
-    dimmed = 255 if kind != "difference" else 510
-    axes.imshow(plane.ct, cmap="gray", vmin=0, vmax=dimmed, aspect=plane.aspect, interpolation="bilinear")
+    draw_ct(axes, plane, dimmed=kind == "difference")
     if _has_dose(plane):
         if kind == "difference":
             difference = plane.prediction["dose"].astype(np.float32) - plane.reference["dose"]
@@ -141,21 +148,41 @@ def _draw_plane(
             opacity = 3.0 * np.abs(difference) / float(difference_range.vmax or 1.0)
             _wash(axes, plane, _DIFFERENCE_MAP(difference_range(difference)), opacity, 0.85)
         else:
-            dose = getattr(plane, kind)["dose"].astype(np.float32)
-            _wash(axes, plane, _DOSE_MAP(dose_range(dose)), 0.5 * dose / _LOW_DOSE, 0.5)
+            draw_dose(axes, plane, getattr(plane, kind)["dose"], dose_range)
     for name, mask in plane.targets.items():
-        _contour(axes, mask, colours[name], "solid")
+        draw_contour(axes, mask, colours[name], "solid")
     for name, label in organs.items():
         for side_name, style in (("reference", "solid"), ("prediction", "dashed")):
             side = getattr(plane, side_name)
             if kind in (side_name, "difference") and "segmentation" in side:
-                _contour(axes, side["segmentation"] == label, colours[name], style)
-    left, right, top, bottom = list(EDGES[plane.plane])
-    for x, y, letter in ((0.03, 0.5, left), (0.97, 0.5, right), (0.5, 0.96, top), (0.5, 0.04, bottom)):
-        _text(axes, x, y, letter, ha="center", va="center", fontsize=10, fontweight="bold")
+                draw_contour(axes, side["segmentation"] == label, colours[name], style)
+    draw_letters(axes, EDGES[plane.plane])
     if kind == "reference":
         where = f"{plane.plane} {plane.index + 1} / {plane.count}"
-        _text(axes, 0.02, 0.02, where, ha="left", va="bottom", fontsize=7.5, color=_INK)
+        draw_text(axes, 0.02, 0.02, where, ha="left", va="bottom", fontsize=7.5, color=_INK)
+
+
+def draw_ct(axes: Axes, plane: PlaneView, dimmed: bool = False) -> None:
+    """The CT of a plane, on black and without axes."""
+    axes.set_facecolor(_BACKGROUND)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    brightest = 510 if dimmed else 255
+    axes.imshow(plane.ct, cmap="gray", vmin=0, vmax=brightest, aspect=plane.aspect, interpolation="bilinear")
+
+
+def draw_dose(axes: Axes, plane: PlaneView, dose: np.ndarray, dose_range: Normalize) -> None:
+    """A dose as a wash of colours over the CT."""
+    dose = dose.astype(np.float32)
+    _wash(axes, plane, DOSE_MAP(dose_range(dose)), 0.5 * dose / _LOW_DOSE, 0.5)
+
+
+def draw_letters(axes: Axes, letters: str) -> None:
+    """The sides of the patient at the left, right, top and bottom edge of a picture."""
+    left, right, top, bottom = list(letters)
+    for x, y, letter in ((0.03, 0.5, left), (0.97, 0.5, right), (0.5, 0.96, top), (0.5, 0.04, bottom)):
+        draw_text(axes, x, y, letter, ha="center", va="center", fontsize=10, fontweight="bold")
 
 
 def _wash(axes: Axes, plane: PlaneView, colours: np.ndarray, opacity: np.ndarray, most: float) -> None:
@@ -163,22 +190,25 @@ def _wash(axes: Axes, plane: PlaneView, colours: np.ndarray, opacity: np.ndarray
     axes.imshow(colours, aspect=plane.aspect, interpolation="bilinear")
 
 
-def _contour(axes: Axes, mask: np.ndarray, colour: str, style: str) -> None:
+def draw_contour(axes: Axes, mask: np.ndarray, colour: str, style: str, width: float = 1.3) -> None:
+    """The outline of a mask, on a dark line that sets it off any background."""
     if not mask.any():
         return
     dashes = "solid" if style == "solid" else (0, (3, 1.5))
-    lines = axes.contour(mask.astype(np.float32), levels=[0.5], colors=[colour], linewidths=1.3, linestyles=[dashes])
-    lines.set_path_effects([withStroke(linewidth=2.4, foreground="#000000b0")])
+    lines = axes.contour(mask.astype(np.float32), levels=[0.5], colors=[colour], linewidths=width, linestyles=[dashes])
+    lines.set_path_effects([withStroke(linewidth=width + 1.1, foreground="#000000b0")])
 
 
-def _text(axes: Axes, x: float, y: float, text: str, color: str = "#ffffff", **style: object) -> None:
+def draw_text(axes: Axes, x: float, y: float, text: str, color: str = "#ffffff", **style: object) -> None:
+    """Text at a place of the axes, 0 to 1, that can be read on any background."""
     drawn = axes.text(x, y, text, transform=axes.transAxes, color=color, **style)  # type: ignore[arg-type]
     drawn.set_path_effects([withStroke(linewidth=2, foreground="black")])
 
 
-def _colour_bar(
+def colour_bar(
     figure: Figure, box: tuple[float, float, float, float], colours: object, norm: Normalize, label: str, extend: str
 ) -> None:
+    """A horizontal bar of colours with its numbers, on black."""
     mappable = ScalarMappable(norm=norm, cmap=colours)  # type: ignore[arg-type]
     bar = figure.colorbar(mappable, cax=figure.add_axes(box), orientation="horizontal", extend=extend)
     bar.set_label(label, color=_INK, fontsize=9.5, labelpad=2)

@@ -13,7 +13,7 @@ import numpy as np
 from ctan_monai.metrics import RadiotherapyReference
 from ctan_monai.reports.names import is_target
 
-__all__ = ["PLANES", "CaseViews", "PlaneView", "case_views", "most_informative_slices", "plane_picture"]
+__all__ = ["PLANES", "CaseViews", "PlaneView", "case_views", "most_informative_slices", "plane_picture", "plane_views"]
 
 #: Axis (of x, y, z) that each plane is perpendicular to.
 PLANES = {"axial": 2, "coronal": 1, "sagittal": 0}
@@ -122,7 +122,34 @@ def case_views(ct: np.ndarray, reference: RadiotherapyReference, prediction: Map
     shown = body if reference.dose is None else np.clip(reference.dose, 0.0, None)
     indices = most_informative_slices(shown, [*organs, *targets.values()])
     true = {"segmentation": reference.segmentation, "dose": reference.dose}
+    predicted = {name: prediction.get(name) for name in true}
+    planes = plane_views(ct, body, indices, reference.spacing, true, predicted, targets)
+    return CaseViews(planes, None if reference.dose is None else float(reference.dose.max()))
 
+
+def plane_views(
+    ct: np.ndarray,
+    body: np.ndarray,
+    indices: Sequence[int],
+    spacing: Sequence[float],
+    reference: Mapping[str, np.ndarray | None],
+    prediction: Mapping[str, np.ndarray | None],
+    targets: Mapping[str, np.ndarray],
+) -> list[PlaneView]:
+    """Cut the three planes of a patient, each cropped to the body.
+
+    Args:
+        ct: HU, (x, y, z), as all volumes.
+        body: bool.
+        indices: of the planes along x, y and z.
+        spacing: voxel size in mm.
+        reference: `segmentation` and `dose` (Gy), either may be lacking.
+        prediction: likewise.
+        targets: bool masks by name.
+
+    Returns:
+        The views, in the order of :data:`PLANES`.
+    """
     # float16 has steps of 0.06 Gy at 70 Gy, finer than one can see
     types = {"segmentation": np.int16, "dose": np.float16}
 
@@ -136,7 +163,7 @@ def case_views(ct: np.ndarray, reference: RadiotherapyReference, prediction: Map
     planes = []
     for plane, axis in PLANES.items():
         index = indices[axis]
-        width, height = (float(reference.spacing[other]) for other in range(3) if other != axis)
+        width, height = (float(spacing[other]) for other in range(3) if other != axis)
         box = _bounding_box(plane_picture(body, plane, index), (height, width))
         window = plane_picture(ct, plane, index)[box].astype(np.float32)
         grey = np.clip((window - WINDOW[0]) / (WINDOW[1] - WINDOW[0]), 0.0, 1.0)
@@ -148,12 +175,12 @@ def case_views(ct: np.ndarray, reference: RadiotherapyReference, prediction: Map
                 aspect=height / width,
                 size=(height * grey.shape[0], width * grey.shape[1]),
                 ct=np.rint(255 * grey).astype(np.uint8),
-                reference=cut(true, plane, index, box),
-                prediction=cut({name: prediction.get(name) for name in true}, plane, index, box),
+                reference=cut(reference, plane, index, box),
+                prediction=cut(prediction, plane, index, box),
                 targets=cut(targets, plane, index, box),
             )
         )
-    return CaseViews(planes, None if reference.dose is None else float(reference.dose.max()))
+    return planes
 
 
 def _bounding_box(body: np.ndarray, spacing: tuple[float, float], margin_mm: float = 20.0) -> tuple[slice, slice]:

@@ -16,7 +16,7 @@ from .lungs import find_lungs
 from .mask_body import MaskBodyd
 from .mirror_sides import RandMirrorSidesd
 from .monai_label import MonaiLabelResultd
-from .network_input import NetworkInputd, input_channels, input_planes
+from .network_input import NetworkInputd, channel_names, input_channels, input_planes
 from .plausibility import body_edges, check_plausibility
 from .remove_fragments import RemoveFragmentsd
 from .report import ReportPlausibilityd
@@ -25,6 +25,7 @@ from .save_dicom_sc import SaveDicomSCd
 from .save_dicom_sr import SaveDicomSRd
 from .save_images import SaveImagesd
 from .save_probabilities import SaveProbabilitiesd
+from .targets_on_grid import target_masks
 from .task_compose import TaskCompose
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "TaskCompose",
     "body_edges",
     "body_mask",
+    "channel_names",
     "check_plausibility",
     "content_box",
     "find_lungs",
@@ -62,5 +64,6 @@ __all__ = [
     "letterbox",
     "lung_volume",
     "slice_indices",
+    "target_masks",
     "undo_letterbox",
 ]

@@ -51,8 +51,8 @@ class LoadTargetsd(MapTransform):
                 )
             image = d[self.image_key]
             targets = torch.zeros_like(image)
-            for array, affine in read_targets(d[key], image.meta[ImageMetaKey.FILENAME_OR_OBJ], d.get(self.doses_key)):
-                prescribed = MetaTensor(torch.as_tensor(array[None]), affine=torch.as_tensor(affine))
+            for target in read_targets(d[key], image.meta[ImageMetaKey.FILENAME_OR_OBJ], d.get(self.doses_key)):
+                prescribed = MetaTensor(torch.as_tensor(target.gray[None]), affine=torch.as_tensor(target.affine))
                 targets = torch.maximum(targets, self.resampler(prescribed, img_dst=image))
             if not bool((targets > 0).any()):
                 raise InputError(

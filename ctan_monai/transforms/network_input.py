@@ -29,6 +29,19 @@ def input_channels(
     return len(windows) + bool(targets) + len(context) * (1 + bool(targets)) + bool(position)
 
 
+def channel_names(
+    windows: Sequence[Sequence[float]], targets: bool = False, context: Sequence[float] = (), position: bool = False
+) -> list[str]:
+    """What each channel of the network's input is, for its metadata; arguments as of :py:func:`input_channels`."""
+    first = f"window {windows[0][0]:g} to {windows[0][1]:g} HU"
+    names = [f"CT, window {low:g} to {high:g} HU" for low, high in windows]
+    names += ["prescribed dose / dose scale"] if targets else []
+    for distance in context:
+        names.append(f"CT of the slice at {distance:+g} mm, {first}")
+        names += [f"prescribed dose / dose scale of the slice at {distance:+g} mm"] if targets else []
+    return [*names, "position of the slice within the body"] if position else names
+
+
 def input_planes(
     ct: Sequence[torch.Tensor],
     prescribed: Sequence[torch.Tensor],

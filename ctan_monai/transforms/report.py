@@ -13,17 +13,26 @@ from typing import Any
 import numpy as np
 from monai.transforms import Transform
 
-from ctan_monai.inference import image_name
+from ctan_monai.data.targets import read_targets
+from ctan_monai.inference import check_dose, image_name
+from ctan_monai.transforms.load_targets import TARGETS_FILE
 from ctan_monai.transforms.plausibility import body_edges, check_plausibility, organ_edges
 from ctan_monai.transforms.save_images import case_id
+from ctan_monai.transforms.targets_on_grid import MOST_LEVELS, target_masks
 
-__all__ = ["ReportPlausibilityd"]
+__all__ = ["TARGET_MASKS", "ReportPlausibilityd"]
 
 logger = logging.getLogger(__name__)
+
+TARGET_MASKS = "target_masks"
 
 
 class ReportPlausibilityd(Transform):
     """Adds a JSON-ready report that flags the implausible, and logs its warnings in one message.
+
+    Targets and organs are judged on the patient's own grid, where the dose is used. The targets are therefore read
+    again: on the network's grid, whose voxels are some 4 mm wide, their edges lie elsewhere. They stay in the item as
+    "target_masks": Gy and bool voxels by name, see :py:func:`ctan_monai.transforms.target_masks`.
 
     Args:
         ranges: of the training patients, a mapping or a JSON file: ``statistics`` of the prepared data's
@@ -34,6 +43,7 @@ class ReportPlausibilityd(Transform):
         body_key: bool mask on the same grid.
         image_key: the CT, whose meta data name the file.
         report_key: receives the report.
+        doses_key: Gy by the targets' names; may be missing.
 
     Raises:
         ValueError: ``ranges`` is a file that is not there or no such JSON.
@@ -48,6 +58,7 @@ class ReportPlausibilityd(Transform):
         body_key: str = "body",
         image_key: str = "image",
         report_key: str = "report",
+        doses_key: str = "target_doses",
     ) -> None:
         super().__init__()
         self.ranges = _read_ranges(Path(ranges)) if isinstance(ranges, (str, Path)) else dict(ranges)
@@ -57,6 +68,7 @@ class ReportPlausibilityd(Transform):
         self.body_key = body_key
         self.image_key = image_key
         self.report_key = report_key
+        self.doses_key = doses_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Add the report."""
@@ -85,14 +97,38 @@ class ReportPlausibilityd(Transform):
             report["warnings"].append(
                 f"The body is {cut:.0f} mm wider than the field that the network sees: nothing was predicted beyond it."
             )
+        source = d[self.image_key].meta.get("filename_or_obj", "")
+        if arrays[1] is not None:
+            report |= self._judge_dose(d, arrays[1], arrays[0], affine, source, report["warnings"])
         report["plausible"] = not report["warnings"]
         name = case_id(d, self.image_key)
-        source = image_name(d[self.image_key].meta.get("filename_or_obj", ""))
         grid = {"shape": list(inside.shape), "spacing_mm": np.round(spacing, 4).tolist()}
-        d[self.report_key] = {"case_id": name, "image": source, **grid, **report}
+        d[self.report_key] = {"case_id": name, "image": image_name(source), **grid, **report}
         if report["warnings"]:
             logger.warning("%s: %s", name, " ".join(report["warnings"]))
         return d
+
+    def _judge_dose(
+        self,
+        data: dict[Hashable, Any],
+        dose: np.ndarray,
+        labels: np.ndarray | None,
+        affine: np.ndarray,
+        source: str | list[str],
+        warnings: list[str],
+    ) -> dict[str, Any]:
+        masks = {}
+        file = data.get(TARGETS_FILE)
+        if file is not None:
+            masks = target_masks(read_targets(file, source, data.get(self.doses_key)), affine, dose.shape)
+            data[TARGET_MASKS] = masks
+            if not masks:
+                warnings.append(f"The targets' volume has over {MOST_LEVELS} different doses: coverage was not judged.")
+        organs = {} if labels is None else {name: labels == value for name, value in self.label_names.items()}
+        spacing = np.linalg.norm(affine[:3, :3], axis=0).tolist()
+        found, sentences = check_dose(dose, organs, masks, spacing)
+        warnings += sentences
+        return ({} if file is None else {"targets_from": image_name(file)}) | found
 
 
 def _read_ranges(path: Path) -> dict[str, Any]:

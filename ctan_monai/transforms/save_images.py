@@ -36,7 +36,8 @@ class SaveImagesd(Transform):
         names: key of a prediction (1, x, y, z) to its part of the file's name; missing keys are left out.
         results: where they go.
         image_key: the CT, whose original affine the files get.
-        report_key: the report, to which is added who made it, and of which image; may be missing. It is written last.
+        report_key: the report, to which is added who made it, of which image, and how many seconds reading, network,
+            post-processing and writing took; may be missing. It is written last.
     """
 
     def __init__(
@@ -66,7 +67,11 @@ class SaveImagesd(Transform):
                 _nifti(data[key], affine, self.results.maker.comment),
             )
         if self.report_key in data:
-            made = self.results.about(name) | ({"precision": data["precision"]} if "precision" in data else {})
+            made: dict[str, Any] = self.results.about(name)
+            made |= {"precision": data["precision"]} if "precision" in data else {}
+            if "stopwatch" in data:
+                data["stopwatch"].lap("writing")
+                made["seconds"] = {part: round(value, 2) for part, value in data["stopwatch"].seconds.items()}
             report = {**data[self.report_key], **made}
             write_output(self.results.file(name, "report.json"), json_text(report))
         logger.info("%s: results are in %s", name, self.results.path)

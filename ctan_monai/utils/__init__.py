@@ -1,6 +1,8 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
+from .names import printable
+from .stopwatch import Stopwatch
 from .switches import as_switch
 from .unzip import is_dicom, is_zip, original_names, unzip, walk_folders
 
-__all__ = ["as_switch", "is_dicom", "is_zip", "original_names", "unzip", "walk_folders"]
+__all__ = ["Stopwatch", "as_switch", "is_dicom", "is_zip", "original_names", "printable", "unzip", "walk_folders"]

@@ -85,7 +85,8 @@ def test_contours_and_dose_equal_the_nifti_files(bundle: str, pelvis_phantom: Pa
     infer(bundle, pelvis_phantom, tmp_path / "out")
     out = {p.name.removeprefix("CT_"): p for p in (tmp_path / "out").iterdir()}
     assert sorted(out) == [
-        *("dose.nii.gz", "inputs.json", "report.json", "rtdose.dcm", "rtstruct.dcm", "seg.dcm", "segmentation.nii.gz")
+        *("dose.nii.gz", "inputs.json", "page.html", "report.json", "rtdose.dcm", "rtstruct.dcm", "seg.dcm"),
+        "segmentation.nii.gz",
     ]
     labels = np.asarray(nib.load(out["segmentation.nii.gz"]).dataobj)
     series = ct_series(pelvis_phantom)

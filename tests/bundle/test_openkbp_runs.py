@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -94,6 +95,11 @@ def test_inference_returns_the_patients_grid(trained: Path, phantom: Path, tmp_p
     report = json.loads((tmp_path / "ct_report.json").read_text())
     assert report["plausible"] is False, "one epoch gives nothing plausible"
     assert report["warnings"]
+    assert list(report["seconds"]) == ["reading", "network", "postprocessing", "writing"]
+    assert all(value > 0 for value in report["seconds"].values())
+    page = (tmp_path / "ct_page.html").read_text()
+    assert all(warning in html.unescape(page) for warning in report["warnings"][:2])
+    assert "1 cases of OpenKBP phantom" in page, "the record beside the weights"
 
 
 def test_one_task_from_inside_the_bundle_by_the_default_run_id(phantom: Path, tmp_path: Path) -> None:
@@ -236,7 +242,21 @@ def test_a_network_with_targets_gets_them_from_masks_and_from_a_structure_set(ph
     doses = ",".join(f"{name}={name.split()[1]}" for name in structures)
     by_masks = dose(case / "ct.nii", "--targets_from", str(tmp_path / "masks"), "--target_doses", doses)
     np.testing.assert_allclose(dose(case / "ct.nii"), by_masks, atol=1e-4)  # targets.nii beside the CT
+    report = json.loads((tmp_path / "out0" / "ct_report.json").read_text())
+    found = report["targets"]
+    assert report["targets_from"] == str(tmp_path / "masks") and set(found) == set(structures)
+    voxel_cc = float(np.prod(np.linalg.norm(ct.affine[:3, :3], axis=0))) / 1000
+    canonical = np.asarray(nib.as_closest_canonical(prescribed).dataobj)
+    for name, row in found.items():
+        values = by_masks[canonical == row["prescribed_gy"]]
+        assert row["volume_cc"] == pytest.approx(values.size * voxel_cc, abs=1e-2)
+        assert row["d95_gy"] == pytest.approx(np.percentile(values, 5), abs=0.01)
+        assert f">{name}<" in (tmp_path / "out0" / "ct_page.html").read_text()
     np.testing.assert_allclose(dose(tmp_path / "ct"), by_masks, atol=1e-3)
+    by_structures = json.loads((tmp_path / "out2" / "ct_report.json").read_text())["targets"]
+    assert {name[4:6] for name in by_structures} == {name[6:] for name in found}
+    for name, row in by_structures.items():
+        assert row["d95_gy"] == pytest.approx(found[f"level {name[4:6]}"]["d95_gy"], abs=0.01), name
     (tmp_path / "half").mkdir()
     left = {name: mask & (np.arange(len(mask)) < len(mask) // 2)[:, None, None] for name, mask in structures.items()}
     for name, mask in left.items():

@@ -50,6 +50,7 @@ def packed(training: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     path = tmp_path_factory.mktemp("$packed #1 @2 %3") / "openkbp.zip"
     copy = path.with_name("training #4")
     shutil.copytree(training, copy)
+    (copy / "limits.md").write_text("- **Anything.** It saw one phantom.\n")
     arguments = ["openkbp", "--checkpoint", str(copy / "model.pt"), "--output", str(path), "--half"]
     result = run_tool("tools/pack_bundle.py", *arguments)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -77,6 +78,7 @@ def test_the_zip_holds_all_that_a_recipient_needs(packed: tuple[Path, str], bund
         "docs/README.md",
         "docs/data_license.txt",
         "docs/model_card.md",
+        "docs/limits.md",
     ):
         assert (bundle / name).is_file(), name
     assert {p.name for p in (bundle / "models").iterdir()} == {"model.pt", "model.ts", "model.onnx"}
@@ -102,6 +104,8 @@ def test_configs_carry_the_training_and_not_the_defaults(bundle: Path) -> None:
     assert metadata["training_data"]["cases"] == {"training": 1, "validation": 1, "test": 1}
     assert metadata["training_data"]["name"] == "OpenKBP phantom", "synthetic data must not pass as the release"
     assert metadata["eval_metrics"] == {}, "not evaluated"
+    image = metadata["network_data_format"]["inputs"]["image"]
+    assert (image["num_channels"], len(image["channel_def"])) == (3, 3)
     ranges = json.loads((bundle / "configs" / "training_ranges.json").read_text())
     assert ranges["statistics"]["max_dose_gy"]["count"] == 1
 
@@ -153,6 +157,8 @@ def test_the_recipients_command_predicts_a_patient(bundle: Path, phantom: Path) 
     verdict = f", see ct_report.json:{said}" if said else "ct: no warning, which is no proof"
     assert verdict in result.stdout
     assert result.stdout.rstrip().endswith("Research only: not for diagnosis or treatment.")
+    page = (results / "ct_page.html").read_text()
+    assert "HPS (resnet18_half conv7x7)" in page and "<dd>Anything</dd>" in page
     segmentation = nib.load(results / "ct_segmentation.nii.gz")
     dose = nib.load(results / "ct_dose.nii.gz")
     assert segmentation.shape == dose.shape == nib.load(ct).shape

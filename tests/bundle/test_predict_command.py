@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from support import REPOSITORY, run_tool
 
 from ctan_monai.bundle import predict as module
 from ctan_monai.errors import DataError
@@ -22,6 +23,35 @@ def test_dicom_is_asked_for_by_one_word(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert given == {"dicom_output": True}
     assert module.main([str(tmp_path), str(tmp_path / "out"), "--set", "dicom_output=rtstruct,rtdose"]) == 0
     assert given == {"dicom_output": "rtstruct,rtdose"}
+
+
+def test_pdf_is_asked_for_by_one_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values) or [])
+    assert module.main([str(tmp_path), str(tmp_path / "out"), "--pdf"]) == 0
+    assert given == {"pdf": True}
+
+
+@pytest.mark.filterwarnings("ignore:parsing config_file:UserWarning")
+def test_pdf_of_a_bundle_without_pages_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "verify_checksums", lambda *_: None)
+    bundle = REPOSITORY / "bundles" / "stoic"
+    assert module.main([str(tmp_path), str(tmp_path / "out"), "--bundle", str(bundle), "--pdf"]) == 2
+    assert capsys.readouterr().err == f"error: --pdf: the results of {bundle} have no page. Leave --pdf out.\n"
+
+
+def test_the_command_lets_threads_sleep_before_pytorch_is_loaded() -> None:
+    code = (
+        "import os, sys, ctan_monai.predict_command as c\n"
+        "assert 'torch' not in sys.modules; sys.argv[1:] = ['--help']\n"
+        "try: c.main()\nexcept SystemExit: print(os.environ['OMP_WAIT_POLICY'])"
+    )
+    assert run_tool("-c", code).stdout.splitlines()[-1] == "PASSIVE"
+    assert run_tool("-c", code, OMP_WAIT_POLICY="active").stdout.splitlines()[-1] == "active"
+    scripts = (REPOSITORY / "setup.cfg").read_text()
+    assert "ctan-monai-predict = ctan_monai.predict_command:main" in scripts
 
 
 def test_targets_and_their_doses_are_passed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -82,6 +112,9 @@ def test_what_has_an_argument_is_not_set_by_its_id(capsys: pytest.CaptureFixture
         ("report", {"warnings": []}, ["a: no warning, which is no proof that the result is right (a_report.json)."]),
         ("probabilities", {"warnings": "Few slices."}, ["a: 1 warning, see a_probabilities.json:", "  - Few slices."]),
         ("photograph", None, ["a: done."]),
+        ("report", {"seconds": {"reading": 0.61, "network": 2.0}},
+         ["a: no warning, which is no proof that the result is right (a_report.json).",
+          "  Seconds: reading 0.6, network 2.0."]),
     ],
 )  # fmt: skip
 def test_the_verdict_on_a_case(

@@ -13,7 +13,7 @@ from monai.data import MetaTensor
 
 from ctan_monai.data import expand_slices
 from ctan_monai.data.slices import slice_offsets
-from ctan_monai.transforms import LoadAxialSliced, NetworkInputd, input_channels
+from ctan_monai.transforms import LoadAxialSliced, NetworkInputd, channel_names, input_channels
 
 WINDOWS = [[-100, 100], [0, 1000]]
 CONTEXT = [-7.5, -2.5, 2.5, 7.5]
@@ -57,6 +57,15 @@ def test_channels_by_hand() -> None:
     torch.testing.assert_close(found[..., z].as_tensor(), torch.stack(expected))
     torch.testing.assert_close(found[3, ..., 0].as_tensor(), window[..., 0])  # beyond the end: the end's slice
     assert found[-1, 0, 0, 0] == 0 and found[-1, 0, 0, 11] == 1
+    names = channel_names(WINDOWS, **ALL)
+    assert [name.partition(",")[0].partition(" /")[0] for name in names[:4]] == [
+        "CT", "CT", "prescribed dose", "CT of the slice at -7.5 mm"
+    ]  # fmt: skip
+    assert names[4].endswith("at -7.5 mm") and names[9].startswith("CT of the slice at +7.5 mm")
+    assert len(names) == 12 and names[-1].startswith("position")
+    assert [len(channel_names(WINDOWS, **{key: ALL[key]})) for key in ALL] == [
+        input_channels(WINDOWS, **{key: ALL[key]}) for key in ALL
+    ]
 
 
 @pytest.mark.parametrize("options", [{}, {"context": CONTEXT}, {"targets": True}, {"position": True}, ALL])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -169,11 +170,44 @@ def test_report_of_an_item_reads_the_ranges_of_a_datalist(tmp_path: Path) -> Non
     assert report["shape"] == [10, 10, 10]
     assert report["body"]["cut_off_at"] == ["back", "front", "left", "right"]
     assert report["segmentation"]["brainstem"]["cut_off_at"] == ["feet", "front", "head", "right"]
-    body, organ = report["warnings"]
+    body, organ, limit = report["warnings"]
     assert "cuts the body off (back, front, left, right)" in body and "brainstem (feet, front, head, right)" in organ
+    assert "brainstem is above a usual limit: D0.1cc is 70.0 Gy, usually at most 54" in limit
     assert not report["plausible"]
+    assert "targets" not in report and "targets_from" not in report
     (tmp_path / "ranges.json").write_text(json.dumps(RANGES))
     assert ReportPlausibilityd(str(tmp_path / "ranges.json"), LABELS)(item())["report"] == report
+
+
+def test_targets_are_judged_on_the_patients_own_grid(tmp_path: Path) -> None:
+    """A target of 76 voxels, 72 at 70 Gy and 4 at 0; masks are on a grid of their own, turned."""
+    data = item()
+    affine = np.diag([-5.0, -5.0, 4.0, 1.0])
+    target = np.zeros((10, 10, 10), np.uint8)
+    target[:2, 1:, 3:7] = 1
+    target[2, 1, 3:7] = 1
+    nib.save(nib.Nifti1Image(np.zeros((10, 10, 10), np.int16), affine), tmp_path / "ct.nii.gz")
+    (tmp_path / "targets").mkdir()
+    flipped = affine @ np.array([[-1, 0, 0, 9], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    nib.save(nib.Nifti1Image(target[::-1], flipped), tmp_path / "targets" / "PTV_70.nii.gz")
+    data["image"].meta["filename_or_obj"] = str(tmp_path / "ct.nii.gz")
+    data |= {"targets": MetaTensor(torch.zeros(1, 2, 2, 2)), "targets_file": str(tmp_path / "targets")}
+    found = ReportPlausibilityd(RANGES, LABELS)(data)
+    report = found["report"]
+    assert report["targets_from"] == str(tmp_path / "targets")
+    assert list(report["targets"]) == ["PTV_70"]
+    row = report["targets"]["PTV_70"]
+    assert (row["prescribed_gy"], row["volume_cc"], row["covered"]) == (70, pytest.approx(7.6), False)
+    assert row["v95_percent"] == pytest.approx(100 * 72 / 76, abs=1e-3)
+    assert "misses the prescription of PTV_70: D95 is 52.5 Gy, 75 % of 70 Gy" in report["warnings"][2]
+    np.testing.assert_array_equal(found["target_masks"]["PTV_70"][1], target > 0)
+    json.dumps(report)
+    nib.save(
+        nib.Nifti1Image(np.linspace(50, 70, 1000, dtype=np.float32).reshape(10, 10, 10), affine), tmp_path / "g.nii"
+    )
+    report = ReportPlausibilityd(RANGES, LABELS)({**data, "targets_file": str(tmp_path / "g.nii")})["report"]
+    assert "targets" not in report
+    assert any("coverage was not judged" in warning for warning in report["warnings"])
 
 
 def test_ranges_that_cannot_be_read(tmp_path: Path) -> None:

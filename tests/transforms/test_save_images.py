@@ -16,6 +16,7 @@ from monai.data import MetaTensor
 from ctan_monai import __version__
 from ctan_monai.data import ResultsFolder
 from ctan_monai.transforms import SaveImagesd
+from ctan_monai.utils import Stopwatch
 
 AFFINE = np.array([[0, -2.0, 0, 30.25], [0, 0, -3.0, 40], [5.0, 0, 0, -100], [0, 0, 0, 1]])
 NAMES = {"pred": "segmentation", "dose": "dose"}
@@ -53,6 +54,16 @@ def test_files_hold_the_arrays_on_the_original_grid(tmp_path: Path) -> None:
     )
     assert report == {"plausible": True, "about": about, "weights_sha256": digest}
     assert bytes(image.header["descrip"]).decode().startswith("Research use only, predicted by ctan-monai prostate")
+
+
+def test_the_report_states_the_seconds_of_each_part(tmp_path: Path) -> None:
+    stopwatch = Stopwatch()
+    stopwatch.seconds = {"reading": 1.234, "network": 2.0}
+    SaveImagesd(NAMES, ResultsFolder(tmp_path, "prostate"))({**item(), "stopwatch": stopwatch})
+    seconds = json.loads((tmp_path / "p1_report.json").read_text())["seconds"]
+    assert list(seconds) == ["reading", "network", "writing"]
+    assert (seconds["reading"], seconds["network"]) == (1.23, 2.0)
+    assert 0 < seconds["writing"] < 60
 
 
 def test_missing_prediction_and_name_from_the_input(tmp_path: Path) -> None:

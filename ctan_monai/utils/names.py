@@ -1,0 +1,23 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+LONGEST = 64
+
+
+def printable(text: str) -> str:
+    """A name from a file as one line that can be shown: a file may hold anything under a name.
+
+    Args:
+        text: with line breaks, control characters, marks that turn the direction of text, or halves of characters.
+
+    Returns:
+        text of at most 64 characters, the unprintable ones replaced.
+    """
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+    return shortened(line, LONGEST)
+
+
+def shortened(text: str, longest: int) -> str:
+    """Text of at most so many characters, the last of them an ellipsis where some are left out."""
+    return text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
