@@ -198,5 +198,6 @@ def test_one_bad_series_does_not_stop_the_others(pelvis_phantom: Path, tmp_path:
     assert "gap: slices are missing" in message(error)
     names = {p.name for p in (tmp_path / "out").iterdir()}
     assert names == {
-        "inputs.json", *(f"good_{n}" for n in ("rtdose.dcm", "dose.nii.gz", "report.json", "segmentation.nii.gz"))
+        "inputs.json", "good_page.html",
+        *(f"good_{n}" for n in ("rtdose.dcm", "dose.nii.gz", "report.json", "segmentation.nii.gz")),
     }  # fmt: skip
