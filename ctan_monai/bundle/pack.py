@@ -214,6 +214,6 @@ def _zip(root: Path, stream: IO[bytes]) -> None:
 
 
 def _names_folder(text: str, folder: Path) -> bool:
-    """Whether a text names a folder: "/ctan-monai", say, but not the middle of "bin/ctan-monai-predict"."""
+    """Whether a text names a folder, and not the middle of a longer name such as "bin/ctan-monai-predict"."""
     name = str(folder).rstrip("/")  # "/" itself is in every path
     return bool(name) and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text) is not None
