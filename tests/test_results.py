@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from support import REPOSITORY
 
-from ctan_monai.comparison import TaskMetric, comparison_metrics, comparison_table, read_result
-from ctan_monai.comparison.render import method_title
+from ctan_monai.comparison import TaskMetric, comparison_metrics, comparison_table, read_result, table_rows
 
 RESULTS = REPOSITORY / "docs" / "results"
 COMPARISONS = sorted(RESULTS.glob("comparison_*/table.json"))
@@ -51,13 +50,19 @@ def test_a_table_is_of_its_runs(path: Path) -> None:
 
 @pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.parent.name)
 def test_the_readme_states_the_tables_figures(path: Path) -> None:
+    """Values, differences to STL, intervals and p, of the methods and of the trivial baseline, in their columns."""
     text = section(path.parent.name.removeprefix("comparison_"))
-    for row in json.loads(path.read_text())["rows"]:
-        name = method_title(row["method"]).removesuffix(" (dwa)")
-        line = next((line for line in text.splitlines() if line.startswith(f"| {name} |")), None)
-        assert line is not None, f"no row of {name}"
-        cells = line.split("|")
-        for task, found in row["tasks"].items():
-            assert any(cell.strip().startswith(f"{found['mean']:.2f}") for cell in cells), (name, task, found["mean"])
-        if row["mean_difference"] is not None and row["method"] != "stl":
-            assert f"{row['mean_difference']:+.2f}" in line, (name, row["mean_difference"])
+    content, metrics = json.loads(path.read_text()), metrics_of(path)
+    names = {row["method"] for row in table_rows(content["rows"], metrics)}
+    for row in table_rows(content["rows"], metrics, None, content["baselines"][:1]):
+        name = row["method"].removesuffix(" (dwa)")
+        stated = []
+        for task, metric in metrics.items():
+            value = row[f"{task}: {metric.title}"]
+            difference = next(cell for column, cell in row.items() if column.startswith(f"{task}: difference to STL"))
+            stated.append(f"{value} ({difference})" if difference else value)
+        line = next((line for line in text.splitlines() if f"| {' | '.join(stated)} |" in line), None)
+        assert line is not None, f"no row with {stated}"
+        if row["method"] in names:
+            assert line.startswith(f"| {name} |")
+            assert name == "STL" or line.split("|")[4].strip().startswith(row["mean relative (%)"])
