@@ -70,6 +70,20 @@ def bundle(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+def test_the_papers_settings_are_the_default(bundle: str) -> None:
+    """Table 1; and each part of a trained network is tested, but for the quick looks. The small runs have AdamW."""
+    found = configs(bundle)
+    train = found["train.json"]
+    assert train["optimizer"]["_target_"] == "torch.optim.Adam"
+    assert (train["optimizer"]["lr"], train["optimizer"]["weight_decay"]) == ("@learning_rate", "@weight_decay")
+    assert (train["learning_rate"], train["weight_decay"], train["weighting"]) == (1e-4, 1e-5, "DWA")
+    assert train["batch_size"] == (32 if bundle == "prostate" else 8)
+    assert train["functional_test"] == "@checkpoint"
+    for name in {"cpu.json", "smoke.json", "overfit.json"} & set(found):
+        assert found[name]["optimizer::_target_"] == "torch.optim.AdamW", name
+        assert name == "cpu.json" or found[name]["functional_test"] is False, name
+
+
 def test_files_of_a_bundle(bundle: str) -> None:
     root = REPOSITORY / "bundles" / bundle
     for name in ("LICENSE", "docs/README.md", "docs/data_license.txt", "configs/logging.conf", "configs/metadata.json"):
