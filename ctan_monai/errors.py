@@ -32,11 +32,17 @@ def plain_cause(error: BaseException) -> BaseException:
     return error
 
 
-def case_reason(error: Exception) -> str:
-    """Why one case of many cannot be used, for a list: what went wrong, and where if no message of ours says it."""
+def case_reason(error: Exception, name: str = "") -> str:
+    """Why one case of many cannot be used, for a list.
+
+    Args:
+        error: what was raised. A message of ours says it all; of others the place is told, too.
+        name: of the case's file or folder, which messages of others lack.
+    """
     cause = plain_cause(error)
     if isinstance(cause, DataError):
         return str(cause)
     places = extract_tb(cause.__traceback__)
     place = f" ({Path(places[-1].filename).name}, line {places[-1].lineno})" if places else ""
-    return f"it cannot be used: {type(cause).__name__}: {cause}{place}. Please report this with the file."
+    prefix = f"{name}: " if name else ""
+    return f"{prefix}it cannot be used: {type(cause).__name__}: {cause}{place}. Please report this with the file."

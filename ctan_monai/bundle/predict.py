@@ -45,11 +45,18 @@ class Cases(list[str]):
         names: by which their files begin.
         left_out: lines of what the input held beside images, see :py:class:`ctan_monai.inference.FoundInputs`.
         unusable: lines of the images that cannot be used.
+        incomplete: lines of what could not be written of images that have other results.
     """
 
-    def __init__(self, names: Sequence[str], left_out: Sequence[str] = (), unusable: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        left_out: Sequence[str] = (),
+        unusable: Sequence[str] = (),
+        incomplete: Sequence[str] = (),
+    ) -> None:
         super().__init__(names)
-        self.left_out, self.unusable = left_out, unusable
+        self.left_out, self.unusable, self.incomplete = left_out, unusable, incomplete
 
 
 def predict(bundle: Path, source: Path, output: Path, digest: str | None = None, **values: Any) -> Cases:
@@ -89,7 +96,7 @@ def predict(bundle: Path, source: Path, output: Path, digest: str | None = None,
             raise
     workflow.finalize()
     results = workflow.parser.get_parsed_content("results")
-    return Cases(results.cases, getattr(results, "left_out", ()), getattr(results, "unusable", ()))
+    return Cases(results.cases, *(getattr(results, name, ()) for name in ("left_out", "unusable", "incomplete")))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -212,6 +219,8 @@ def run(options: argparse.Namespace) -> None:
     if isinstance(cases, Cases) and cases.unusable:
         total = len(cases) + len(cases.unusable)
         problems += [f"{len(cases.unusable)} of {total} inputs have no results:", *cases.unusable]
+    if isinstance(cases, Cases) and cases.incomplete:
+        problems += ["Some results could not be written:", *cases.incomplete]
     if len(cases) > len(unknown) or not problems:
         print(f"Results are in {options.output}. Research only: not for diagnosis or treatment.")
     if problems:

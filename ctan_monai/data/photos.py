@@ -14,7 +14,7 @@ from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from ctan_monai.errors import DataError
 
-__all__ = ["MASK_THRESHOLD", "PHOTO_FORMATS", "decode_mask", "decode_photo", "read_mask", "to_rgb"]
+__all__ = ["MASK_THRESHOLD", "PHOTO_FORMATS", "decode_mask", "decode_photo", "read_mask", "read_photo", "to_rgb"]
 
 PHOTO_FORMATS = ("JPEG", "PNG")  # by content: Pillow would hand an EPS file with another suffix to Ghostscript
 MASK_THRESHOLD = 127  # grey values above are lesion
@@ -76,13 +76,21 @@ def decode_mask(content: bytes, name: str) -> np.ndarray:
     return mask
 
 
+def read_photo(path: Path | str) -> Image.Image:
+    """:py:func:`decode_photo` of a file on disk."""
+    return decode_photo(_content(path), str(path))
+
+
 def read_mask(path: Path | str) -> np.ndarray:
     """:py:func:`decode_mask` of a file on disk."""
+    return decode_mask(_content(path), str(path))
+
+
+def _content(path: Path | str) -> bytes:
     try:
-        content = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    return decode_mask(content, str(path))
 
 
 def _resolve(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image | None]:

@@ -59,6 +59,7 @@ class ResultsFolder:
     Attributes:
         left_out: lines of what the input held beside images, see :py:class:`ctan_monai.inference.FoundInputs`.
         unusable: lines of the images that cannot be used.
+        incomplete: lines of what could not be written of images that have other results.
     """
 
     def __init__(self, path: str | Path, bundle: str, checkpoint: str | Path | None = None) -> None:
@@ -70,6 +71,7 @@ class ResultsFolder:
         self._recorded = False
         self.left_out: list[str] = []
         self.unusable: list[str] = []
+        self.incomplete: list[str] = []
 
     def claim(self, inputs: Sequence[Mapping[str, Any]]) -> None:
         """Take the names of a run's cases, before time is spent; nothing is written before the first result.
@@ -138,6 +140,21 @@ class ResultsFolder:
         made = {"about": self.maker.comment, "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")}
         return made | ({"weights_sha256": self.weights} if self.weights else {}) | image
 
+    def fail(self, case: str, reason: str, lost: bool = True) -> None:
+        """Remember what went wrong with a case; the others go on.
+
+        Args:
+            case: its name.
+            reason: for the list at the end.
+            lost: whether it has no results; otherwise some of them are written.
+        """
+        lines = self.unusable if lost else self.incomplete
+        if reason not in lines:
+            logger.warning("%s: %s", case, reason)
+            lines.append(reason)
+        if lost:
+            self._identities.pop(case, None)
+
     def finish(self) -> None:
         """Say at the end of a run what it left out.
 
@@ -146,11 +163,14 @@ class ResultsFolder:
         """
         for line in self.left_out:
             logger.info("Left out: %s", line)
+        lines = []
         if self.unusable:
             total = len(self._identities) + len(self.unusable)
-            raise UnusableInputs(
-                "\n".join([f"{len(self.unusable)} of {total} inputs have no results:", *self.unusable])
-            )
+            lines += [f"{len(self.unusable)} of {total} inputs have no results:", *self.unusable]
+        if self.incomplete:
+            lines += ["Some results could not be written:", *self.incomplete]
+        if lines:
+            raise UnusableInputs("\n".join(lines))
 
     def write_table(self, name: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
         """Write a table of this run's cases; rows of other cases that are in it already stay.

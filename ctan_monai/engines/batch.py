@@ -9,6 +9,7 @@ import torch
 from monai.engines import PrepareBatch
 
 PRESENT = "_present"
+FAILURE = "failure"  # of a case that could not be loaded: the reason
 
 
 class PrepareMultiTaskBatch(PrepareBatch):

@@ -10,6 +10,7 @@ from monai.engines import SupervisedEvaluator
 
 from ctan_monai.utils.stopwatch import Stopwatch
 
+from .batch import FAILURE
 from .precision import PrecisionMixin, bf16_autocast, use_bf16
 
 
@@ -17,7 +18,8 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
     """MONAI's supervised evaluator whose ``amp`` is bfloat16 autocast on its own device, see ``use_bf16``.
 
     The prediction is the network's dict, task name to tensor; MONAI's ``FlattenSubKeysd(keys="pred", prefix="pred")``
-    as the first post-processing step makes it "pred_<task>". Arguments: see
+    as the first post-processing step makes it "pred_<task>". A batch of one case with a "failure" (see
+    :py:class:`ctan_monai.inference.CaseDataset`) is not computed, and its output is empty. Arguments: see
     :py:class:`monai.engines.SupervisedEvaluator`.
 
     Attributes:
@@ -50,6 +52,10 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
         return MultiTaskEvaluator(**{**self.arguments, "val_handlers": None})
 
     def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Any]:
+        if FAILURE in batchdata:
+            engine.state.batch = [{key: value[0] for key, value in batchdata.items()}]  # type: ignore[assignment]
+            engine.state.output = [{}]  # type: ignore[assignment]
+            return engine.state.output
         inferer = engine.inferer
 
         def infer(*args: Any, **kwargs: Any) -> Any:

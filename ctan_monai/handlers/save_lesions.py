@@ -15,6 +15,7 @@ from PIL import Image
 
 from ctan_monai.data.results_folder import ResultsFolder
 from ctan_monai.engines import engine_precision
+from ctan_monai.engines.batch import FAILURE
 from ctan_monai.files import write_output
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,9 @@ class SaveLesions:
         for item, output in zip(state.batch, state.output, strict=True):
             merged = {**item, **output}
             case = str(item["case_id"])
+            if FAILURE in item:
+                self.results.fail(case, str(item[FAILURE]))
+                continue
             row: dict[str, Any] = {}
             mask = merged.get(self.mask_key)
             if isinstance(mask, torch.Tensor) and mask.ndim == 3:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens to a user's image: found, predicted, judged, saved."""
 
+from .case_dataset import CaseDataset
 from .coverage import LEAST_PERCENT, judged_voxels, target_coverage
 from .dose_plausibility import check_dose, figure_name
 from .dose_volume import dose_volume_figure
@@ -12,6 +13,7 @@ __all__ = [
     "LEAST_PERCENT",
     "LIMIT_SOURCES",
     "ORGAN_LIMITS",
+    "CaseDataset",
     "FoundInputs",
     "OrganLimit",
     "check_dose",

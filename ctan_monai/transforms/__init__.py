@@ -8,6 +8,7 @@ from .dose import DoseToGrayd
 from .inside_body import KeepInsideBodyd
 from .letterboxing import Letterboxd, content_box, letterbox, undo_letterbox
 from .load_ct import LoadImageCTd
+from .load_photo import LoadImagePhotod
 from .load_row import LoadRowd
 from .load_slice import LoadAxialSliced
 from .load_targets import LoadTargetsd
@@ -37,6 +38,7 @@ __all__ = [
     "Letterboxd",
     "LoadAxialSliced",
     "LoadImageCTd",
+    "LoadImagePhotod",
     "LoadLungSlicesd",
     "LoadRowd",
     "LoadTargetsd",

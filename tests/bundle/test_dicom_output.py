@@ -18,8 +18,11 @@ import torch
 from dicom_validation import dicom_errors
 from monai.bundle import ConfigParser, create_workflow
 from PIL import Image
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless
 from support import REPOSITORY
 
+from ctan_monai.data import ResultsFolder
 from ctan_monai.dicom import (
     DoseGrid,
     ct_series,
@@ -201,3 +204,68 @@ def test_one_bad_series_does_not_stop_the_others(pelvis_phantom: Path, tmp_path:
         "inputs.json", "good_page.html",
         *(f"good_{n}" for n in ("rtdose.dcm", "dose.nii.gz", "report.json", "segmentation.nii.gz")),
     }  # fmt: skip
+
+
+def test_a_series_that_fails_while_it_is_read_does_not_stop_the_others(pelvis_phantom: Path, tmp_path: Path) -> None:
+    """Headers do not tell that compressed pixels cannot be decoded."""
+    for name in "abc":
+        shutil.copytree(pelvis_phantom, tmp_path / "in" / name)
+        for file in (tmp_path / "in" / name).iterdir():
+            image = pydicom.dcmread(file)
+            image.SeriesInstanceUID += f".{ord(name)}"
+            if name == "b" and file.name == "CT.004.dcm":
+                image.file_meta.TransferSyntaxUID = JPEG2000Lossless
+                image.PixelData = encapsulate([b"no JPEG 2000"])
+                image["PixelData"].VR, image["PixelData"].is_undefined_length = "OB", True
+            image.save_as(file)
+    with pytest.raises(RuntimeError) as error:
+        infer("prostate", tmp_path / "in", tmp_path / "out", dicom_output=False)
+    assert "1 of 3 inputs have no results:\n" in message(error)
+    assert "CT.004.dcm: the pixels of the CT slice cannot be decoded" in message(error)
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "inputs.json",
+        *(f"{case}_{n}" for case in "ac" for n in ("dose.nii.gz", "page.html", "report.json", "segmentation.nii.gz")),
+    }
+    assert list(json.loads((tmp_path / "out" / "inputs.json").read_text())) in (["a", "c"], ["a", "b", "c"])
+
+
+def test_what_cannot_be_written_as_dicom_costs_no_other_result(
+    pelvis_phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise KeyError("a header that nobody thought of")
+
+    monkeypatch.setattr("ctan_monai.transforms.save_dicom_rt.write_rtdose", fail)
+    with pytest.raises(RuntimeError) as error:
+        infer("prostate", pelvis_phantom, tmp_path / "out", dicom_output="rtdose")
+    assert (
+        "Some results could not be written:\nCT: SaveDicomRTd: it cannot be used: KeyError: 'a header that"
+        in message(error)
+    )
+    names = {p.name for p in (tmp_path / "out").iterdir()}
+    assert names == {"inputs.json", "CT_dose.nii.gz", "CT_page.html", "CT_report.json", "CT_segmentation.nii.gz"}
+
+
+def test_photographs_beside_a_cut_off_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is found before the run, one in it, as if it had been cut off in between."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 255, (90, 120, 3)).astype(np.uint8)
+    for name in "abcd":
+        Image.fromarray(pixels).save(folder / f"{name}.jpg", quality=95)
+    whole = (folder / "b.jpg").read_bytes()
+    (folder / "b.jpg").write_bytes(whole[: len(whole) * 2 // 3])
+    claim = ResultsFolder.claim
+
+    def claim_and_cut(results: ResultsFolder, inputs: Any) -> None:
+        claim(results, inputs)
+        (folder / "c.jpg").write_bytes(whole[: len(whole) // 3])
+
+    monkeypatch.setattr(ResultsFolder, "claim", claim_and_cut)
+    with pytest.raises(RuntimeError) as error:
+        infer("ham10000", folder, tmp_path / "out", dicom_output=False, size=[96, 128])
+    *_, first, second = message(error).splitlines()
+    assert "2 of 4 inputs have no results:\n" in message(error)
+    assert "b.jpg: cannot be read (image file is truncated" in first and "c.jpg: " in second
+    rows = (tmp_path / "out" / "predictions.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["case_id", "a", "d"]

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from lesions import image_file
+from monai.transforms import LoadImaged
 from PIL import Image
 
-from ctan_monai.data import InputError, find_images, to_rgb
+from ctan_monai.data import DataError, InputError, find_images, to_rgb
+from ctan_monai.transforms import LoadImagePhotod
 
 
 def test_a_file_and_a_nested_folder(tmp_path: Path) -> None:
@@ -88,3 +91,19 @@ def test_photographs_in_zips(tmp_path: Path) -> None:
     (tmp_path / "c.zip").write_bytes(b"hello")
     with pytest.raises(InputError, match=r"c\.zip: cannot be unpacked"):
         find_images(tmp_path / "c.zip")
+
+
+def test_the_loader_gives_what_monais_gives(tmp_path: Path) -> None:
+    """But for files that Pillow refuses, which MONAI's hands to its other readers."""
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 30, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    item = {"image": str(tmp_path / "a.png")}
+    found = LoadImagePhotod("image")(item)["image"]
+    options = {"reverse_indexing": False, "ensure_channel_first": True, "image_only": True}
+    expected = LoadImaged("image", reader="PILReader", converter=to_rgb, **options)(item)["image"]
+    assert torch.equal(found.as_tensor(), expected.as_tensor()) and found.dtype == expected.dtype
+    assert torch.equal(found.affine, expected.affine)
+    assert found.meta["filename_or_obj"] == expected.meta["filename_or_obj"]
+    (tmp_path / "a.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"a\.png: is neither JPEG nor PNG"):
+        LoadImagePhotod("image")(item)
