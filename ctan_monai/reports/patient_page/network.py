@@ -54,7 +54,7 @@ def network_facts(bundle_root: Path | str, checkpoint: Path | str | None) -> Net
     training = metadata.get("training") or record
     values = training.get("config") or record.get("values", {})
     data = metadata.get("training_data") or record.get("data", {})
-    lines = [("Network", _network(training, values)), ("Input", _input(values))]
+    lines = [("Network", _network(training, values)), *([("Input", _input(values))] if values else [])]
     if cases := data.get("cases", {}).get("training"):
         lines.append(("Trained on", f"{cases} cases of {data.get('name', 'an unnamed data set')}"))
     if results := _results(metadata.get("eval_metrics", {})):
