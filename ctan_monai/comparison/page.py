@@ -20,6 +20,7 @@ from ctan_monai.reports.training import line_chart
 __all__ = ["comparison_page"]
 
 _COST = ("parameters (million)", "training (s an epoch)", "validation (s a pass)", "seeds")
+_LONG = ("by seed", "mean relative, one case left out")  # columns whose cells may take several lines
 
 
 def comparison_page(
@@ -96,10 +97,19 @@ def _by_task(caption: str, rows: Sequence[Mapping[str, str]], tasks: Iterable[st
 
 def _table(caption: str, rows: Sequence[Mapping[str, str]]) -> Table:
     """A table without the rows that have nothing in it, such as a baseline of the other task."""
-    first, *names = rows[0]
-    cells = [[Cell(cell or NOTHING) for cell in row.values()] for row in rows if any(row[name] for name in names)]
-    wrapped = [place for place, name in enumerate((first, *names)) if place == 0 or name.startswith("by seed")]
+    _, *names = rows[0]
+    wrapped = [0, *(place for place, name in enumerate(names, start=1) if name.startswith(_LONG))]
+    cells = [
+        [Cell(_unbroken(cell) if place in wrapped[1:] else cell or NOTHING) for place, cell in enumerate(row.values())]
+        for row in rows
+        if any(row[name] for name in names)
+    ]
     return Table(caption, list(rows[0]), cells, wrapped)
+
+
+def _unbroken(cell: str) -> str:
+    """A cell of several intervals, which a line may end between and not within."""
+    return cell.replace(" [", "\N{NO-BREAK SPACE}[").replace(", ", ",\N{NO-BREAK SPACE}") or NOTHING
 
 
 def _differences(table: Sequence[Mapping[str, Any]], task: str, metric: TaskMetric) -> Chart | None:
