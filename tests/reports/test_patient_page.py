@@ -311,7 +311,8 @@ def test_pdf_alone_and_none(tmp_path: Path, weasyprint: Any, monkeypatch: pytest
 
 
 def test_what_the_page_says_of_the_network(tmp_path: Path) -> None:
-    assert network_facts(tmp_path, None).lines[0][1].startswith("unknown")
+    (line,) = network_facts(tmp_path, None).lines
+    assert line[1].startswith("unknown")
     (tmp_path / "configs").mkdir()
     values = {"method": "CTAN", "backbone": "resnet18_half", "stem": "conv7x7", "targets": True}
     record = {"values": values, "data": {"name": "OpenKBP", "cases": {"training": 158}}, "parameters": 7_346_694}
