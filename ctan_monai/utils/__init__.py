@@ -3,6 +3,6 @@
 from .names import printable
 from .stopwatch import Stopwatch
 from .switches import as_switch
-from .unzip import is_dicom, is_zip, original_names, unzip, walk_folders
+from .zips import is_dicom, is_zip, original_names, unzip, walk_folders
 
 __all__ = ["Stopwatch", "as_switch", "is_dicom", "is_zip", "original_names", "printable", "unzip", "walk_folders"]
