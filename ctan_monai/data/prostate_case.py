@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,16 @@ from monai.transforms import Compose, ResampleToMatchd
 from ctan_monai.data.case_folder import source_checksums, write_case_folder, write_nifti
 from ctan_monai.data.prostate_rois import PROSTATE_LABELS, match_rois
 from ctan_monai.dicom import (
+    Choice,
     RTPatient,
+    Structure,
+    choose_ct,
+    choose_plans,
+    choose_structures,
     ct_series,
-    plan_dose,
     rasterise,
     read_pixels,
+    read_plan_doses,
     read_structures,
     resample_dose,
 )
@@ -49,6 +55,7 @@ def prepare_case(
     spacing: Sequence[float],
     size: Sequence[int],
     target_doses: str | None,
+    choice: Choice,
     output: Path,
 ) -> dict[str, Any]:
     """Prepares one patient, or finds it prepared already from the same files and settings.
@@ -59,6 +66,7 @@ def prepare_case(
         spacing: of the network's grid, (x, y, z) in mm.
         size: of the network's grid, pixels along x and y.
         target_doses: Gy by the targets' names, such as ``PTV=78``; None: the names carry their doses.
+        choice: among several CTs, structure sets and plans.
         output: the folder to write, ``<dataset>/cases/<case>``.
 
     Returns:
@@ -79,10 +87,13 @@ def prepare_case(
         "roi_map": {label: list(patterns) for label, patterns in roi_map.items()},
         "network_grid": {"spacing": list(spacing), "size": list(size)},
         "target_doses": target_doses,
+        "choice": {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(choice).items()},
     }
     try:
         return write_case_folder(
-            output, made_from, lambda folder: _write_case(patient, roi_map, spacing, size, target_doses, folder, output)
+            output,
+            made_from,
+            lambda folder: _write_case(patient, roi_map, spacing, size, target_doses, choice, folder, output),
         )
     except DataError as error:
         beside = [text for text in patient.damaged.values() if text not in str(error)]
@@ -95,10 +106,11 @@ def _write_case(
     spacing: Sequence[float],
     size: Sequence[int],
     target_doses: str | None,
+    choice: Choice,
     folder: Path,
     final: Path,
 ) -> dict[str, Any]:
-    original, affine, masks, roi_names, notes = _read_patient(patient, roi_map, target_doses)
+    original, affine, masks, roi_names, notes = _read_patient(patient, roi_map, target_doses, choice)
     network, body, cut_mm = _to_network_grid(original, affine, spacing, size)
     if cut_mm > 0:
         notes.append(f"the body is {cut_mm:.0f} mm wider than the network's field; the rest is not trained on")
@@ -141,18 +153,19 @@ def _write_case(
 
 
 def _read_patient(
-    patient: RTPatient, roi_map: Mapping[str, Sequence[str]], target_doses: str | None
+    patient: RTPatient, roi_map: Mapping[str, Sequence[str]], target_doses: str | None, choice: Choice
 ) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, np.ndarray], dict[str, str], list[str]]:
     """Volumes on the CT's own grid, its axes turned to (left, posterior, superior), and that grid's affine."""
     parts = {"CT": patient.ct, "structure set (RTSTRUCT)": patient.structures, "dose (RTDOSE)": patient.doses}
     for kind, files in parts.items():
         if not files:
             raise DataError(f"there is no {kind}. Export CT, structures and dose of each patient.")
-    if len(patient.structures) > 1:
-        listed = ", ".join(path.name for path in patient.structures)
-        raise DataError(f"there are {len(patient.structures)} structure sets ({listed}), expected one. Keep one.")
-    series = ct_series(patient.ct)
-    folders = {path.parent for path in patient.ct}
+    plans = choose_plans(patient.doses, patient.plans, choice.plans, choice.sum_plans)
+    structures, notes = choose_structures(patient.structures, plans.structures, choice.structure_sets)
+    slices, remarks = choose_ct(patient.ct, structures, choice.series)
+    notes += remarks
+    series = ct_series(slices)
+    folders = {path.parent for path in slices}
     if lost := [text for path, text in patient.damaged.items() if path.parent in folders]:
         raise DataError(f"{lost[0]} It lies among the slices of the CT, and may be one of them.")
     if not series.frame_uid:
@@ -163,25 +176,15 @@ def _read_patient(
     turn = nib.orientations.ornt_transform(nib.io_orientation(series.affine), _LPS)
     affine = series.affine @ nib.orientations.inv_ornt_aff(turn, series.shape)
     ct = nib.orientations.apply_orientation(read_pixels(series), turn)
-    grid, notes = plan_dose(patient.doses, series.frame_uid, patient.plans)
-    found = read_structures(patient.structures[0], series.frame_uid)
-    masks, roi_names = {}, {}
-    matches = match_rois([structure.name for structure in found], roi_map)
-    for label in PROSTATE_LABELS:
-        if label not in matches:
-            notes.append(f"no structure is the {label} by its name")
-            continue
-        structure = found[matches[label]]
-        mask, remarks = rasterise(structure, affine, ct.shape)
-        notes += remarks
-        if mask.any():
-            masks[label], roi_names[label] = mask, structure.name
-        else:
-            notes.append(f"'{structure.name}' ({label}) has no contour on the CT, taken as not contoured")
+    doses, remarks = read_plan_doses(plans, series.frame_uid)
+    notes += [*remarks, *plans.notes]
+    found = read_structures(structures, series.frame_uid)
+    masks, roi_names, remarks = _masks(found, roi_map, affine, ct.shape)
+    notes += remarks
     if not masks:
         listed = ", ".join(f"'{structure.name}'" for structure in found)
         raise DataError(
-            f"{patient.structures[0]}: none of its structures ({listed}) is one of {', '.join(PROSTATE_LABELS)}. Give "
+            f"{structures}: none of its structures ({listed}) is one of {', '.join(PROSTATE_LABELS)}. Give "
             "their names as patterns in a file with --roi-map."
         )
     segmentation = np.zeros(ct.shape, np.uint8)
@@ -189,11 +192,11 @@ def _read_patient(
         segmentation[mask] = PROSTATE_LABELS.index(label) + 1
     volumes = {
         "image": np.clip(np.rint(ct), *_HU_RANGE).astype(np.int16),
-        "dose": resample_dose(grid, affine, ct.shape),
+        "dose": sum(resample_dose(dose, affine, ct.shape) for dose in doses),
         "segmentation": segmentation,
     }
     try:
-        targets = read_rt_targets(patient.structures[0], series, parse_doses(target_doses))
+        targets = read_rt_targets(structures, series, parse_doses(target_doses))
         volumes["targets"] = nib.orientations.apply_orientation(targets, turn)
     except InputError as error:  # training on CT alone needs none
         if target_doses or any(structure.name.strip().casefold().startswith("ptv") for structure in found):
@@ -201,6 +204,42 @@ def _read_patient(
     if not volumes["dose"].any():
         raise DataError("the dose is 0 everywhere on the CT. Export the dose that was planned on this CT.")
     return volumes, affine, masks, roi_names, notes
+
+
+def _masks(
+    structures: Sequence[Structure], roi_map: Mapping[str, Sequence[str]], affine: np.ndarray, shape: Sequence[int]
+) -> tuple[dict[str, np.ndarray], dict[str, str], list[str]]:
+    """Mask and name of each label that is drawn on the CT, and notes; templates leave structures that are not."""
+    masks: dict[str, np.ndarray] = {}
+    roi_names: dict[str, str] = {}
+    notes: list[str] = []
+    drawn = [structure for structure in structures if structure.is_drawn]
+    while matches := {
+        label: drawn[position]
+        for label, position in match_rois([structure.name for structure in drawn], roi_map).items()
+        if label not in masks
+    }:
+        for label, structure in matches.items():
+            mask, remarks = rasterise(structure, affine, shape)
+            notes += remarks
+            if mask.any():
+                masks[label], roi_names[label] = mask, structure.name
+            else:
+                notes.append(f"'{structure.name}' ({label}) has no contour on the CT, taken as not contoured")
+                drawn.remove(structure)  # another one may match
+    empty = [structure for structure in structures if not structure.is_drawn]
+    for label in PROSTATE_LABELS:
+        if label in masks:
+            continue
+        for one in (s for s in empty if match_rois([s.name], roi_map).keys() & {label}):
+            reason = one.notes[0] if one.notes else f"'{one.name}' ({label}) has no contour on the CT"
+            notes.append(f"{reason}, taken as not contoured")
+    others = [f"'{s.name}'" for s in drawn if s.name not in roi_names.values()]
+    found = {label for structure in structures for label in match_rois([structure.name], roi_map)}
+    for label in (label for label in PROSTATE_LABELS if label not in found):
+        listed = f"; the other names are {', '.join(others)}" if others else ""
+        notes.append(f"no structure is the {label} by its name{listed}")
+    return masks, roi_names, notes
 
 
 def _to_network_grid(

@@ -16,11 +16,12 @@ from typing import Any
 from ctan_monai.data.jobs import list_reasons, prepare_cases
 from ctan_monai.data.phantom_marker import write_datalist
 from ctan_monai.data.prepared import DATALIST_NAME
+from ctan_monai.data.prostate import cohort_rois, roi_table
 from ctan_monai.data.prostate_case import NETWORK_SIZE, NETWORK_SPACING, prepare_case
 from ctan_monai.data.prostate_rois import PROSTATE_LABELS, ROI_MAP, read_roi_map
 from ctan_monai.data.radiotherapy_statistics import case_statistics
 from ctan_monai.data.split import SECTIONS, stratified_split
-from ctan_monai.dicom import InputError, find_rt_patients
+from ctan_monai.dicom import Choice, InputError, find_rt_patients, planning_cases
 from ctan_monai.dicom.targets import parse_doses
 from ctan_monai.errors import DataError
 from ctan_monai.files import prepare_output_dir
@@ -39,8 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="folder with the DICOM files of all patients, nested and named at will, also in zips; or a zip",
     )
+    parser.add_argument("--output", type=Path, help="folder for the prepared data, such as data/prostate")
     parser.add_argument(
-        "--output", type=Path, required=True, help="folder for the prepared data, such as data/prostate"
+        "--list-rois",
+        action="store_true",
+        help="prepare nothing: list the names of all structures, and which label each is",
     )
     parser.add_argument(
         "--split",
@@ -64,12 +68,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the targets and their prescribed doses, such as PTV=78, for networks that have them as input (default: "
         "the structures named PTV whose names carry their dose)",
     )
+    parser.add_argument(
+        "--series",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="of several CTs in the structures' frame of reference, that of one of these SeriesInstanceUIDs, "
+        "SeriesNumbers or SeriesDescriptions (default: the one that the structure set names)",
+    )
+    parser.add_argument(
+        "--structure-set",
+        nargs="+",
+        default=[],
+        metavar="LABEL",
+        help="of several structure sets, that of one of these labels (default: the plan's, or the only approved one)",
+    )
+    parser.add_argument(
+        "--plan",
+        nargs="+",
+        default=[],
+        metavar="LABEL",
+        help="of several plans, that of one of these labels (default: the only approved one)",
+    )
+    parser.add_argument("--sum-plans", action="store_true", help="add up the doses of several plans, such as a boost's")
     parser.add_argument("--workers", type=int, default=1, help="patients prepared at a time (default: 1)")
     parser.add_argument("--strict", action="store_true", help="fail if any patient has to be skipped")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Runs the command line of this data set and prints what was prepared and what was skipped."""
+    roi_map = read_roi_map(arguments.roi_map) if arguments.roi_map else ROI_MAP
+    if arguments.list_rois:
+        print(list_rois(arguments.source, roi_map))
+        return
+    if arguments.output is None:
+        raise DataError("--output is missing: give the folder for the prepared data, such as data/prostate.")
     datalist = prepare_prostate(
         arguments.source,
         arguments.output,
@@ -77,18 +110,49 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.strict,
         split=arguments.split,
         seed=arguments.seed,
-        roi_map=read_roi_map(arguments.roi_map) if arguments.roi_map else ROI_MAP,
+        roi_map=roi_map,
         spacing=arguments.spacing,
         size=(arguments.size, arguments.size),
         target_doses=arguments.target_doses,
+        choice=Choice(
+            series=tuple(arguments.series),
+            structure_sets=tuple(arguments.structure_set),
+            plans=tuple(arguments.plan),
+            sum_plans=arguments.sum_plans,
+        ),
     )
     provenance = datalist["provenance"]
     counts = ", ".join(f"{len(datalist[section])} {section}" for section in SECTIONS)
     print(f"Prepared {counts} patients in {arguments.output / DATALIST_NAME}; skipped {len(provenance['skipped'])}.")
+    found = Counter(label for names in provenance["roi_names"].values() for label in names)
+    cases = len(provenance["roi_names"])
+    print("  structures:", ", ".join(f"{label} in {found[label]} of {cases}" for label in PROSTATE_LABELS))
+    if any(not found[label] for label in PROSTATE_LABELS):
+        print("  --list-rois lists the names that there are; give those of a label in a file with --roi-map.")
     for case in provenance["skipped"]:
         print(f"  skipped {case['case_id']}: {case['reason']}")
     for note in provenance["notes"]:
         print(f"  note: {note}")
+
+
+def list_rois(source: Path | str, roi_map: Mapping[str, Sequence[str]] = ROI_MAP) -> str:
+    """A table of the names of all structures below a folder.
+
+    Args:
+        source: folder with DICOM files.
+        roi_map: label to patterns of ROI names.
+
+    Raises:
+        DataError: no such folder, or no structure set.
+    """
+    patients, damaged = find_rt_patients(source)
+    paths = [path for patient in patients.values() for path in patient.structures]
+    rows, notes = cohort_rois(paths, roi_map)
+    notes = [original_names(note) for note in (*notes, *damaged)]
+    if not rows:
+        raise DataError(f"{source}: there are no structures. {' '.join(notes)}".strip())
+    heading = f"{len(paths)} structure sets of {sum(bool(p.structures) for p in patients.values())} patients"
+    return "\n".join([heading, roi_table(rows), *(f"left out: {note}" for note in notes)])
 
 
 def prepare_prostate(
@@ -102,6 +166,7 @@ def prepare_prostate(
     spacing: Sequence[float] = NETWORK_SPACING,
     size: Sequence[int] = NETWORK_SIZE,
     target_doses: str | None = None,
+    choice: Choice | None = None,
 ) -> dict[str, Any]:
     """Prepares all patients below a folder; those done already, from the same files and settings, are not done again.
 
@@ -117,6 +182,7 @@ def prepare_prostate(
         size: of the network's grid in pixels.
         target_doses: Gy by the targets' names; None: the names carry them. See
             :py:func:`ctan_monai.dicom.targets.parse_doses`.
+        choice: among several CTs, structure sets and plans of a patient; None: nothing is chosen by name.
 
     Returns:
         what was written as ``datalist.json``; ``provenance["skipped"]`` names the patients left out and why.
@@ -136,7 +202,11 @@ def prepare_prostate(
         listed = f"\n{list_reasons(damaged, 'files')}" if damaged else ""
         raise DataError(f"{source}: there are no DICOM files of CT, RTSTRUCT or RTDOSE.{listed}")
     sections_of = _read_split(split)
-    names = _case_ids(list(patients))
+    cases = {patient_id: planning_cases(patient) for patient_id, patient in patients.items()}
+    names = _case_ids([patient_id for patient_id, of_patient in cases.items() for _ in of_patient])
+    by_name = dict(zip(names, (case for of_patient in cases.values() for case in of_patient), strict=True))
+    remaining = iter(names)
+    names_of = {patient_id: [next(remaining) for _ in of_patient] for patient_id, of_patient in cases.items()}
     # a compressed CT and dose on the CT's own grid take about half of the DICOM files' size
     needed = sum(file.stat().st_size for patient in patients.values() for file in patient.ct)
     prepare_output_dir(output, needed / 1e6, "--output")
@@ -145,22 +215,28 @@ def prepare_prostate(
     records: dict[str, dict[str, Any]] = {}
     skipped: list[dict[str, str]] = []
     jobs = {
-        patient_id: (patient, roi_map, tuple(spacing), tuple(size), target_doses, output / "cases" / names[patient_id])
-        for patient_id, patient in patients.items()
+        name: (case, roi_map, tuple(spacing), tuple(size), target_doses, choice or Choice(), output / "cases" / name)
+        for name, (case, _) in by_name.items()
     }
-    for patient_id, result in prepare_cases(jobs, prepare_case, workers, "Preparing Prostate", "patient"):
+    for name, result in prepare_cases(jobs, prepare_case, workers, "Preparing Prostate", "patient"):
         if isinstance(result, str):
-            skipped.append({"case_id": names[patient_id], "reason": result})
+            skipped.append({"case_id": name, "reason": result})
         else:
-            records[patient_id] = result
+            records[name] = {**result, "notes": [*by_name[name][1], *result["notes"]]}
     if not records or (strict and skipped):
         raise DataError(f"{source}: {list_reasons([case['case_id'] + ': ' + case['reason'] for case in skipped])}")
-    records = {patient_id: records[patient_id] for patient_id in patients if patient_id in records}
+    records = {name: records[name] for name in by_name if name in records}
+    usable = [patient_id for patient_id, of_patient in names_of.items() if records.keys() & of_patient]
     try:
-        sections = _assign(list(records), list(patients), split, seed, sections_of)
+        patients_of = _assign(usable, list(patients), split, seed, sections_of)
     except DataError as error:
         reasons = list_reasons([f"{case['case_id']}: {case['reason']}" for case in skipped]) if skipped else ""
         raise DataError(f"{reasons}\n{error}".strip()) from error
+    # the cases of one PatientID stay together
+    sections = {
+        section: [name for patient_id in ids for name in names_of[patient_id] if name in records]
+        for section, ids in patients_of.items()
+    }
     datalist = _make_datalist(Path(source), records, sections, skipped, damaged)
     datalist["provenance"] |= {"split": split if sections_of is None else Path(split).name, "seed": seed}
     return write_datalist(output, datalist, source)
@@ -239,14 +315,14 @@ def _make_datalist(
     }
 
 
-def _case_ids(patient_ids: list[str]) -> dict[str, str]:
-    """File-name-safe, unique names of patients."""
-    names: dict[str, str] = {}
+def _case_ids(patient_ids: list[str]) -> list[str]:
+    """File-name-safe, unique names of patients' cases."""
+    names: list[str] = []
     for patient_id in patient_ids:
         plain = re.sub(r"[^\w.-]+", "_", patient_id).strip("_.") or "patient"
         name, number = plain, 1
-        while name in names.values():
+        while name in names:
             number += 1
             name = f"{plain}_{number}"
-        names[patient_id] = name
+        names.append(name)
     return names

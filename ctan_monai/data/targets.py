@@ -224,13 +224,13 @@ def _exported_beside(ct: Image, series: Sequence[Path], structures: Sequence[Pat
     folders = [*around, *sorted(p for folder in around for p in folder.iterdir() if p.is_dir() and p not in series)]
     frame = ct_series(ct).frame_uid
     found = {*structures, *(path for folder in folders for path in _structure_sets(folder))}
-    return sorted(path for path in found if frames_of_reference(path) == {frame})
+    return _in_frame(sorted(found), frame)
 
 
 def _of_frame(structures: Sequence[Path], ct: Image) -> Path:
     """The structure set in the CT's frame of reference; a single one of another frame is refused where it is read."""
     frame = ct_series(ct).frame_uid
-    fitting = [path for path in structures if frames_of_reference(path) == {frame}]
+    fitting = _in_frame(structures, frame)
     if len(fitting) == 1 or len(structures) == 1:
         return (fitting or structures)[0]
     found = ", ".join(path.name for path in fitting or structures)
@@ -238,6 +238,13 @@ def _of_frame(structures: Sequence[Path], ct: Image) -> Path:
         f"{structures[0].parent}: there are {len(fitting)} structure sets in the frame of reference of the CT "
         f"{image_name(ct)} ({frame}), expected one; found {found}. Give the one to use by --targets_from."
     )
+
+
+def _in_frame(structures: Sequence[Path], frame: str) -> list[Path]:
+    """Structure sets wholly in a frame of reference; if there is none, those with a structure in it."""
+    frames = {path: frames_of_reference(path) for path in structures}
+    wholly = [path for path in structures if frames[path] == {frame}]
+    return wholly or [path for path in structures if frame in frames[path]]
 
 
 def _check_gray(file: Path, array: np.ndarray) -> None:

@@ -7,7 +7,8 @@ from ctan_monai.dicom.geometry import check_axes
 from ctan_monai.dicom.headers import dicom_headers
 from ctan_monai.dicom.maker import PHANTOM, Maker, predicted_by
 from ctan_monai.dicom.outlines import mask_outlines
-from ctan_monai.dicom.planned_dose import plan_dose
+from ctan_monai.dicom.planned_dose import choose_plans, plan_dose, read_plan_doses
+from ctan_monai.dicom.rt_choice import Choice, choose_ct, choose_structures, planning_cases
 from ctan_monai.dicom.rt_patients import RTPatient, find_rt_patients
 from ctan_monai.dicom.rtdose import DoseGrid, dose_in_patient_axes, read_dose, resample_dose
 from ctan_monai.dicom.rtdose_writer import write_rtdose
@@ -25,6 +26,7 @@ from ctan_monai.errors import InputError
 __all__ = [
     "PHANTOM",
     "CTSeries",
+    "Choice",
     "DicomSource",
     "DoseGrid",
     "InputError",
@@ -32,17 +34,22 @@ __all__ = [
     "RTPatient",
     "Structure",
     "check_axes",
+    "choose_ct",
+    "choose_plans",
+    "choose_structures",
     "ct_series",
     "dicom_headers",
     "dose_in_patient_axes",
     "find_rt_patients",
     "mask_outlines",
     "plan_dose",
+    "planning_cases",
     "predicted_by",
     "rasterise",
     "read_ct_series",
     "read_dose",
     "read_pixels",
+    "read_plan_doses",
     "read_source",
     "read_structures",
     "resample_dose",

@@ -46,8 +46,10 @@ def rasterise(structure: Structure, affine: np.ndarray, shape: Sequence[int]) ->
         gaps, and on points that all lie on pixel centers, where programs differ in what they take as inside.
 
     Raises:
-        InputError: contours that do not lie in the CT's slices.
+        InputError: contours that are damaged or do not lie in the CT's slices.
     """
+    if structure.damaged:
+        raise InputError(structure.damaged)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     tolerance = min(SAME_PLANE_MM / float(spacing[2]), FLAT)
     planes = _planes(structure, affine, tolerance)

@@ -1,31 +1,63 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""The dose of one plan, from the RTDOSE files that a patient has."""
+"""The dose of a plan, or of several, from the RTDOSE files that a patient has."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ctan_monai.dicom.find_series import same_content
 from ctan_monai.dicom.read_file import damaged_file, file_border, read_dicom
 from ctan_monai.dicom.rtdose import SAME_MM, DoseGrid, read_dose
 from ctan_monai.errors import InputError
 
-__all__ = ["plan_dose"]
+__all__ = ["ChosenPlans", "choose_plans", "plan_dose", "read_plan_doses"]
 
-TAGS = ["DoseSummationType", "DoseType", "ReferencedRTPlanSequence", "PixelData"]
+TAGS = [
+    *("SOPInstanceUID", "DoseSummationType", "DoseType", "ReferencedRTPlanSequence"),
+    *("ReferencedStructureSetSequence", "PixelData"),
+]
+APPROVED, REJECTED = "APPROVED", "REJECTED"
 
 
 @dataclass(frozen=True)
 class _File:
     path: Path
+    uid: str
     summation: str
     plan: str  # SOPInstanceUID, "" where the file does not say
+    structures: str  # SOPInstanceUID of the structure set, "" where the file does not say
     beams: tuple[int, ...]
     effective: bool
+
+
+@dataclass(frozen=True)
+class _Plan:
+    label: str
+    status: str
+    structures: str  # SOPInstanceUID of its structure set
+    beams: frozenset[int] | None  # that treat; None where it lists none
+
+
+@dataclass(frozen=True)
+class ChosenPlans:
+    """The dose files of each chosen plan.
+
+    Attributes:
+        files: by plan: its PLAN dose, or its BEAM doses.
+        beams: by plan, numbers of the beams that treat; None where no RTPLAN tells.
+        structures: SOPInstanceUIDs of the structure sets that plans and doses name.
+        notes: on what was left out, and why these were chosen.
+    """
+
+    files: list[list[_File]]
+    beams: list[frozenset[int] | None]
+    structures: frozenset[str]
+    notes: list[str]
 
 
 def plan_dose(files: Sequence[Path], frame_uid: str, plans: Sequence[Path] = ()) -> tuple[DoseGrid, list[str]]:
@@ -40,36 +72,138 @@ def plan_dose(files: Sequence[Path], frame_uid: str, plans: Sequence[Path] = ())
         the dose on its own grid, and notes on what was left out or could not be checked.
 
     Raises:
-        InputError: no dose; several plans; another kind of dose alone (FRACTION, MULTI_PLAN, ...); beams that are
-            missing, listed twice or on different grids; or see :py:func:`ctan_monai.dicom.read_dose`.
+        InputError: see :py:func:`choose_plans` and :py:func:`read_plan_doses`.
+    """
+    chosen = choose_plans(files, plans)
+    (dose,), notes = read_plan_doses(chosen, frame_uid)
+    return dose, [*notes, *chosen.notes]
+
+
+def choose_plans(
+    files: Sequence[Path], plans: Sequence[Path] = (), wanted: Sequence[str] = (), total: bool = False
+) -> ChosenPlans:
+    """Which doses of a patient are taken: of the only plan, of a chosen one, or of the only approved one.
+
+    Args:
+        files: the patient's RTDOSE files; copies count once.
+        plans: the patient's RTPLAN files; may be empty.
+        wanted: RTPlanLabels, of which those of the patient are taken where there are several plans.
+        total: take all plans, or all wanted ones, as a boost is planned apart.
+
+    Raises:
+        InputError: no dose; several plans among which nothing decides; another kind of dose alone (FRACTION,
+            MULTI_PLAN, ...).
     """
     if not files:
         raise InputError("there is no dose (RTDOSE). Export the plan's dose with the CT and the structures.")
-    found, damaged = [], []
+    found: list[_File] = []
+    damaged: list[InputError] = []
     for path in files:
         try:
-            found.append(_describe(path))
+            one = _describe(path)
         except InputError as error:
             damaged.append(error)
-    whole = [file for file in found if file.summation == "PLAN"]
-    if len(whole) > 1:
-        raise InputError(
-            f"there are {len(whole)} plan doses ({_names(whole)}), expected the dose of one plan. Keep the one that "
-            "was delivered."
-        )
-    if whole:
-        others = [file for file in found if file is not whole[0]]
-        notes = [f"left out beside the plan's dose: {_names(others)}"] if others else []
-        notes += _effective(whole)
-        return read_dose(whole[0].path, frame_uid), [*notes, *(f"left out: {error}" for error in damaged)]
-    if damaged:
+            continue
+        if not any(one.uid and one.uid == other.uid and same_content(path, other.path) for other in found):
+            found.append(one)
+    known, damaged_plans = _read_plans(plans)
+    doses: dict[str, list[_File]] = {}
+    for file in found:
+        if file.summation == "PLAN":
+            doses.setdefault(file.plan or str(file.path), []).append(file)
+    for key, of_plan in doses.items():
+        if len(of_plan) > 1:
+            raise InputError(
+                f"there are {len(of_plan)} plan doses ({_names(of_plan)}) of plan {key}, expected one. Keep the one "
+                "that was delivered."
+            )
+    if damaged and not doses:
         raise damaged[0]
-    if wrong := [file for file in found if file.summation != "BEAM"]:
+    others = [file for file in found if file.summation not in ("PLAN", "BEAM")]
+    whole = len(doses)
+    for file in found:
+        if file.summation == "BEAM" and file.plan not in list(doses)[:whole] and (file.plan or not whole):
+            doses.setdefault(file.plan, []).append(file)
+    if total and not doses and [file.summation for file in others] == ["MULTI_PLAN"]:
+        doses, others = {"": others}, []
+    if others and not whole:
         raise InputError(
-            f"{wrong[0].path}: DoseSummationType is {wrong[0].summation or 'absent'}; expected PLAN, or the BEAM doses "
-            "of one plan. Export the dose of the whole plan."
+            f"{others[0].path}: DoseSummationType is {others[0].summation or 'absent'}; expected PLAN, or the BEAM "
+            "doses of one plan. Export the dose of the whole plan."
         )
-    return _sum_of_beams(found, frame_uid, plans)
+    keys, notes = _choose(doses, known, wanted, total)
+    taken = [file for key in keys for file in doses[key]]
+    if left_out := [file for file in found if file not in taken]:
+        notes.append(f"left out beside the plan's dose: {_names(left_out)}")
+    notes += [f"left out: {error}" for error in (*damaged, *damaged_plans)]
+    named = {known[key].structures for key in keys if key in known} | {file.structures for file in taken}
+    return ChosenPlans(
+        [doses[key] for key in keys],
+        [known[key].beams if key in known else None for key in keys],
+        frozenset(named - {""}),
+        [*notes, *_effective(taken)],
+    )
+
+
+def read_plan_doses(chosen: ChosenPlans, frame_uid: str) -> tuple[list[DoseGrid], list[str]]:
+    """The dose of each chosen plan on its own grid, and notes on what could not be checked.
+
+    Args:
+        chosen: by :py:func:`choose_plans`.
+        frame_uid: FrameOfReferenceUID of the CT.
+
+    Raises:
+        InputError: beams that are missing, listed twice or on different grids; or see
+            :py:func:`ctan_monai.dicom.read_dose`.
+    """
+    doses, notes = [], []
+    for files, beams in zip(chosen.files, chosen.beams, strict=True):
+        if files[0].summation == "BEAM":
+            dose, remark = _sum_of_beams(files, frame_uid, beams)
+            notes.append(remark)
+        else:
+            dose = read_dose(files[0].path, frame_uid)
+        doses.append(dose)
+    return doses, notes
+
+
+def _choose(
+    doses: Mapping[str, list[_File]], known: Mapping[str, _Plan], wanted: Sequence[str], total: bool
+) -> tuple[list[str], list[str]]:
+    """Which plans, by their keys, and why."""
+    notes = []
+    keys = [key for key in doses if key not in known or known[key].status != REJECTED] or list(doses)
+    if rejected := [key for key in doses if key not in keys]:
+        notes.append(f"rejected plans are left out: {', '.join(_title(key, doses, known) for key in rejected)}")
+    if len(keys) > 1 and wanted:
+        names = {name.strip().casefold() for name in wanted}
+        keys = [key for key in keys if key in known and known[key].label.casefold() in names]
+    approved = [key for key in keys if key in known and known[key].status == APPROVED]
+    if len(keys) > 1 and not total and len(approved) == 1:
+        keys = approved
+    titles = [_title(key, doses, known) for key in doses]
+    if not keys or (len(keys) > 1 and not total):
+        files = [file for of_plan in doses.values() for file in of_plan]
+        if all(file.summation == "PLAN" for file in files):
+            text = f"there are {len(doses)} plan doses ({_names(files)}), expected the dose of one plan"
+        else:
+            kinds = "BEAM doses" if all(file.summation == "BEAM" for file in files) else "doses"
+            text = f"the {kinds} ({_names(files)}) belong to {len(doses)} plans, expected one"
+        raise InputError(
+            f"{text}: {', '.join(titles)}. Give the label of the one that was delivered by --plan, or add them up by "
+            "--sum-plans."
+        )
+    if len(doses) - len(rejected) > 1:
+        chosen = ", ".join(_title(key, doses, known) for key in keys)
+        notes.append(f"dose of {'the sum of ' if len(keys) > 1 else ''}{chosen}, of {len(doses)} plans")
+    return keys, notes
+
+
+def _title(key: str, doses: Mapping[str, list[_File]], known: Mapping[str, _Plan]) -> str:
+    if key not in known:
+        return f"a plan without RTPLAN ({_names(doses[key])})"
+    status = known[key].status.lower()
+    return f"'{known[key].label}' ({', '.join(text for text in (status, _names(doses[key])) if text)})"
 
 
 def _describe(path: Path) -> _File:
@@ -85,8 +219,10 @@ def _describe(path: Path) -> _File:
             for beam in group.get("ReferencedBeamSequence") or []
         )
         uid = str(plans[0].get("ReferencedSOPInstanceUID", "")) if plans else ""
-        effective = header.get("DoseType") == "EFFECTIVE"
-        return _File(path, str(header.get("DoseSummationType", "")), uid, beams, effective)
+        sets = header.get("ReferencedStructureSetSequence") or []
+        structures = str(sets[0].get("ReferencedSOPInstanceUID", "")) if sets else ""
+        own, summation = (str(header.get(tag) or "") for tag in ("SOPInstanceUID", "DoseSummationType"))
+        return _File(path, own, summation, uid, structures, beams, header.get("DoseType") == "EFFECTIVE")
 
 
 def _effective(files: Sequence[_File]) -> list[str]:
@@ -94,29 +230,21 @@ def _effective(files: Sequence[_File]) -> list[str]:
     return [f"DoseType is EFFECTIVE, Gy weighted by biological effect, taken as they are: {found}"] if found else []
 
 
-def _sum_of_beams(files: list[_File], frame_uid: str, plans: Sequence[Path]) -> tuple[DoseGrid, list[str]]:
-    if len({file.plan for file in files}) > 1:
-        raise InputError(
-            f"the BEAM doses ({_names(files)}) belong to {len({file.plan for file in files})} plans, expected one. "
-            "Keep those of the plan that was delivered."
-        )
+def _sum_of_beams(files: list[_File], frame_uid: str, wanted: frozenset[int] | None) -> tuple[DoseGrid, str]:
     beams = sorted(beam for file in files for beam in file.beams)
     if any(not file.beams for file in files) or len(set(beams)) < len(beams):
         raise InputError(
             f"the BEAM doses ({_names(files)}) are of the beams {beams}; expected a different beam in each. Remove "
             "copies, or export the dose of the whole plan."
         )
-    notes = [f"the sum of {len(files)} BEAM doses"]
-    wanted, damaged = _beams_of_plan(files[0].plan, plans)
-    notes += [f"left out: {error}" for error in damaged]
+    note = f"the sum of {len(files)} BEAM doses"
     if wanted is None:
-        notes[0] += "; no RTPLAN tells whether these are all"
+        note += "; no RTPLAN tells whether these are all"
     elif wanted != set(beams):
         raise InputError(
             f"the BEAM doses are of the beams {beams}, but the plan has {sorted(wanted)}. Export the missing doses, or "
             "the dose of the whole plan."
         )
-    notes += _effective(files)
     doses = [read_dose(file.path, frame_uid) for file in files]
     first = doses[0]
     for file, dose in zip(files[1:], doses[1:], strict=True):
@@ -125,25 +253,31 @@ def _sum_of_beams(files: list[_File], frame_uid: str, plans: Sequence[Path]) -> 
                 f"{file.path}: lies on another grid than {files[0].path}; expected the BEAM doses of a plan on one "
                 "grid. Export the dose of the whole plan."
             )
-    return DoseGrid(sum(dose.gray for dose in doses), first.affine), notes  # type: ignore[arg-type]
+    return DoseGrid(sum(dose.gray for dose in doses), first.affine), note  # type: ignore[arg-type]
 
 
-def _beams_of_plan(uid: str, plans: Sequence[Path]) -> tuple[set[int] | None, list[InputError]]:
-    """Numbers of the beams that treat, None where the plan is not there; and what is wrong with damaged plans."""
+def _read_plans(paths: Sequence[Path]) -> tuple[dict[str, _Plan], list[InputError]]:
+    """Plans by SOPInstanceUID, and what is wrong with damaged ones."""
+    found: dict[str, _Plan] = {}
     damaged: list[InputError] = []
-    for path in plans:
+    for path in paths:
         try:
             with file_border(path, "RTPLAN"):
                 plan = read_dicom(path, kind="RTPLAN")
-                if plan.get("SOPInstanceUID") == uid and plan.get("BeamSequence"):
-                    return {
-                        int(beam.BeamNumber)
-                        for beam in plan.BeamSequence
-                        if beam.get("TreatmentDeliveryType", "TREATMENT") in ("TREATMENT", "CONTINUATION", "")
-                    }, damaged
+                sets = plan.get("ReferencedStructureSetSequence") or []
+                beams = {
+                    int(beam.BeamNumber)
+                    for beam in plan.get("BeamSequence") or []
+                    if beam.get("TreatmentDeliveryType", "TREATMENT") in ("TREATMENT", "CONTINUATION", "")
+                }
+                label, status = (str(plan.get(tag) or "").strip() for tag in ("RTPlanLabel", "ApprovalStatus"))
+                structures = str(sets[0].get("ReferencedSOPInstanceUID", "")) if sets else ""
+                found[str(plan.SOPInstanceUID)] = _Plan(
+                    label, status, structures, frozenset(beams) if plan.get("BeamSequence") else None
+                )
         except InputError as error:
             damaged.append(error)
-    return None, damaged
+    return found, damaged
 
 
 def _names(files: Sequence[_File]) -> str:

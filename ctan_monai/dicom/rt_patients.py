@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ctan_monai.dicom.find_series import tag_text
 from ctan_monai.dicom.headers import dicom_headers
 from ctan_monai.dicom.read_file import read_beginning
 from ctan_monai.errors import InputError
@@ -24,7 +25,7 @@ class RTPatient:
     """A patient's files by what they are, each list sorted by path.
 
     A file that is damaged is among them where it still says whose and what it is; ``damaged`` has what is wrong with
-    others that lie in the same folders.
+    others that lie in the same folders. ``frames`` has the FrameOfReferenceUID of CT images and doses that have one.
     """
 
     ct: list[Path] = field(default_factory=list)
@@ -32,6 +33,7 @@ class RTPatient:
     doses: list[Path] = field(default_factory=list)
     plans: list[Path] = field(default_factory=list)
     damaged: dict[Path, str] = field(default_factory=dict)
+    frames: dict[Path, str] = field(default_factory=dict)
 
     def files(self) -> list[Path]:
         """All of them."""
@@ -71,7 +73,10 @@ def find_rt_patients(source: Path | str) -> tuple[dict[str, RTPatient], list[str
             kind = KINDS.get(str(header.get("Modality")))
             patient_id = str(header.get("PatientID") or header.get("StudyInstanceUID") or "").strip()
             if kind is not None and patient_id:
-                getattr(patients.setdefault(patient_id, RTPatient()), kind).append(path)
+                patient = patients.setdefault(patient_id, RTPatient())
+                getattr(patient, kind).append(path)
+                if frame := tag_text(header, "FrameOfReferenceUID"):
+                    patient.frames[path] = frame
                 damaged.pop(path, None)
     found = {k: p for k, p in sorted(patients.items()) if p.ct or p.structures or p.doses}
     for patient in found.values():

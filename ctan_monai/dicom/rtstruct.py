@@ -33,12 +33,19 @@ class Structure:
         contours: closed outlines, each (N, 3) with N >= 3, in mm, RAS.
         exclusive: whether outlines in one plane combine by exclusive or (CLOSEDPLANAR_XOR).
         notes: on contours that were left out, or not read as their type says.
+        damaged: what is wrong with a contour; the structure cannot be used, the others can.
     """
 
     name: str
     contours: list[np.ndarray] = field(default_factory=list)
     exclusive: bool = False
     notes: list[str] = field(default_factory=list)
+    damaged: str = ""
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it has contours, if only damaged ones: planning systems' templates leave empty structures."""
+        return bool(self.contours or self.damaged)
 
 
 def read_structures(path: Path | str, frame_uid: str) -> list[Structure]:
@@ -49,7 +56,8 @@ def read_structures(path: Path | str, frame_uid: str) -> list[Structure]:
         frame_uid: FrameOfReferenceUID of the CT that the structures belong to.
 
     Returns:
-        its structures in the file's order, also those without contours.
+        its structures in the file's order, also those without contours. One in another frame of reference is without
+        contours, too; its notes say so.
 
     Raises:
         InputError: the file is damaged or no RTSTRUCT, has no structure, or lies in another frame of reference.
@@ -64,11 +72,22 @@ def read_structures(path: Path | str, frame_uid: str) -> list[Structure]:
             raise InputError(f"{path}: the structure set holds no structure. Export the one with the contours.")
         if "ROIContourSequence" not in dataset:  # an empty one is there in a set that was not contoured
             raise damaged_file(path, "it ends before its contours", "RTSTRUCT")
-        _check_frame(path, dataset, frame_uid)
+        frames = [_frame(dataset, roi) or frame_uid for roi in rois] if _frames(dataset) else [""]
+        if frame_uid not in frames:
+            found = ", ".join(sorted(_frames(dataset))) or "none"
+            raise InputError(
+                f"{path}: its structures lie in the frame of reference {found}, the CT in {frame_uid}; expected one "
+                "frame of reference. Export the structures that were drawn on this CT."
+            )
         contours: dict[int, list[Dataset]] = {}
         for item in dataset.ROIContourSequence or []:
             contours.setdefault(int(item.ReferencedROINumber), []).extend(item.get("ContourSequence") or [])
-        return [_structure(path, roi, contours.get(int(roi.ROINumber), [])) for roi in rois]
+        return [
+            _structure(path, roi, contours.get(int(roi.ROINumber), []))
+            if frame == frame_uid
+            else _elsewhere(roi, frame, bool(contours.get(int(roi.ROINumber))))
+            for roi, frame in zip(rois, frames, strict=True)
+        ]
 
 
 def frames_of_reference(path: Path | str) -> set[str]:
@@ -88,17 +107,29 @@ def _frames(dataset: Dataset) -> set[str]:
     return frames or {str(i.FrameOfReferenceUID) for i in dataset.get("ReferencedFrameOfReferenceSequence") or []}
 
 
-def _check_frame(path: Path | str, dataset: Dataset, frame_uid: str) -> None:
-    frames = _frames(dataset)
-    if frames != {frame_uid}:
-        found = ", ".join(sorted(frames)) or "none"
-        raise InputError(
-            f"{path}: its structures lie in the frame of reference {found}, the CT in {frame_uid}; expected one frame "
-            "of reference. Export the structures that were drawn on this CT."
-        )
+def _frame(dataset: Dataset, roi: Dataset) -> str:
+    """FrameOfReferenceUID of a structure; empty where neither it nor the structure set tells one."""
+    if roi.get("ReferencedFrameOfReferenceUID"):
+        return str(roi.ReferencedFrameOfReferenceUID)
+    named = {str(i.FrameOfReferenceUID) for i in dataset.get("ReferencedFrameOfReferenceSequence") or []}
+    return named.pop() if len(named) == 1 else ""
+
+
+def _elsewhere(roi: Dataset, frame: str, is_drawn: bool) -> Structure:
+    name = str(roi.get("ROIName", "")).strip()
+    return Structure(name, notes=[f"'{name}' lies in another frame of reference ({frame})"] if is_drawn else [])
 
 
 def _structure(path: Path | str, roi: Dataset, contours: list[Dataset]) -> Structure:
+    """A structure; what is wrong with its contours is of it alone."""
+    try:
+        with file_border(path, "RTSTRUCT"):
+            return _read_contours(path, roi, contours)
+    except InputError as error:
+        return Structure(str(roi.get("ROIName", "")).strip(), damaged=str(error))
+
+
+def _read_contours(path: Path | str, roi: Dataset, contours: list[Dataset]) -> Structure:
     name = str(roi.get("ROIName", "")).strip()
     outlines, used, short = [], Counter[str](), 0
     left_out, taken = Counter[str](), Counter[str]()

@@ -115,7 +115,8 @@ def rt_target_masks(
     Args:
         path: the RTSTRUCT file.
         series: the CT.
-        doses: see :py:func:`prescribed_doses`. Without them, a structure without contours is not a target.
+        doses: see :py:func:`prescribed_doses`. Without them, a structure without contours is not a target; with
+            them, one is none beside another of its name that has contours.
 
     Returns:
         of each target its name, Gy, and bool voxels of the CT's shape (columns, rows, slices).
@@ -124,7 +125,9 @@ def rt_target_masks(
         InputError: the file cannot be used; see :py:func:`read_structures` and :py:func:`prescribed_doses`; or a target
             has no contour within the CT.
     """
-    structures = [s for s in read_structures(path, series.frame_uid) if s.contours or doses is not None]
+    every = read_structures(path, series.frame_uid)
+    drawn = {_plain(s.name) for s in every if s.is_drawn}
+    structures = [s for s in every if s.is_drawn or (doses is not None and _plain(s.name) not in drawn)]
     targets = prescribed_doses([s.name for s in structures], doses, path)
     found = []
     for structure in structures:
@@ -133,7 +136,7 @@ def rt_target_masks(
         try:
             mask, notes = rasterise(structure, series.affine, series.shape)
         except InputError as error:
-            raise InputError(f"{path}: {error}") from error
+            raise InputError(str(error) if structure.damaged else f"{path}: {error}") from error
         if not mask.any():
             where = "lies wholly outside the CT" if structure.contours else "has no contours"
             raise InputError(

@@ -222,11 +222,6 @@ def test_no_known_roi(tmp_path: Path) -> None:
     assert datalist["training"][0]["segmentation_present"] == [1, 0, 0, 0, 0]
 
 
-def test_two_series(patient: Path, tmp_path: Path) -> None:
-    write_ct_series(patient / "second", np.zeros(SHAPE), AFFINE, "A")
-    assert "there are 2 CT series, expected one" in reason(patient, tmp_path / "out")
-
-
 def test_a_missing_slice(patient: Path, tmp_path: Path) -> None:
     (patient / "CT" / "CT.003.dcm").unlink()
     assert "slices are missing or unevenly spaced" in reason(patient, tmp_path / "out")
@@ -265,11 +260,6 @@ def test_a_part_is_missing(patient: Path, tmp_path: Path, name: str, message: st
     else:
         (patient / name).unlink()
     assert message in reason(patient, tmp_path / "out")
-
-
-def test_two_structure_sets(patient: Path, tmp_path: Path) -> None:
-    shutil.copy(patient / "RS.dcm", patient / "RS2.dcm")
-    assert "there are 2 structure sets (RS.dcm, RS2.dcm), expected one" in reason(patient, tmp_path / "out")
 
 
 def test_a_damaged_file_is_named_and_its_patient_skipped(source: Path, tmp_path: Path) -> None:
