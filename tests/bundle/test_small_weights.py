@@ -77,6 +77,8 @@ def test_a_real_patient_gives_what_the_evaluation_states(name: str, patient: Pat
         assert measured[metric] == pytest.approx(stated[metric], abs=tolerance), metric
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:parsing config_file:UserWarning")  # MONAI says of every config that it is code
 @pytest.mark.parametrize("name", NETWORKS)
 def test_evaluation_measures_what_predict_writes(name: str, patient: Path, tmp_path: Path) -> None:
     """A patient whose voxels (4.688 x 4.688 x 2 mm) are resampled to the network's, packed network and all."""
