@@ -28,6 +28,6 @@ def dicom_errors(path: Path) -> list[str]:
         dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
         path = path.with_suffix(".16bit.dcm")
         dataset.save_as(path)
-    result = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
+    result = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, errors="replace", check=False)
     lines = (result.stdout + result.stderr).splitlines()
     return [line for line in lines if line.startswith(("Error", "dciodvfy:"))]

@@ -83,7 +83,7 @@ def no_slice(header: Dataset) -> str:
         return str(header.Modality)
     kind = header.get("SOPClassUID")
     if kind not in (CTImageStorage, *MULTI_FRAME):
-        return f"CT {kind.name if kind else 'without SOPClassUID'}"
+        return f"CT {getattr(kind, 'name', kind) if kind else 'without SOPClassUID'}"
     types = header.get("ImageType") or ()
     if "LOCALIZER" in [str(value).upper() for value in ((types,) if isinstance(types, str) else types)]:
         return "CT localizer"

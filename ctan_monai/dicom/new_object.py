@@ -16,6 +16,7 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
+from ctan_monai.dicom.character_sets import declare_character_set
 from ctan_monai.dicom.maker import Maker
 from ctan_monai.dicom.save import save_dicom
 from ctan_monai.dicom.source import DicomSource
@@ -24,7 +25,7 @@ from ctan_monai.files import write_output
 __all__ = ["any_name", "image_reference", "new_object", "new_series", "save_object"]
 
 IDENTITY = (
-    *("SpecificCharacterSet", "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),
+    *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),
     *("PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence"),
     *("PatientAge", "PatientSize", "PatientWeight"),
     *("StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "StudyDescription", "AccessionNumber"),
@@ -91,12 +92,20 @@ def any_name() -> Iterator[None]:
         yield
 
 
-def save_object(path: Path | str, dataset: Dataset) -> None:
+def save_object(path: Path | str, dataset: Dataset, source: DicomSource | None = None) -> None:
     """Writes a DICOM file, as a whole or not at all.
+
+    Args:
+        path: the file.
+        dataset: the object.
+        source: the CT, whose character set it gets where that has all of its characters; None: it has its own.
 
     Raises:
         OSError: it cannot be written; the message names it.
     """
+
+    if source is not None:
+        declare_character_set(dataset, source.character_set)
 
     def write(stream: IO[bytes]) -> None:
         save_dicom(dataset, stream)

@@ -85,7 +85,7 @@ def write_rtdose(
     stored = np.rint(positive / float(dataset.DoseGridScaling)).clip(0, largest)
     dataset.PixelData = stored.astype(f"<u{bits // 8}").transpose(2, 1, 0).tobytes()
     dataset["PixelData"].VR = "OW"
-    save_object(path, dataset)
+    save_object(path, dataset, source)
 
 
 def _axial(gray: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -78,7 +78,7 @@ def write_rtstruct(
         dataset.StructureSetROISequence.append(roi)
         dataset.ROIContourSequence.append(item)
         dataset.RTROIObservationsSequence.append(observation)
-    save_object(path, dataset)
+    save_object(path, dataset, source)
 
 
 def _frame_of_reference(source: DicomSource) -> Dataset:

@@ -86,6 +86,4 @@ def write_seg(
             content_qualification="RESEARCH",
             **new_series(maker, 9003),
         )
-    if "SpecificCharacterSet" in source.slices[0]:
-        dataset.SpecificCharacterSet = source.slices[0].SpecificCharacterSet
-    save_object(path, dataset)
+    save_object(path, dataset, source)

@@ -4,20 +4,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
 from pydicom import Dataset
 from pydicom.valuerep import DA, TM
 
+from ctan_monai.dicom.character_sets import decode_header, standard_character_set
 from ctan_monai.dicom.read_file import file_border
 from ctan_monai.dicom.series import ct_series
 from ctan_monai.errors import InputError
 
 __all__ = ["DicomSource", "read_source"]
+
+logger = logging.getLogger(__name__)
 
 REQUIRED = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID")
 # Their values may be unknown, but the standard wants them to be there (type 2), and so does highdicom.
@@ -38,11 +43,14 @@ class DicomSource:
             study that may be empty are there; sex, dates and times that the standard does not allow are empty.
         affine: (4, 4) index (column, row, slice) to RAS mm.
         shape: (columns, rows, slices).
+        character_set: of the CT, see :py:func:`ctan_monai.dicom.character_sets.standard_character_set`. The headers
+            themselves hold Unicode, and say so.
     """
 
     slices: tuple[Dataset, ...]
     affine: np.ndarray
     shape: tuple[int, int, int]
+    character_set: Sequence[str] | None = None
 
 
 def read_source(source: Path | str | Iterable[Path | str]) -> DicomSource:
@@ -57,13 +65,27 @@ def read_source(source: Path | str | Iterable[Path | str]) -> DicomSource:
     """
     series = ct_series(source)
     slices = tuple(_read(path, series.affine) for path in series.files)
-    return DicomSource(slices, series.affine, series.shape)
+    with file_border(series.files[0]):
+        declared = pydicom.dcmread(series.files[0], specific_tags=["SpecificCharacterSet"]).get("SpecificCharacterSet")
+    uids = [header.SOPInstanceUID for header in slices]
+    if len(set(uids)) < len(uids):
+        twice = next(uid for uid in uids if uids.count(uid) > 1)
+        names = ", ".join(path.name for path, uid in zip(series.files, uids, strict=True) if uid == twice)
+        raise InputError(
+            f"{series.files[0].parent}: several slices have the SOPInstanceUID {twice}: {names}; expected one of each, "
+            "for DICOM results refer to it. Export the series again, or leave --dicom_output out."
+        )
+    lost = [tag for tag in MAY_BE_EMPTY if "\ufffd" in str(slices[0][tag].value)]
+    if lost:
+        logger.warning("%s: %s cannot be read whole as SpecificCharacterSet %s.", series.files[0], lost[0], declared)
+    return DicomSource(slices, series.affine, series.shape, standard_character_set(declared))
 
 
 def _read(path: Path, affine: np.ndarray) -> Dataset:
     """A slice's header, checked."""
     with file_border(path):
         header = pydicom.dcmread(path, stop_before_pixels=True)
+        decode_header(header)
         missing = [tag for tag in REQUIRED if not header.get(tag)]
         if missing:
             raise InputError(
@@ -74,15 +96,24 @@ def _read(path: Path, affine: np.ndarray) -> Dataset:
             if header.get(tag) is None:
                 setattr(header, tag, "")
         _forget_invalid(header)
-        several = [tag for tag in MAY_BE_EMPTY if header[tag].VM > 1]
+        several = [tag for tag in (*REQUIRED, *MAY_BE_EMPTY) if header[tag].VM > 1]
         if several:
             raise InputError(
                 f"{path}: {several[0]} has {header[several[0]].VM} values, separated by a backslash; expected one, to "
                 "copy it into DICOM results. Correct the CT's headers, or leave --dicom_output out."
             )
-        if not header.get("SliceThickness"):
+        if not _is_length(header.get("SliceThickness")):
             header.SliceThickness = f"{np.linalg.norm(affine[:3, 2]):.8g}"
+        if "SpacingBetweenSlices" in header and not _is_length(header.SpacingBetweenSlices):
+            del header.SpacingBetweenSlices
         return header
+
+
+def _is_length(value: Any) -> bool:
+    try:
+        return 0 < float(value) < np.inf
+    except (TypeError, ValueError):
+        return False
 
 
 def _forget_invalid(header: Dataset) -> None:

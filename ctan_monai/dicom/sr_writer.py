@@ -74,6 +74,4 @@ def write_sr(
             is_complete=True,
             **new_series(maker, 9004),
         )
-    if "SpecificCharacterSet" in source.slices[0]:
-        dataset.SpecificCharacterSet = source.slices[0].SpecificCharacterSet
-    save_object(path, dataset)
+    save_object(path, dataset, source)
