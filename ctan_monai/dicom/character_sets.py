@@ -55,8 +55,10 @@ def decode_header(header: Dataset) -> None:
     """
     meant = [_MISSPELT.sub(r"ISO 2022 IR \1", term) for term in _terms(header.get("SpecificCharacterSet"))]
     if meant != _terms(header.get("SpecificCharacterSet")):
-        implicit, little_endian = header.original_encoding
-        header.set_original_encoding(implicit, little_endian, convert_encodings(meant))
+        if hasattr(header, "set_original_encoding"):  # pydicom 3
+            header.set_original_encoding(*header.original_encoding, convert_encodings(meant))
+        else:
+            header.read_encoding = convert_encodings(meant)  # type: ignore[attr-defined]
     header.remove_private_tags()
     for tag in list(header.keys()):
         try:
