@@ -55,10 +55,9 @@ def decode_header(header: Dataset) -> None:
     """
     meant = [_MISSPELT.sub(r"ISO 2022 IR \1", term) for term in _terms(header.get("SpecificCharacterSet"))]
     if meant != _terms(header.get("SpecificCharacterSet")):
-        if hasattr(header, "set_original_encoding"):  # pydicom 3
-            header.set_original_encoding(*header.original_encoding, convert_encodings(meant))
-        else:
-            header.read_encoding = convert_encodings(meant)  # type: ignore[attr-defined]
+        # pydicom 2 has no original_encoding
+        form = getattr(header, "original_encoding", None) or (header.is_implicit_VR, header.is_little_endian)
+        header.set_original_encoding(form[0], form[1], convert_encodings(meant))
     header.remove_private_tags()
     for tag in list(header.keys()):
         try:
