@@ -231,8 +231,8 @@ def test_no_reader_takes_a_tilde_for_a_home_folder(tilde: Path) -> None:
         assert item["image"] == f"~/{name}"
         image = LoadImageCTd("image")(item)["image"]
         assert image.unique().tolist() == [40] and image.meta["filename_or_obj"] == f"~/{name}"
-    ((prescribed, _),) = read_targets(tilde / "targets.nii.gz", tilde / "ct.nii.gz")
-    assert np.unique(prescribed).tolist() == [40]
+    (target,) = read_targets(tilde / "targets.nii.gz", tilde / "ct.nii.gz")
+    assert np.unique(target.array).tolist() == [40]
     (photo,) = find_images(tilde)
     config = json.loads((REPOSITORY / "bundles" / "ham10000" / "configs" / "inference.json").read_text())
     load = ConfigParser({**config, "load": config["preprocessing"]["transforms"][0]}).get_parsed_content("load")

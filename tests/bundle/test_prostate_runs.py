@@ -107,7 +107,7 @@ def test_inference_on_a_dicom_series_returns_its_grid(trained: Path, prostate_ph
         "--dataset_dir", str(patient), "--output_dir", str(tmp_path), "--checkpoint", str(trained / "model.pt"),
     )  # fmt: skip
     assert "Error" not in output
-    assert {p.suffix for p in tmp_path.iterdir()} == {".gz", ".json"}, "no DICOM unless it is asked for"
+    assert {p.suffix for p in tmp_path.iterdir()} == {".gz", ".html", ".json"}, "no DICOM unless it is asked for"
     own = nib.load(prostate_phantom / "cases/phantom_001/original/ct.nii.gz")
     labels, dose = nib.load(tmp_path / "CT_segmentation.nii.gz"), nib.load(tmp_path / "CT_dose.nii.gz")
     for result in (labels, dose):
