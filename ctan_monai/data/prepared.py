@@ -102,9 +102,10 @@ def read_datalist(dataset_dir: Path | str, section: str, needed: Iterable[str] |
 
 
 def independent_units(cases: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What each case is an observation of: the lesion that a picture shows, where known, else the case itself."""
-    names = (case.get("facts", {}).get("lesion_id") or case.get("case_id", i) for i, case in enumerate(cases))
-    return [str(name) for name in names]
+    """What each case is an observation of: the lesion that a picture shows, a patient of several cases, or itself."""
+    facts = [case.get("facts", {}) for case in cases]
+    own = [case.get("case_id", i) for i, case in enumerate(cases)]
+    return [str(f.get("lesion_id") or f.get("patient_id") or name) for f, name in zip(facts, own, strict=True)]
 
 
 def check_grid(dataset_dir: Path | str, spacing: Sequence[float], size: Sequence[int]) -> None:

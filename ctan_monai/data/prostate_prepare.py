@@ -233,6 +233,10 @@ def prepare_prostate(
         reasons = list_reasons([f"{case['case_id']}: {case['reason']}" for case in skipped]) if skipped else ""
         raise DataError(f"{reasons}\n{error}".strip()) from error
     # the cases of one PatientID stay together
+    for patient_id, of_patient in names_of.items():
+        for name in of_patient if len(of_patient) > 1 else []:
+            if name in records:
+                records[name]["entry"] = records[name]["entry"] | {"facts": {"patient_id": patient_id}}
     sections = {
         section: [name for patient_id in ids for name in names_of[patient_id] if name in records]
         for section, ids in patients_of.items()

@@ -19,7 +19,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTPlanStorage, generate_uid
 from support import run_tool
 
-from ctan_monai.data import find_inputs
+from ctan_monai.data import find_inputs, independent_units, read_datalist
 from ctan_monai.data.prostate_prepare import prepare_prostate
 from ctan_monai.data.targets import read_targets
 from ctan_monai.dicom import (
@@ -257,6 +257,8 @@ def test_two_patients_of_one_id_are_two_cases_of_one_section(tmp_path: Path) -> 
     split.write_text(json.dumps({"training": ["C"], "validation": ["D"], "test": ["ANON"]}))
     datalist = prepare_prostate(tmp_path / "in", tmp_path / "out", split=str(split), **GRID)
     assert [case["case_id"] for case in datalist["test"]] == ["ANON", "ANON_2"]
+    assert independent_units(read_datalist(tmp_path / "out", "test")) == ["ANON", "ANON"]
+    assert independent_units(read_datalist(tmp_path / "out", "training")) == ["C"]
 
 
 def test_structure_sets_by_label_plan_and_approval(export: Export, tmp_path: Path) -> None:
