@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from traceback import extract_tb
 
-__all__ = ["DataError", "InputError", "UnusableInputs", "case_reason", "plain_cause"]
+__all__ = ["DataError", "InputError", "UnusableInputs", "case_reason", "failure_lines", "plain_cause"]
 
 _WRAPPERS = re.compile(r"Failed to (evaluate|instantiate)|applying transform ")  # MONAI's, around what goes wrong
 
@@ -30,6 +31,22 @@ def plain_cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None and _WRAPPERS.match(str(error)):
         error = error.__cause__
     return error
+
+
+def failure_lines(predicted: int, unusable: Sequence[str], incomplete: Sequence[str]) -> list[str]:
+    """What a run says at its end of images that failed.
+
+    Args:
+        predicted: images that have results.
+        unusable: a line for each image that has none.
+        incomplete: a line for each result that could not be written of an image that has others.
+    """
+    lines = []
+    if unusable:
+        lines += [f"{len(unusable)} of {predicted + len(unusable)} inputs have no results:", *unusable]
+    if incomplete:
+        lines += ["Some results could not be written:", *incomplete]
+    return lines
 
 
 def case_reason(error: Exception, name: str = "") -> str:

@@ -28,7 +28,7 @@ from typing import Any
 from ctan_monai.bundle.checksums import verify_checksums
 from ctan_monai.bundle.data_values import as_data, code_in
 from ctan_monai.command_line import exit_status
-from ctan_monai.errors import DataError, UnusableInputs, plain_cause
+from ctan_monai.errors import DataError, UnusableInputs, failure_lines, plain_cause
 from ctan_monai.utils import original_names
 
 REPORTING = "ctan_monai.transforms.report"
@@ -96,7 +96,7 @@ def predict(bundle: Path, source: Path, output: Path, digest: str | None = None,
             raise
     workflow.finalize()
     results = workflow.parser.get_parsed_content("results")
-    return Cases(results.cases, *(getattr(results, name, ()) for name in ("left_out", "unusable", "incomplete")))
+    return Cases(results.cases, results.left_out, results.unusable, results.incomplete)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -211,16 +211,12 @@ def run(options: argparse.Namespace) -> None:
     for case in cases:
         if case not in unknown:
             print(_verdict(options.output, case))
-    if isinstance(cases, Cases) and cases.left_out:
+    if cases.left_out:
         print("Left out:", *(f"  - {line}" for line in cases.left_out), sep="\n")
     problems = []
     if unknown:
         problems.append(f"{options.output}: has no report on {', '.join(unknown)}: do not use their results.")
-    if isinstance(cases, Cases) and cases.unusable:
-        total = len(cases) + len(cases.unusable)
-        problems += [f"{len(cases.unusable)} of {total} inputs have no results:", *cases.unusable]
-    if isinstance(cases, Cases) and cases.incomplete:
-        problems += ["Some results could not be written:", *cases.incomplete]
+    problems += failure_lines(len(cases), cases.unusable, cases.incomplete)
     if len(cases) > len(unknown) or not problems:
         print(f"Results are in {options.output}. Research only: not for diagnosis or treatment.")
     if problems:

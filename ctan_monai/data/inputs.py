@@ -81,7 +81,7 @@ def find_inputs(
 ) -> FoundInputs:
     """Finds and checks the CT volumes at a path, and their targets where the network has them as input.
 
-    What is no CT volume (other modalities, localizers, dose reports, bolus tracking), and images that cannot be used,
+    Whatever else there is (other modalities, localizers, dose reports, bolus tracking), and images that cannot be used,
     are left out and listed.
 
     Args:

@@ -31,7 +31,7 @@ def nifti_stem(path: Path | str) -> str:
 
 
 def load_nifti(path: Path | str) -> Any:
-    """Nibabel's image of a file; a path that begins with "~" is no home folder, to which nibabel would turn it."""
+    """Nibabel's image of a file; in nibabel's hands, a path that begins with "~" would lead to a home folder."""
     return nib.load(Path(path).absolute())
 
 

@@ -21,7 +21,7 @@ import pydicom
 
 from ctan_monai.data.metaimage import metaimage_voxel_files
 from ctan_monai.dicom import Maker, ct_series, predicted_by
-from ctan_monai.errors import InputError, UnusableInputs
+from ctan_monai.errors import InputError, UnusableInputs, failure_lines
 from ctan_monai.files import file_sha256, json_text, write_output
 from ctan_monai.inference import FoundInputs, image_name
 
@@ -163,13 +163,7 @@ class ResultsFolder:
         """
         for line in self.left_out:
             logger.info("Left out: %s", line)
-        lines = []
-        if self.unusable:
-            total = len(self._identities) + len(self.unusable)
-            lines += [f"{len(self.unusable)} of {total} inputs have no results:", *self.unusable]
-        if self.incomplete:
-            lines += ["Some results could not be written:", *self.incomplete]
-        if lines:
+        if lines := failure_lines(len(self._identities), self.unusable, self.incomplete):
             raise UnusableInputs("\n".join(lines))
 
     def write_table(self, name: str, rows: Mapping[str, Mapping[str, Any]]) -> None:

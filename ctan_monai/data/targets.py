@@ -20,7 +20,7 @@ from ctan_monai.dicom.targets import HIGHEST, LOWEST, parse_doses, prescribed_do
 from ctan_monai.errors import InputError
 from ctan_monai.inference import FoundInputs, image_name
 
-__all__ = ["Target", "find_targets", "is_targets", "read_targets"]
+__all__ = ["Target", "find_targets", "is_structure_set", "is_targets", "read_targets"]
 
 Image = Path | str | Sequence[Path | str]  # a file, the folder of a series, or its files
 
@@ -66,6 +66,11 @@ def is_targets(path: Path) -> bool:
     return any(_is_volume(p) for p in others) or (path.is_dir() and any(map(is_nifti, path.iterdir())))
 
 
+def is_structure_set(path: Path | str) -> bool:
+    """Whether targets are a structure set (RTSTRUCT): a file that is not NIfTI."""
+    return not is_nifti(path) and not Path(path).is_dir()
+
+
 def find_targets(
     items: FoundInputs,
     given: Path | str | None = None,
@@ -103,7 +108,7 @@ def find_targets(
             found.append({**item, "targets": str(targets), **named})
         except InputError as error:
             problems.append(str(error))
-    masks = Counter(item["targets"] for item in found if Path(item["targets"]).is_dir() or is_nifti(item["targets"]))
+    masks = Counter(item["targets"] for item in found if not is_structure_set(item["targets"]))
     for path in (path for path, number in masks.items() if number > 1):
         cases = ", ".join(item["case_id"] for item in found if item["targets"] == path)
         found = [item for item in found if item["targets"] != path]
@@ -132,7 +137,7 @@ def read_targets(path: Path | str, ct: Image, doses: str | None = None) -> list[
         InputError: see :py:func:`ctan_monai.dicom.targets.prescribed_doses`; or a target outside the CT.
     """
     path = Path(path)
-    if not path.is_dir() and not is_nifti(path):
+    if is_structure_set(path):
         if not _is_series(ct):
             raise InputError(
                 f"{path}: a structure set needs the DICOM CT series that it was drawn on, but the CT is {ct}. Give "
@@ -187,7 +192,7 @@ def _beside(ct: str | list[str], structures: Sequence[Path]) -> Path:
         if path := _named(folder, name):
             return path
     if series and (elsewhere := _exported_beside(ct, series, structures)):
-        return _of_frame(elsewhere, ct)
+        return elsewhere
     names = [*(["a structure set among its files or beside its folder"] if series else []), *(n for _, n in folders)]
     raise InputError(
         f"{image_name(ct)}: the network was trained with targets, but there are none beside the CT; expected "
@@ -218,19 +223,23 @@ def _structure_sets(folder: Path) -> list[Path]:
     return [path for path, header in dicom_headers(files).items() if header.Modality == "RTSTRUCT"]
 
 
-def _exported_beside(ct: Image, series: Sequence[Path], structures: Sequence[Path]) -> list[Path]:
-    """Structure sets of the CT's frame of reference: in the input, in the folder around a series, and in its others."""
+def _exported_beside(ct: Image, series: Sequence[Path], structures: Sequence[Path]) -> Path | None:
+    """The structure set of the CT's frame of reference: in the input, the folder around a series, or its others."""
     around = sorted({folder.parent for folder in series})
     folders = [*around, *sorted(p for folder in around for p in folder.iterdir() if p.is_dir() and p not in series)]
     frame = ct_series(ct).frame_uid
     found = {*structures, *(path for folder in folders for path in _structure_sets(folder))}
-    return _in_frame(sorted(found), frame)
+    fitting = _in_frame(sorted(found), frame)
+    return _only(fitting, fitting, ct, frame) if fitting else None
 
 
 def _of_frame(structures: Sequence[Path], ct: Image) -> Path:
     """The structure set in the CT's frame of reference; a single one of another frame is refused where it is read."""
     frame = ct_series(ct).frame_uid
-    fitting = _in_frame(structures, frame)
+    return _only(_in_frame(structures, frame), structures, ct, frame)
+
+
+def _only(fitting: Sequence[Path], structures: Sequence[Path], ct: Image, frame: str) -> Path:
     if len(fitting) == 1 or len(structures) == 1:
         return (fitting or structures)[0]
     found = ", ".join(path.name for path in fitting or structures)

@@ -53,8 +53,9 @@ def decode_header(header: Dataset) -> None:
 
     Private tags and values that pydicom cannot parse are removed: they are not copied anywhere.
     """
-    meant = [_MISSPELT.sub(r"ISO 2022 IR \1", term) for term in _terms(header.get("SpecificCharacterSet"))]
-    if meant != _terms(header.get("SpecificCharacterSet")):
+    declared = _terms(header.get("SpecificCharacterSet"))
+    meant = [_MISSPELT.sub(r"ISO 2022 IR \1", term) for term in declared]
+    if meant != declared:
         # pydicom 2 has no original_encoding
         form = getattr(header, "original_encoding", None) or (header.is_implicit_VR, header.is_little_endian)
         header.set_original_encoding(form[0], form[1], convert_encodings(meant))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydicom import Dataset
 
 from ctan_monai.dicom.find_series import same_content
 from ctan_monai.dicom.read_file import damaged_file, file_border, read_dicom
@@ -120,9 +121,9 @@ def choose_plans(
     if damaged and not doses:
         raise damaged[0]
     others = [file for file in found if file.summation not in ("PLAN", "BEAM")]
-    whole = len(doses)
+    whole = set(doses)
     for file in found:
-        if file.summation == "BEAM" and file.plan not in list(doses)[:whole] and (file.plan or not whole):
+        if file.summation == "BEAM" and file.plan not in whole and (file.plan or not whole):
             doses.setdefault(file.plan, []).append(file)
     if total and not doses and [file.summation for file in others] == ["MULTI_PLAN"]:
         doses, others = {"": others}, []
@@ -211,18 +212,21 @@ def _describe(path: Path) -> _File:
         header = read_dicom(path, TAGS, "RTDOSE")
         if "PixelData" not in header:
             raise damaged_file(path, "it ends before its pixels", "RTDOSE")
-        plans = header.get("ReferencedRTPlanSequence") or []
         beams = tuple(
             int(beam.ReferencedBeamNumber)
-            for plan in plans
+            for plan in header.get("ReferencedRTPlanSequence") or []
             for group in plan.get("ReferencedFractionGroupSequence") or []
             for beam in group.get("ReferencedBeamSequence") or []
         )
-        uid = str(plans[0].get("ReferencedSOPInstanceUID", "")) if plans else ""
-        sets = header.get("ReferencedStructureSetSequence") or []
-        structures = str(sets[0].get("ReferencedSOPInstanceUID", "")) if sets else ""
+        plan, structures = (_referenced(header, f"Referenced{what}Sequence") for what in ("RTPlan", "StructureSet"))
         own, summation = (str(header.get(tag) or "") for tag in ("SOPInstanceUID", "DoseSummationType"))
-        return _File(path, own, summation, uid, structures, beams, header.get("DoseType") == "EFFECTIVE")
+        return _File(path, own, summation, plan, structures, beams, header.get("DoseType") == "EFFECTIVE")
+
+
+def _referenced(header: Dataset, sequence: str) -> str:
+    """SOPInstanceUID of the first item of a sequence of references; empty without one."""
+    items = header.get(sequence) or []
+    return str(items[0].get("ReferencedSOPInstanceUID", "")) if items else ""
 
 
 def _effective(files: Sequence[_File]) -> list[str]:
@@ -264,14 +268,13 @@ def _read_plans(paths: Sequence[Path]) -> tuple[dict[str, _Plan], list[InputErro
         try:
             with file_border(path, "RTPLAN"):
                 plan = read_dicom(path, kind="RTPLAN")
-                sets = plan.get("ReferencedStructureSetSequence") or []
                 beams = {
                     int(beam.BeamNumber)
                     for beam in plan.get("BeamSequence") or []
                     if beam.get("TreatmentDeliveryType", "TREATMENT") in ("TREATMENT", "CONTINUATION", "")
                 }
                 label, status = (str(plan.get(tag) or "").strip() for tag in ("RTPlanLabel", "ApprovalStatus"))
-                structures = str(sets[0].get("ReferencedSOPInstanceUID", "")) if sets else ""
+                structures = _referenced(plan, "ReferencedStructureSetSequence")
                 found[str(plan.SOPInstanceUID)] = _Plan(
                     label, status, structures, frozenset(beams) if plan.get("BeamSequence") else None
                 )

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.uid import RTDoseStorage, RTPlanStorage, generate_uid
 
 from ctan_monai.dicom.maker import PHANTOM, Maker
 from ctan_monai.dicom.new_object import image_reference, new_object, save_object
+from ctan_monai.dicom.read_file import read_dicom
 from ctan_monai.dicom.source import DicomSource
 
 __all__ = ["write_rtdose"]
@@ -77,7 +78,7 @@ def write_rtdose(
         plan.ReferencedFractionGroupSequence = [group]
     dataset.ReferencedRTPlanSequence = [plan]
     if structures is not None:
-        header = dcmread(structures, specific_tags=["SOPClassUID", "SOPInstanceUID"])
+        header = read_dicom(structures, ["SOPClassUID", "SOPInstanceUID"], "RTSTRUCT")
         dataset.ReferencedStructureSetSequence = [image_reference(header)]
     largest = 2**bits - 1
     positive = np.maximum(gray, 0).astype(float)

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from monai.transforms import Transform
 
-from ctan_monai.data.nifti import is_nifti
 from ctan_monai.data.results_folder import ResultsFolder
+from ctan_monai.data.targets import is_structure_set
 from ctan_monai.dicom import dose_in_patient_axes, mask_outlines, read_source, write_rtdose, write_rtstruct, write_seg
 from ctan_monai.dicom.kinds import dicom_kinds
 from ctan_monai.dicom.segment_codes import segment_code
@@ -102,8 +101,8 @@ class SaveDicomRTd(Transform):
                 write_seg(paths["seg"], source, labels, self.label_names, maker, warning, self.shown_names)
         if self.dose_key in data and "rtdose" in paths:
             gray = data[self.dose_key][0].float().cpu().numpy()
-            targets = str(data.get(TARGETS_FILE, ""))  # a file that is not NIfTI is a structure set
-            structures = targets if Path(targets).is_file() and not is_nifti(targets) else None
+            targets = data.get(TARGETS_FILE)
+            structures = targets if targets is not None and is_structure_set(targets) else None
             dose = dose_in_patient_axes(gray, source.affine, self.dose_grid)
             write_rtdose(
                 paths["rtdose"], source, dose.gray, dose.affine, maker, warning,

@@ -18,7 +18,7 @@ from ctan_monai.errors import DataError
 
 def test_dicom_is_asked_for_by_one_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given: dict[str, Any] = {}
-    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values) or [])
+    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values) or module.Cases([]))
     assert module.main([str(tmp_path), str(tmp_path / "out"), "--dicom"]) == 0
     assert given == {"dicom_output": True}
     assert module.main([str(tmp_path), str(tmp_path / "out"), "--set", "dicom_output=rtstruct,rtdose"]) == 0
@@ -27,7 +27,7 @@ def test_dicom_is_asked_for_by_one_word(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_pdf_is_asked_for_by_one_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given: dict[str, Any] = {}
-    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values) or [])
+    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values) or module.Cases([]))
     assert module.main([str(tmp_path), str(tmp_path / "out"), "--pdf"]) == 0
     assert given == {"pdf": True}
 
@@ -56,7 +56,7 @@ def test_the_command_lets_threads_sleep_before_pytorch_is_loaded() -> None:
 
 def test_targets_and_their_doses_are_passed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given: dict[str, Any] = {}
-    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values) or [])
+    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values) or module.Cases([]))
     targets = ["--targets", str(tmp_path / "RS.dcm"), "--target_doses", "PTV high=70,PTV low=56"]
     assert module.main([str(tmp_path), str(tmp_path / "out"), *targets]) == 0
     assert given == {"targets_from": tmp_path / "RS.dcm", "target_doses": "PTV high=70,PTV low=56"}
@@ -129,14 +129,14 @@ def test_the_verdict_on_a_case(
         (tmp_path / f"a_{name}.json").write_text(json.dumps(report))
     else:
         (tmp_path / "predictions.csv").write_text("case_id,diagnosis\na,nv\n")
-    monkeypatch.setattr(module, "predict", lambda *arguments, **values: ["a"])
+    monkeypatch.setattr(module, "predict", lambda *arguments, **values: module.Cases(["a"]))
     assert module.main(["ct.nii", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[:-1] == lines
 
 
 def test_series_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given: dict[str, Any] = {}
-    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values) or [])
+    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values) or module.Cases([]))
     assert module.main([str(tmp_path), str(tmp_path / "out"), "--series", "AXIAL, 3 mm", "--series", "5"]) == 0
     assert given == {"series": ["AXIAL, 3 mm", "5"]}
 
