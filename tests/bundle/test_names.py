@@ -88,7 +88,13 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "device": "$None",
         "windows": [[0, 1]],
         "arguments": {"a": 1},
-        "results": {"_target_": "types.SimpleNamespace", "cases": ["case"]},
+        "results": {
+            "_target_": "types.SimpleNamespace",
+            "cases": ["case"],
+            "left_out": [],
+            "unusable": [],
+            "incomplete": [],
+        },
         "given": ["@bundle_root", "@dataset_dir", "@output_dir", "@windows"],
         "initialize": [
             "$ctan_monai.bundle.check_overrides(@bundle_root, 'inference.json')",
