@@ -197,7 +197,9 @@ def _dose_volume(evaluation: Mapping[str, Any]) -> list[tuple[str, float, float,
     for key, planned in metrics.items():
         figure = key.removeprefix("dvh_reference_")
         predicted, error = (metrics.get(f"dvh_{kind}_{figure}") for kind in ("predicted", "error"))
-        if figure != key and predicted and error:
-            what = figure.replace("_", " ")
-            found.append((what, planned["mean"], predicted["mean"], error["mean"], error["n"]))
+        if figure == key or not predicted or not error:
+            continue
+        means = [row.get("mean") for row in (planned, predicted, error)]
+        if None not in means:  # a structure that no test patient has
+            found.append((figure.replace("_", " "), *means, error["n"]))
     return found
