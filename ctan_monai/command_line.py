@@ -12,6 +12,7 @@ from typing import Any
 
 from ctan_monai.errors import DataError, plain_cause
 from ctan_monai.utils import original_names
+from ctan_monai.utils.quiet import quiet_libraries
 
 
 def exit_status(action: Callable[[], object], *also: type[Exception]) -> int:
@@ -25,6 +26,7 @@ def exit_status(action: Callable[[], object], *also: type[Exception]) -> int:
         exit code, 0: done, 2: failed.
     """
     plain: tuple[type[Exception], ...] = (DataError, OSError, *also)
+    quiet_libraries()
     try:
         action()
     except Exception as error:

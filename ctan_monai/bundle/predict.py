@@ -165,8 +165,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Leave out what other words say better here."""
-    # progress; a decoder that nothing here needs; warnings that are printed at the end
-    loggers = [logging.getLogger(n) for n in ("ignite", "monai.data.nvimgcodec_pydicom_plugin", REPORTING, *INPUTS)]
+    # progress; warnings that are printed at the end
+    loggers = [logging.getLogger(n) for n in ("ignite", REPORTING, *INPUTS)]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:

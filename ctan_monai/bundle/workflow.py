@@ -18,6 +18,7 @@ from ctan_monai.bundle.data_values import as_data
 from ctan_monai.bundle.label_training import refuse_label_list
 from ctan_monai.bundle.plain_errors import show_cause_last
 from ctan_monai.bundle.value_types import typed_values
+from ctan_monai.utils.quiet import quiet_libraries
 
 # Ids of earlier versions, which a script may still give, and what is there now.
 _MOVED = {
@@ -94,6 +95,7 @@ def check_overrides(root: str | Path, config: str = "train.json") -> None:
         return
     show_cause_last()  # also where bundle_root() is not called, for the folder is given
     refuse_changed_paths()
+    quiet_libraries()
     refuse_label_list(workflow.parser.config, root)  # type: ignore[arg-type]
     known = json.loads((Path(root) / "configs" / config).read_text())
     # What MONAI itself adds to a config for experiment tracking.

@@ -42,6 +42,6 @@ def dicom_kinds(wanted: bool | str | Sequence[str], available: Sequence[str]) ->
             "pip install 'ctan-monai[dicom]'" + (f", or ask for {', '.join(others)} alone." if others else "."),
             name="highdicom",
         )
-    if needing:  # it tells of each group of tags that it copies
-        logging.getLogger("highdicom").setLevel(logging.WARNING)
+    if needing:  # it tells of each group of tags that it copies, and warns of what the CT hands on
+        logging.getLogger("highdicom").setLevel(logging.CRITICAL)
     return kinds

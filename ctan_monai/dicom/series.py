@@ -21,6 +21,7 @@ from ctan_monai.dicom.find_series import MULTI_FRAME, SeriesFiles, no_slice, no_
 from ctan_monai.dicom.headers import dicom_headers
 from ctan_monai.dicom.stack import stack_slices
 from ctan_monai.errors import InputError
+from ctan_monai.utils.quiet import quiet_stderr
 
 __all__ = ["CTSeries", "check_series", "ct_series", "read_ct_series", "read_pixels"]
 
@@ -197,15 +198,16 @@ def read_pixels(series: CTSeries) -> np.ndarray:
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames([str(f) for f in series.files])
     reader.SetOutputPixelType(sitk.sitkFloat32)
-    try:
-        array = sitk.GetArrayFromImage(reader.Execute())
-    except RuntimeError as error:
-        for file in series.files:
-            try:
-                sitk.ReadImage(str(file))
-            except RuntimeError as of_file:
-                raise _undecodable(file, of_file) from error
-        raise _undecodable(series.files[0].parent, error, "series") from error
+    with quiet_stderr():
+        try:
+            array = sitk.GetArrayFromImage(reader.Execute())
+        except RuntimeError as error:
+            for file in series.files:
+                try:
+                    sitk.ReadImage(str(file))
+                except RuntimeError as of_file:
+                    raise _undecodable(file, of_file) from error
+            raise _undecodable(series.files[0].parent, error, "series") from error
     return array.transpose(2, 1, 0)
 
 

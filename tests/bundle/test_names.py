@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -211,6 +212,18 @@ def test_a_workflow_of_ones_own_takes_any_path(stub: Path, name: str) -> None:
     workflow.parser["bundle_root"], workflow.parser["output_dir"] = stub, "out"
     workflow.initialize()
     assert workflow.parser.get_parsed_content("dataset_dir") == name
+
+
+@pytest.mark.filterwarnings("ignore:parsing config_file:UserWarning")
+def test_a_bundles_run_turns_the_logs_of_libraries_off(stub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pydicom writes a line for each odd value of each slice, see tests/utils/test_quiet.py."""
+    logger = logging.getLogger("pydicom")
+    monkeypatch.setattr(logger, "level", logging.WARNING)
+    workflow = ConfigWorkflow(config_file=str(stub / "configs" / "inference.json"), logging_file=False)
+    workflow.parser["bundle_root"], workflow.parser["output_dir"] = stub, "out"
+    assert logger.level == logging.WARNING
+    workflow.initialize()
+    assert logger.level == logging.CRITICAL
 
 
 @pytest.fixture
