@@ -161,6 +161,7 @@ def test_exported_torchscript_equals_eager(trained: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # MLflow's own, of its database
 def test_tracking_by_mlflow_records_losses_weights_and_scores(phantom: Path, tmp_path: Path) -> None:
     mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed (pip install mlflow)")
     paths = ["--dataset_dir", str(phantom), "--output_dir", str(tmp_path)]
