@@ -94,6 +94,7 @@ def packed_metadata(
         names = channel_names(config["windows"], **options)
         formats["inputs"]["image"]["num_channels"] = len(names)
         formats["inputs"]["image"]["channel_def"] = {str(number): name for number, name in enumerate(names)}
+        packed["task"] += " and targets with their prescribed doses" if options.get("targets") else " alone"
     packed["eval_metrics"] = dict(results)
     packed["training"] = {key: record[key] for key in STATED if key in record} | {"config": recorded_values(record)}
     packed["training_data"] = {key: value for key, value in record["data"].items() if key != "statistics"}

@@ -315,6 +315,7 @@ def test_metadata_of_one_task_names_that_task_alone(training: Path) -> None:
     outputs = metadata["network_data_format"]["outputs"]
     assert list(outputs) == ["pred", "dose"]
     assert outputs["pred"]["channel_def"] == outputs["dose"]["channel_def"]
+    assert metadata["task"].endswith("from CT alone")
 
 
 def test_the_optimizer_of_the_training_is_packed(training: Path) -> None:

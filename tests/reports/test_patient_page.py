@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,14 @@ def test_every_orientation_of_the_ct_gives_the_same_page(code: str) -> None:
     np.testing.assert_array_equal(other.targets["PTV70"][1], first.targets["PTV70"][1])
     np.testing.assert_array_equal(other.organs["left_parotid"], first.organs["left_parotid"])
     assert page(other) == page(first)
+
+
+def test_an_organ_has_its_color_whichever_others_were_found() -> None:
+    both = volumes()
+    one = replace(both, organs={"left_parotid": both.organs["left_parotid"]})
+    other = replace(both, organs={"right_parotid": both.organs["left_parotid"]})
+    assert structure_colors(one)["left_parotid"] == structure_colors(both)["left_parotid"]
+    assert structure_colors(other)["right_parotid"] != structure_colors(one)["left_parotid"]
 
 
 @pytest.mark.parametrize("code", ORIENTATIONS)

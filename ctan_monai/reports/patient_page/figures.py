@@ -12,10 +12,11 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.markers import CARETRIGHT
 
+from ctan_monai.dicom.segment_codes import structure_color
 from ctan_monai.inference import LEAST_PERCENT, judged_voxels
 from ctan_monai.metrics import dvh
 from ctan_monai.reports.charts import chart_png
@@ -37,8 +38,9 @@ __all__ = ["EDGE_LETTERS", "dvh_png", "planes_figure", "planes_png", "structure_
 #: Sides of the patient at the left, right, top and bottom of each plane: right, left, anterior, posterior, head, feet.
 EDGE_LETTERS = {"axial": "RLAP", "coronal": "RLHF", "sagittal": "APHF"}
 
-# seen on black and on white, and told apart with the common color blindnesses
-_ORGAN_COLORS = ("#0095dd", "#b8a200", "#ff8a1f", "#00a878", "#8a8f98", "#a0682c")
+# Seen on black and on white, and told apart with the common color blindnesses. Organs have the colors of the DICOM
+# objects, darker.
+_ORGAN_BRIGHTNESS = 0.75
 _TARGET_COLORS = ("#e5203c", "#b068e8", "#e86aa6", "#8c1d2f", "#5b3fb0", "#ff9c8f")
 _WIDTH = 7.48  # inches, of the page
 _MARGIN_MM = 60.0  # of the coronal and sagittal plane, above and below the structures
@@ -46,12 +48,14 @@ _STEP = 0.25  # Gy, of the histograms
 
 
 def structure_colors(volumes: PageVolumes) -> dict[str, str]:
-    """Hexadecimal color of each target and organ, by name; the targets' come first, from the highest prescription."""
+    """Hexadecimal color of each target (by prescription) and organ (by name, whichever others were found)."""
     targets = sorted(volumes.targets, key=lambda name: -volumes.targets[name][0])
     organs = [name for name in volumes.organs if name not in targets]
-    return {name: _TARGET_COLORS[i % len(_TARGET_COLORS)] for i, name in enumerate(targets)} | {
-        name: _ORGAN_COLORS[i % len(_ORGAN_COLORS)] for i, name in enumerate(organs)
-    }
+    colors = {name: _TARGET_COLORS[i % len(_TARGET_COLORS)] for i, name in enumerate(targets)}
+    for number, name in enumerate(organs, 1):
+        red, green, blue = (_ORGAN_BRIGHTNESS * part / 255 for part in structure_color(name, number))
+        colors[name] = to_hex((red, green, blue))
+    return colors
 
 
 def planes_figure(volumes: PageVolumes, colors: Mapping[str, str], highest: float = 2.9) -> Figure:
