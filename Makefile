@@ -41,7 +41,7 @@ override PYTHON := $(value PYTHON)
 export PYTHON
 endif
 
-.PHONY: help install quickstart predict ct-given test test-all label-test deploy-test fresh-test lint benchmark clean
+.PHONY: help install quickstart predict ct-given test test-all label-test deploy-test fresh-test lint docs benchmark clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -129,6 +129,13 @@ fresh-test: ## "make quickstart" and "make test" on a bare Debian 12 and 13, in 
 
 lint: $(VENV)/.test-installed ## Style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+docs: $(VENV)/.docs-installed ## The documentation as a site, in runs/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+$(VENV)/.docs-installed: $(VENV)/.installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
 
 benchmark: install ## Speed of loading, training and inference on this machine
 	$(RUN) tools/benchmark.py openkbp --output docs/results/benchmark_openkbp.json

@@ -1,6 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""The README's figures are those of the committed tables, and these are those of the committed runs."""
+"""The figures that people read are those of the committed tables, and these are those of the committed runs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ctan_monai.comparison import TaskMetric, comparison_metrics, comparison_tab
 
 RESULTS = REPOSITORY / "docs" / "results"
 COMPARISONS = sorted(RESULTS.glob("comparison_*/table.json"))
+PAGE = RESULTS / "beside-the-paper.md"
 TABLES = sorted(RESULTS.glob("*_*/table.json"))  # also of weightings and ablations
 
 
@@ -25,11 +26,10 @@ def metrics_of(table: Path) -> dict[str, TaskMetric]:
 
 
 def section(name: str) -> str:
-    """The part of the README that begins with a heading of the bundle, and of the backbone where it is named."""
-    text = (REPOSITORY / "README.md").read_text()
-    heading = r"[^\n]*".join(["### ", *map(re.escape, name.split("_"))])
-    found = re.search(rf"^{heading}.*?(?=^##|\Z)", text, re.MULTILINE | re.DOTALL | re.IGNORECASE)
-    assert found is not None, f"the README has no section of {name}"
+    """The part of the page that begins with a heading of the bundle, and of the backbone where it is named."""
+    heading = r"[^\n]*".join(["## ", *map(re.escape, name.split("_"))])
+    found = re.search(rf"^{heading}.*?(?=^##|\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL | re.IGNORECASE)
+    assert found is not None, f"{PAGE} has no section of {name}"
     return found.group()
 
 
@@ -49,7 +49,7 @@ def test_a_table_is_of_its_runs(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.parent.name)
-def test_the_readme_states_the_tables_figures(path: Path) -> None:
+def test_the_page_states_the_tables_figures(path: Path) -> None:
     """Values, differences to STL, intervals and p, of the methods and of the trivial baseline, in their columns."""
     text = section(path.parent.name.removeprefix("comparison_"))
     content, metrics = json.loads(path.read_text()), metrics_of(path)
