@@ -16,7 +16,7 @@ from ctan_monai.utils.quiet import quiet_libraries
 
 
 def exit_status(action: Callable[[], object], *also: type[Exception]) -> int:
-    """Run a command's action; an error that its user can mend becomes one line on standard error.
+    """Run a command's action; an error that its user can fix becomes one line on standard error.
 
     Args:
         action: what the command does.

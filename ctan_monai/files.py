@@ -77,7 +77,7 @@ def plain(value: Any) -> Any:
 
 
 def json_text(content: Any) -> str:
-    """JSON as this package writes it: a missing number is null, never NaN, which is no JSON."""
+    """JSON as this package writes it: a missing number is null, never NaN, which JSON lacks."""
     return json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,11 @@ import pytest
 from support import REPOSITORY
 
 WORDS = 35
-PHRASES = re.compile(r"\b(?:is not to be told|shall|by heart|mend(?:ed|s|ing)?|of one kind with)\b", re.IGNORECASE)
+PHRASES = re.compile(
+    r"\b(?:is not to be told|shall|by heart|mend(?:ed|s|ing)?|of one kind with)\b"
+    r"|(?<!there )\bis no (?!\w+er\b|more\b)|: likewise\.",
+    re.IGNORECASE,
+)
 BRITISH = re.compile(
     r"\b(?:colour|grey|centre|licence|behaviour|neighbour)"
     r"|\b(?:normal|neutral|recogn|initial|summar|visual)is(?:e|ed|es|ing|ation)\b",
@@ -51,5 +56,31 @@ def test_pages_are_in_plain_english(path: Path) -> None:
         sentence
         for sentence in sentences(path.read_text())
         if len(sentence.split()) > WORDS or PHRASES.search(sentence) or BRITISH.search(sentence)
+    ]
+    assert found == []
+
+
+def texts(source: str) -> Iterator[str]:
+    """Docstrings and messages: each constant text of two words or more."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value.strip():
+            yield node.value
+
+
+def test_texts_are_found() -> None:
+    assert list(texts('"""A doc."""\nraise ValueError(f"{x}: not found. " "Give it.")\nname = "word"')) == [
+        "A doc.",
+        ": not found. Give it.",
+    ]
+
+
+@pytest.mark.parametrize("folder", ["ctan_monai", "tools"])
+def test_docstrings_and_messages_are_in_plain_english(folder: str) -> None:
+    found = [
+        (path.name, sentence)
+        for path in sorted((REPOSITORY / folder).rglob("*.py"))
+        for text in texts(path.read_text())
+        for sentence in sentences(text.replace("``", "`"))
+        if len(sentence.split()) > WORDS or PHRASES.search(sentence)
     ]
     assert found == []

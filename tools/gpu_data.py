@@ -263,7 +263,7 @@ class HAM10000:
         theta = affine(
             draw.uniform(-np.pi, np.pi, shape), 1 + draw.uniform(-0.15, 0.15, (*shape, 2)), np.zeros((*shape, 2))
         )
-        theta[..., 0, 1] *= height / width  # from pixels to the sides of a picture that is no square
+        theta[..., 0, 1] *= height / width  # from pixels to the sides of a picture that is not square
         theta[..., 1, 0] *= width / height
         theta = np.where(chosen()[..., None, None], theta, np.eye(2, 3))
         theta[..., 0, :2] *= np.where(chosen(), -1, 1)[..., None]

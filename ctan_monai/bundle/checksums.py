@@ -64,7 +64,7 @@ def verify_checksums(root: Path, digest: str | None = None) -> None:
         raise InputError(f"{path}: no such file. Expected the folder of an unpacked bundle; give it with --bundle.")
     if digest is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", digest.strip()):
         raise InputError(
-            f"--sha256 {digest}: is no SHA-256; expected 64 hexadecimal digits, as the packer printed them."
+            f"--sha256 {digest}: is not a SHA-256; expected 64 hexadecimal digits, as the packer printed them."
         )
     if digest is not None and file_sha256(path) != digest.strip().lower():
         raise InputError(

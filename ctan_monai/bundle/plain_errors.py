@@ -16,9 +16,9 @@ def show_cause_last() -> None:
     """From now on, end the report of an error that stops the program with the message that a user needs.
 
     MONAI wraps what goes wrong in a config in errors that name the expression; the message that says which file is
-    wrong, and what to do, then stands in the middle of a hundred lines. An interruption by the user is no error: it is
-    answered by one line. Errors of this package, which say what to do, come without the hundred lines; the environment
-    variable ``CTAN_TRACEBACK=1`` brings them back.
+    wrong, and what to do, then stands in the middle of a hundred lines. An interruption by the user is answered by one
+    line. Errors of this package, which say what to do, come without the hundred lines; the environment variable
+    ``CTAN_TRACEBACK=1`` brings them back.
     """
     sys.excepthook = _hook
 

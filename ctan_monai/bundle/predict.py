@@ -235,7 +235,7 @@ def _verdict(output: Path, case: str) -> str:
         plural = "s" if len(warnings) > 1 else ""
         lines = [f"{case}: {len(warnings)} warning{plural}, see {report.name}:", *(f"  - {text}" for text in warnings)]
     else:
-        lines = [f"{case}: no warning, which is no proof that the result is right ({report.name})."]
+        lines = [f"{case}: no warnings, which is not a guarantee of correctness ({report.name})."]
     if seconds := content.get("seconds"):
         lines.append("  Seconds: " + ", ".join(f"{part} {value:.1f}" for part, value in seconds.items()) + ".")
     return "\n".join(lines)
@@ -266,7 +266,7 @@ def _device(name: str) -> Any:
 
 
 def _remedy(cause: BaseException) -> str | None:
-    """What to do about an error that is no fault of the image's; None: nothing that is known here."""
+    """What to do about an error that is not the image's fault; None: nothing that is known here."""
     if isinstance(cause, ModuleNotFoundError):
         return f"the package {cause.name} is missing: pip install -r requirements.txt of the bundle."
     if "out of memory" in str(cause) and type(cause).__name__ == "OutOfMemoryError":

@@ -71,7 +71,7 @@ def evaluation_results(
 
     Returns:
         "<task>: <title>" to value, and the number of test cases; and the same as rows with ``task``, ``title``,
-        ``mean``, ``std`` and ``n`` (over cases; None where the metric is no mean over cases) and ``meaning``. Both
+        ``mean``, ``std`` and ``n`` (over cases; None where the metric is not a mean over cases) and ``meaning``. Both
         empty where there was no evaluation.
     """
     if not summary:

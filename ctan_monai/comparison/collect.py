@@ -66,7 +66,7 @@ def load_result(path: Path, run: Run) -> dict[str, Any]:
     """The content of a run's result file.
 
     Raises:
-        DataError: it is no such file, or that of another run or bundle.
+        DataError: it is not such a file, or that of another run or bundle.
     """
     try:
         content = json.loads(path.read_text())
@@ -82,7 +82,7 @@ def load_result(path: Path, run: Run) -> dict[str, Any]:
                 raise ValueError(f"its {task} is {value}")
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(
-            f"{path}: is no result of {run.row}, seed {run.seed}, with the tasks {', '.join(run.tasks)} ({error}). "
+            f"{path}: is not a result of {run.row}, seed {run.seed}, with the tasks {', '.join(run.tasks)} ({error}). "
             "Remove it, and the run is done again; or give another --results."
         ) from error
     return content

@@ -70,7 +70,7 @@ def plan_runs(
         seeds: of the repetitions.
 
     Raises:
-        DataError: there is no such method or weighting, or one is named twice.
+        DataError: an unknown method or weighting, or one is named twice.
     """
     for what, names in (("methods", methods), ("weightings", weightings), ("seeds", seeds)):
         if not names or len(set(names)) != len(names):

@@ -162,7 +162,7 @@ class Runner:
         if process.returncode:
             last = log.read_text(errors="replace").strip().splitlines()[-1:]
             raise DataError(
-                f"{log}: {run_id} failed with exit code {process.returncode}: {' '.join(last)} Mend the cause and give "
+                f"{log}: {run_id} failed with exit code {process.returncode}: {' '.join(last)} Fix the cause and give "
                 "the same command again: finished runs are kept, broken ones go on from their checkpoint."
             )
 

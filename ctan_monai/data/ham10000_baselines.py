@@ -38,9 +38,9 @@ class MajorityClass:
 def centre_mask(image: np.ndarray) -> np.ndarray:
     """The dark region at the centre of an image: a threshold and the component nearest to the middle.
 
-    Otsu's threshold of the brightness within the largest ellipse that the image holds (corners are often black), a
-    median filter against hairs, then of the dark components that of the pixel nearest to the centre, where specks
-    below 0.5 % of the image do not count; its holes are filled.
+    Otsu's threshold of the brightness is taken within the largest ellipse that the image holds (corners are often
+    black), after a median filter against hairs. Of the dark components, that of the pixel nearest to the center stays,
+    with its holes filled. Specks below 0.5 % of the image do not count.
 
     Args:
         image: uint8 (H, W, 3), without padding.

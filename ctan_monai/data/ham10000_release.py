@@ -114,7 +114,7 @@ def find_release(source: Path | str) -> Release:
     try:
         text = tables[0].read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{tables[0]}: is no text ({error}). Download the metadata again.") from error
+        raise DataError(f"{tables[0]}: is not text ({error}). Download the metadata again.") from error
     release = Release(images, masks, parse_metadata(text, str(tables[0])), tables[0])
     if twice:
         example = min(twice)
@@ -153,7 +153,7 @@ def _members(path: Path) -> Iterator[tuple[str, SourceFile]]:
     try:
         infos = sorted(_zip(path).infolist(), key=lambda info: info.filename)
     except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: is no zip, or a damaged one ({error}). Download it again.") from error
+        raise DataError(f"{path}: is not a zip, or a damaged one ({error}). Download it again.") from error
     for info in infos:
         parts = info.filename.replace("\\", "/").split("/")
         if not info.is_dir() and not any(_hidden(part) for part in parts):

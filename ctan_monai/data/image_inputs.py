@@ -25,7 +25,7 @@ _RESULT = "_segmentation.png"  # masks of an earlier run, or of the release
 
 
 def find_images(path: Path | str) -> FoundInputs:
-    """Finds and checks the images at a path. Files that are no images are left out and listed.
+    """Finds and checks the images at a path. Files that are not images are left out and listed.
 
     Args:
         path: a JPEG or PNG file, a zip, or a folder of such files, nested at will. Masks (``*_segmentation.png``) and
@@ -80,7 +80,7 @@ def _problem(file: Path) -> str | None:
     except DataError as error:
         return str(error)
     except UnidentifiedImageError:
-        return f"{file}: is no JPEG or PNG image. Convert or remove it."
+        return f"{file}: is not a JPEG or PNG image. Convert or remove it."
     except Exception as error:  # Pillow raises many kinds of errors on damaged files
         return f"{file}: cannot be read ({str(error) or type(error).__name__}). Get it again, or remove it."
     return None

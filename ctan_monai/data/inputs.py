@@ -308,7 +308,7 @@ def _without_identity(volume: _Volume) -> str:
     """What is missing for DICOM results."""
     if volume.series is None:
         return (
-            f"{volume.place}: is no DICOM series, and DICOM results (--dicom_output) need the patient and study of "
+            f"{volume.place}: is not a DICOM series, and DICOM results (--dicom_output) need the patient and study of "
             "one. Give the folder with the CT's DICOM slices, or leave --dicom_output out."
         )
     try:

@@ -21,7 +21,7 @@ MASK_THRESHOLD = 127  # grey values above are lesion
 _GREY_16_BITS = ("I;16", "I;16B", "I;16L", "I")  # the last from Pillow before 10.3
 _CONVERTED = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 _COLORFUL = 64  # by which the channels of a mask may differ: JPEG's rounding at edges
-_MOST_PIXELS = 100_000_000  # a photograph of more is no dermoscopic image, and would need gigabytes
+_MOST_PIXELS = 100_000_000  # a photograph of more is not a dermoscopic image, and would need gigabytes
 
 
 def to_rgb(image: Image.Image, name: str = "") -> Image.Image:

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--split",
         default="seeded",
         help="'seeded': 70/10/20 %% of the patients by --seed (default); 'all': every patient in all three sections, "
-        "to see whether a network can learn a few by heart; or a JSON file with lists of PatientIDs as training, "
+        "to see whether a network can overfit a few; or a JSON file with lists of PatientIDs as training, "
         "validation and test",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the split (default: 0)")

@@ -60,7 +60,7 @@ def read_roi_map(path: Path | str) -> dict[str, list[str]]:
     Labels that the file does not name keep the patterns of :data:`ROI_MAP`.
 
     Raises:
-        DataError: no such file, no such JSON, an unknown label, or a pattern that is no regular expression.
+        DataError: no such file, no such JSON, an unknown label, or a pattern that is not a regular expression.
     """
     expected = f"expected an object of labels ({', '.join(PROSTATE_LABELS)}) to lists of regular expressions"
     try:
@@ -70,7 +70,7 @@ def read_roi_map(path: Path | str) -> dict[str, list[str]]:
     if not isinstance(content, dict) or not all(
         isinstance(value, list) and all(isinstance(item, str) for item in value) for value in content.values()
     ):
-        raise DataError(f"{path}: is no map of ROI names, {expected}.")
+        raise DataError(f"{path}: is not a map of ROI names, {expected}.")
     if unknown := sorted(set(content) - set(PROSTATE_LABELS)):
         raise DataError(f"{path}: has the unknown label '{unknown[0]}', {expected}.")
     for label, patterns in content.items():
@@ -78,7 +78,7 @@ def read_roi_map(path: Path | str) -> dict[str, list[str]]:
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise DataError(f"{path}: '{pattern}' of {label} is no regular expression ({error}).") from error
+                raise DataError(f"{path}: '{pattern}' of {label} is not a regular expression ({error}).") from error
     return {**ROI_MAP, **content}
 
 

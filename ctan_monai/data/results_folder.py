@@ -249,7 +249,7 @@ class ResultsFolder:
         if "case_id" not in (table.fieldnames or []) or not all(
             None not in [*row, *row.values()] for row in rows.values()
         ):
-            raise InputError(f"{path}: is no table of results: expected a column 'case_id'. Rename or remove it.")
+            raise InputError(f"{path}: is not a table of results: expected a column 'case_id'. Rename or remove it.")
         return {str(case): row for case, row in rows.items()}
 
     def _has_files(self, case: str) -> bool:

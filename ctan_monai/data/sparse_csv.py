@@ -32,7 +32,7 @@ def read_sparse_csv(path: Path | str, size: int) -> tuple[np.ndarray, np.ndarray
 
     Raises:
         DataError: the file is missing, no such CSV, cut off, or has an index that is out of range or given twice,
-            or a value that is no finite number.
+            or a value that is not a finite number.
     """
     return _read(Path(path), size, values=True)
 

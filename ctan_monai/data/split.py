@@ -59,14 +59,14 @@ def merge_small_strata(
 
     Args:
         groups: as of :py:func:`stratified_split`.
-        fractions: likewise.
+        fractions: see :py:func:`stratified_split`.
 
     Returns:
         the groups with their strata after merging, and a note on each merging, for the data list's provenance.
 
     Raises:
         ValueError: see :py:func:`stratified_split`.
-        DataError: likewise.
+        DataError: see :py:func:`stratified_split`.
     """
     if len(fractions) != len(SECTIONS) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
         raise ValueError(f"fractions must be three that add up to 1 (training, validation, test), got {fractions}.")

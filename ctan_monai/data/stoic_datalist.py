@@ -32,8 +32,8 @@ def stoic_cases(
         section: "training", "validation" or "test".
         tasks: names of the tasks that labels are needed for.
         size: voxels of a slice that the config expects, and that inference will make.
-        spacing: voxel size in mm, likewise.
-        window: HU (low, high), likewise.
+        spacing: voxel size in mm, of both.
+        window: HU (low, high), of both.
 
     Raises:
         DataError: the data were prepared with another size, spacing or window; or see

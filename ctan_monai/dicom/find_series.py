@@ -1,6 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""CT series among DICOM files, wherever their files lie, and what beside them is no volume."""
+"""CT series among DICOM files, wherever their files lie, and what beside them is not a volume."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def tag_text(header: Dataset, keyword: str) -> str:
 
 
 def no_slice(header: Dataset) -> str:
-    """What an image is, if it is no image of a CT volume; empty for one that is.
+    """What an image is, if it is not an image of a CT volume; empty for one that is.
 
     Args:
         header: of :py:func:`ctan_monai.dicom.dicom_headers`.

@@ -27,7 +27,7 @@ def check_axes(affine: np.ndarray, name: str) -> None:
     affine = np.asarray(affine, dtype=float)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise InputError(
-            f"{name}: the affine is no valid voxel-to-mm matrix: {affine.tolist()}. "
+            f"{name}: the affine is not a valid voxel-to-mm matrix: {affine.tolist()}. "
             "Expected finite numbers and three independent axes. Convert the image again from its source."
         )
     axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)

@@ -45,7 +45,7 @@ def read_dose(path: Path | str, frame_uid: str) -> DoseGrid:
 
     Raises:
         InputError: the file is damaged or no RTDOSE; another frame of reference; not in Gy; no DoseGridScaling; frames
-            that are no regular volume.
+            that are not a regular volume.
     """
     with file_border(path, "RTDOSE"):
         return _read(path, frame_uid)

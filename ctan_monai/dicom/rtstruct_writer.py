@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Structures beside a CT series, as RTSTRUCT.
 
-Why not rt-utils, which writes structure sets too: its outlines run through the centres of a structure's outermost
-voxels, so that the structure loses half a voxel on all sides (a CTV of 14.8 cc in 3 mm voxels becomes 10.6 cc to
-dicompyler) and one-voxel-wide parts lose their area, and a keyhole is cut two voxels wide; it exchanges the two pixel
-spacings, which are not always equal; it reads every DICOM file below the folder, with pixels, other series among them;
-and it signs as another maker.
+Why not rt-utils, which writes structure sets too:
+
+- Its outlines run through the centers of a structure's outermost voxels, so the structure loses half a voxel on all
+  sides: a CTV of 14.8 cc in 3 mm voxels becomes 10.6 cc to dicompyler. Parts of one voxel's width lose their area.
+- It cuts a keyhole two voxels wide, and exchanges the two pixel spacings, which are not always equal.
+- It reads every DICOM file below the folder, with pixels, other series among them, and signs as another maker.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def dose_volume_figure(values: np.ndarray, figure: str, spacing: Sequence[float]
         values: dose in Gy of the structure's voxels, (N,), N > 0.
         figure: ``mean``; ``D_95``, the dose that 95 % of the volume receives at least (the 5th percentile, linear
             between voxels), likewise for any other number; ``D_0.1_cc``, the least dose to the hottest 0.1 cc; or
-            ``V_50``, the volume in % that receives at least 50 Gy, likewise.
+            ``V_50``, the volume in % that receives at least 50 Gy.
         spacing: voxel size in mm along each axis.
 
     Returns:

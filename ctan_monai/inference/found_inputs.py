@@ -17,7 +17,7 @@ class FoundInputs(list[dict[str, Any]]):
 
     Args:
         items: of the images, each with "image", a path or the list of a DICOM series' files, and "case_id".
-        left_out: a line for each thing that is no image to predict, such as a localizer or a structure set.
+        left_out: a line for each thing that is not an image to predict, such as a localizer or a structure set.
         unusable: a line for each image that cannot be used: what was found, what was expected, and what to do.
     """
 

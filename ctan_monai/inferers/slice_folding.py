@@ -39,7 +39,7 @@ class SliceFoldingInferer(Inferer):
             inputs: (B, K, H, W), K slices of one channel, or (B, K, C, H, W).
             network: maps (N, C, H, W) to task name -> logits (N, n).
             args: passed on to the network.
-            kwargs: likewise.
+            kwargs: keyword arguments for the network.
 
         Returns:
             task name -> mean logits (B, n).

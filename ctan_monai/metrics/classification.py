@@ -46,7 +46,7 @@ def classification_metrics(
         columns: the most probable class); with two classes "brier", the mean squared error of the probability.
 
     Raises:
-        ValueError: shapes or labels that do not fit the classes, or a probability that is no finite number.
+        ValueError: shapes or labels that do not fit the classes, or a probability that is not a finite number.
     """
     from sklearn.metrics import accuracy_score, brier_score_loss, confusion_matrix
 

@@ -63,8 +63,8 @@ def channels_first(channels: int, positions: int) -> bool:
 class CTAB(nn.Module):
     """Cross-task attention bottleneck (CTAB), all tasks.
 
-    Embeds each task's attended feature A-hat^4_t by a 1x1 convolution and a norm to a quarter of its channels (E_t),
-    applies equation 2 in float32 with autocast off, and returns to the full width by a 1x1 convolution and a norm. With
+    A 1x1 convolution and a norm embed each task's attended feature A-hat^4_t in a quarter of its channels (E_t).
+    Equation 2 follows, in float32 with autocast off, and a 1x1 convolution and a norm return to the full width. With
     more than two tasks equation 2 is averaged over the other tasks t'; for a single task t' = t.
 
     Three things here are readings of the paper. Neither convolution has an activation: behind a ReLU all of

@@ -22,12 +22,12 @@ class CTAN(AttentionNetwork):
     attention between the attended features A-hat^4_t (equation 2, ``CTAB``), to which A-hat^4_t is added.
 
     Args:
-        spatial_dims: see ``MultiTaskNetwork``, as the arguments up to ``pretrained``.
-        in_channels: likewise.
-        tasks: likewise.
-        backbone: likewise.
-        stem: likewise.
-        pretrained: likewise.
+        spatial_dims: see ``MultiTaskNetwork``.
+        in_channels: see ``MultiTaskNetwork``.
+        tasks: see ``MultiTaskNetwork``.
+        backbone: see ``MultiTaskNetwork``.
+        stem: see ``MultiTaskNetwork``.
+        pretrained: see ``MultiTaskNetwork``.
         normalization: of equation 2: "softmax", "none" as in the paper, or "cosine". See ``cross_task_attention``.
         order: of equation 2: "equation", or "prose" for its transpose. See ``cross_task_attention``.
         ctab_activation: of CTAB: "none", or "relu" behind its convolutions. See ``CTAB``.

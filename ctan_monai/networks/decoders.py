@@ -134,7 +134,7 @@ class ImageDecoder(nn.Module):
             bottleneck: (B, C_4, *spatial / output stride).
             skips: of stages 1 to 4, (B, C_j, *spatial / stride_j).
             stem: not used; here so that all decoders are called alike.
-            size: not used, likewise.
+            size: not used, as well.
 
         Returns:
             Logits, (B, out_channels), float32.

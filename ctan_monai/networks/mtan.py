@@ -100,12 +100,12 @@ class MTAN(AttentionNetwork):
     after the last stage: the decoder sees skips G^j_t and bottleneck G^4_t.
 
     Args:
-        spatial_dims: see ``MultiTaskNetwork``, as the arguments up to ``pretrained``.
-        in_channels: likewise.
-        tasks: likewise.
-        backbone: likewise.
-        stem: likewise.
-        pretrained: likewise.
+        spatial_dims: see ``MultiTaskNetwork``.
+        in_channels: see ``MultiTaskNetwork``.
+        tasks: see ``MultiTaskNetwork``.
+        backbone: see ``MultiTaskNetwork``.
+        stem: see ``MultiTaskNetwork``.
+        pretrained: see ``MultiTaskNetwork``.
         ctab: for an ablation: True gives MTAN the cross-task attention of CTAN's bottleneck.
     """
 

@@ -63,7 +63,7 @@ def load_pretrained(trunk: Trunk, pretrained: bool | str | Path, unit_input: boo
     state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     state = {name: tensor for name, tensor in state.items() if not name.startswith(CLASSIFIERS)}
     own = trunk.state_dict()
-    # counters of batches, which torchvision's older files lack, are no weights
+    # counters of batches, which torchvision's older files lack, are not weights
     expected = {name: tensor for name, tensor in own.items() if not name.endswith("num_batches_tracked")}
     found = {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
     check(source, trunk, expected, found)
@@ -105,7 +105,7 @@ def read(path: Path) -> State:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no file of PyTorch weights ({type(error).__name__}).") from error
+        raise ValueError(f"{path} is not a file of PyTorch weights ({type(error).__name__}).") from error
     if isinstance(state, dict):
         state = state.get("state_dict", state)
     if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):

@@ -26,7 +26,7 @@ class DVHCurves:
     Args:
         dose: the axis, Gy, (N,).
         reference: volume in % that receives at least that dose, (N,), by structure.
-        prediction: likewise.
+        prediction: as ``reference``.
     """
 
     dose: np.ndarray

@@ -27,9 +27,8 @@ def scrub_paths(value: Any) -> Any:
         value: text, a path, a number, None, or mappings and sequences of those.
 
     Returns:
-        The same with absolute paths, paths from the home folder, and paths that climb out of the working directory cut
-        to their last part (`/home/ann/data/openkbp` -> `openkbp`), relative ones kept, paths and tuples as text and
-        lists.
+        The same, with paths and tuples as text and lists. Absolute paths, paths from the home folder, and paths that
+        climb out of the working directory are cut to their last part (`/home/ann/data/openkbp` -> `openkbp`).
     """
     if isinstance(value, Mapping):
         return {str(scrub_paths(key)): scrub_paths(item) for key, item in value.items()}

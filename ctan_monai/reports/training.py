@@ -34,7 +34,7 @@ def read_log(path: Path | str) -> Columns:
         Values by column, NaN where a cell is empty; nothing where the file does not exist or has no row.
 
     Raises:
-        ValueError: if a cell is no number, or there is no column `epoch`.
+        ValueError: if a cell is not a number, or there is no column `epoch`.
     """
     path = Path(path)
     if not path.is_file():

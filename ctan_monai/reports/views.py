@@ -37,7 +37,7 @@ class PlaneView:
         size: height and width of the picture in mm.
         ct: uint8, soft tissue window.
         reference: `segmentation` (integer) and `dose` (float16, Gy), as far as there are any.
-        prediction: likewise.
+        prediction: as ``reference``.
         targets: bool masks of the targets by name, of the reference; without those that are labels themselves.
     """
 
@@ -144,7 +144,7 @@ def plane_views(
         indices: of the planes along x, y and z.
         spacing: voxel size in mm.
         reference: `segmentation` and `dose` (Gy), either may be lacking.
-        prediction: likewise.
+        prediction: as ``reference``.
         targets: bool masks by name.
 
     Returns:

@@ -17,7 +17,7 @@ def body_mask(ct_hu: np.ndarray, threshold: float = -300.0) -> np.ndarray:
 
     Args:
         ct_hu: CT in HU, shape (x, y, z) with axial slices ``[..., z]``.
-        threshold: HU above which a voxel is no air.
+        threshold: HU above which a voxel is not air.
 
     Returns:
         bool array of the same shape; all False where nothing is above the threshold.

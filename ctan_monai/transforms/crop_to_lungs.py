@@ -54,8 +54,8 @@ def lung_volume(
 ) -> LungVolume:
     """Finds the lungs, crops about them, averages and resamples, and stores the window's range in 8 bits.
 
-    In plane, the field has a fixed size about the centre of the lungs' box (moved to stay inside the image where it
-    can), so that structures keep their scale and lungs that are found in part shift the field a little, not its scale.
+    In plane, the field has a fixed size about the center of the lungs' box, moved to stay inside the image where it
+    can. So structures keep their scale, and lungs that are found in part shift the field a little.
     Along z, it runs over the slices with lungs. Voxels are averaged in blocks before the linear resampling, so that
     noise and structures below the new voxel size do not alias.
 

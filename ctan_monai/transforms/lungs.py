@@ -16,7 +16,7 @@ __all__ = ["Lungs", "find_lungs"]
 AIR_HU = -320.0  # below: air or aerated lung (Hu et al., IEEE TMI 20(6), 2001, find thresholds near this one)
 PURE_AIR_HU = -950.0  # a region whose median is below holds no tissue: room air, bowel gas, padding; lungs have some
 SMALLEST_ML = 300.0  # of both lungs; consolidated lungs of adults still hold more air
-SECOND_SHARE = 0.2  # of the larger lung; below, a region is no second lung
+SECOND_SHARE = 0.2  # of the larger lung; below, a region is not a second lung
 EDGE_SHARE = 0.05  # of the largest slice's lung area; slices with less are trachea or tips
 
 

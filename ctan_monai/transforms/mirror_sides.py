@@ -28,7 +28,7 @@ class RandMirrorSidesd(RandomizableTransform, MapTransform):
         allow_missing_keys: skip keys that an item does not have.
 
     Raises:
-        ValueError: a label key that is not in ``keys``, or pairs that are no pairs of different foreground values.
+        ValueError: a label key that is not in ``keys``, or pairs that are not pairs of different foreground values.
     """
 
     def __init__(

@@ -67,7 +67,7 @@ class MonaiLabelResultd(Transform):
             image.meta.pop("spatial_shape", None)
         d.get(f"{self.image_key}_meta_dict", {}).pop("spatial_shape", None)
         if self.maps and d["pred"].ndim == 3:
-            # Label's writer takes pictures as (W, H), and the image's suffix for the result: a mask is no JPEG
+            # Label's writer takes pictures as (W, H), and the image's suffix for the result: a mask is not a JPEG
             d["pred"] = d["pred"][0].T
             d["result_extension"] = d.get("result_extension") or ".png"
         elif d.get("image_path") and Path(str(d["image_path"])).is_dir():

@@ -160,7 +160,7 @@ def _face_areas(affine: np.ndarray) -> np.ndarray:
 def body_edges(body: np.ndarray, affine: np.ndarray) -> list[str]:
     """Sides on which the image cuts the body off, of the patient's left, right, front and back.
 
-    Head and feet are no such sides: a scan ends somewhere.
+    Head and feet are not such sides: a scan ends somewhere.
 
     Args:
         body: bool (x, y, z).

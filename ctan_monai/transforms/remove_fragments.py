@@ -26,7 +26,7 @@ class RemoveFragmentsd(MapTransform):
         allow_missing_keys: skip keys that an item does not have.
 
     Raises:
-        ValueError: a fraction outside [0, 1], or an array that is no label map of one channel.
+        ValueError: a fraction outside [0, 1], or an array that is not a label map of one channel.
     """
 
     def __init__(self, keys: KeysCollection, fraction: float, allow_missing_keys: bool = False) -> None:

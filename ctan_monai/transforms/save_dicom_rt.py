@@ -29,7 +29,7 @@ class SaveDicomRTd(Transform):
     """Writes ``<case>_rtstruct.dcm``, ``<case>_seg.dcm`` and ``<case>_rtdose.dcm`` beside the NIfTI files.
 
     The objects belong to the patient and study of the CT series that was given, in new series. An organ that was not
-    found is no structure; where none was, there is no structure set and no segmentation. Numbers and colors of
+    found is not a structure; where none was, there is no structure set and no segmentation. Numbers and colors of
     structures and segments follow their labels.
 
     Args:
@@ -79,7 +79,7 @@ class SaveDicomRTd(Transform):
         """Write the files.
 
         Raises:
-            InputError: the input is no DICOM series.
+            InputError: the input is not a DICOM series.
             OSError: a file cannot be written; the message names it.
         """
         if not self.kinds:

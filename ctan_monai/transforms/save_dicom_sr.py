@@ -47,7 +47,7 @@ class SaveDicomSRd(Transform):
         """Write the file.
 
         Raises:
-            InputError: the input is no DICOM series.
+            InputError: the input is not a DICOM series.
             OSError: the file cannot be written; the message names it.
         """
         if self.kinds:

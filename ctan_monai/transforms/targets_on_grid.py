@@ -14,7 +14,7 @@ from ctan_monai.utils.names import printable
 
 __all__ = ["MOST_LEVELS", "target_masks"]
 
-MOST_LEVELS = 8  # different doses of a volume of Gy; more are no prescriptions, but painted or interpolated
+MOST_LEVELS = 8  # different doses of a volume of Gy; more are not prescriptions, but painted or interpolated
 _SAME = 1e-3  # mm a voxel
 _DIGITS = 2  # of Gy, by which doses differ
 

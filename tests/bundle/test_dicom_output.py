@@ -147,7 +147,7 @@ def test_an_input_that_is_not_dicom(bundle: str, tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(np.zeros((40, 40, 8), np.int16), np.eye(4)), tmp_path / "ct.nii.gz")
     with pytest.raises(RuntimeError) as error:
         infer(bundle, tmp_path / "ct.nii.gz", tmp_path / "out")
-    assert "ct.nii.gz: is no DICOM series, and DICOM results (--dicom_output) need" in message(error)
+    assert "ct.nii.gz: is not a DICOM series, and DICOM results (--dicom_output) need" in message(error)
     assert list((tmp_path / "out").iterdir()) == []
 
 

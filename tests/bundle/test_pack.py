@@ -270,7 +270,7 @@ def test_the_users_results_are_no_part_of_the_bundle(bundle: Path) -> None:
     for name in ("ct_report.json", "ct_dose.nii.gz", "ct_rtdose.dcm"):
         (bundle / "results" / name).touch()
     verify_checksums(bundle)
-    with pytest.raises(InputError, match="--sha256 abc: is no SHA-256; expected 64 hexadecimal digits"):
+    with pytest.raises(InputError, match="--sha256 abc: is not a SHA-256; expected 64 hexadecimal digits"):
         verify_checksums(bundle, "abc")
 
 

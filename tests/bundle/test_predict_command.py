@@ -109,11 +109,11 @@ def test_what_has_an_argument_is_not_set_by_its_id(capsys: pytest.CaptureFixture
     [
         ("report", {"warnings": ["Large cord.", "Small brain."]},
          ["a: 2 warnings, see a_report.json:", "  - Large cord.", "  - Small brain."]),
-        ("report", {"warnings": []}, ["a: no warning, which is no proof that the result is right (a_report.json)."]),
+        ("report", {"warnings": []}, ["a: no warnings, which is not a guarantee of correctness (a_report.json)."]),
         ("probabilities", {"warnings": "Few slices."}, ["a: 1 warning, see a_probabilities.json:", "  - Few slices."]),
         ("photograph", None, ["a: done."]),
         ("report", {"seconds": {"reading": 0.61, "network": 2.0}},
-         ["a: no warning, which is no proof that the result is right (a_report.json).",
+         ["a: no warnings, which is not a guarantee of correctness (a_report.json).",
           "  Seconds: reading 0.6, network 2.0."]),
     ],
 )  # fmt: skip

@@ -127,7 +127,9 @@ def test_a_file_that_is_no_result_of_the_run(tmp_path: Path, change: Callable[[s
     path.write_text(change(text))
     with pytest.raises(DataError) as caught:
         load_result(path, HPS)
-    assert str(caught.value).startswith(f"{path}: is no result of hps_dwa, seed 0, with the tasks segmentation, dose (")
+    assert str(caught.value).startswith(
+        f"{path}: is not a result of hps_dwa, seed 0, with the tasks segmentation, dose ("
+    )
     assert message in str(caught.value)
 
 

@@ -113,7 +113,7 @@ def test_zips_inside_a_zip(tmp_path: Path) -> None:
 def test_a_damaged_zip(tmp_path: Path) -> None:
     release = write_zips(tmp_path / "a")
     (release / "HAM10000_images_part_1.zip").write_bytes(b"PK not quite")
-    with pytest.raises(DataError, match=r"HAM10000_images_part_1\.zip: is no zip, or a damaged one"):
+    with pytest.raises(DataError, match=r"HAM10000_images_part_1\.zip: is not a zip, or a damaged one"):
         find_release(release)
 
 

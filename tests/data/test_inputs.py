@@ -45,7 +45,7 @@ def test_dicom_output_needs_a_dicom_series(tmp_path: Path) -> None:
     assert [i["case_id"] for i in find_inputs(tmp_path, dicom_output=True)] == ["CT"]
     save(tmp_path / "scan.nii.gz")
     assert len(find_inputs(tmp_path, dicom_output=False)) == 2
-    message = r"scan\.nii\.gz: is no DICOM series.*folder with the CT's DICOM slices, or leave"
+    message = r"scan\.nii\.gz: is not a DICOM series.*folder with the CT's DICOM slices, or leave"
     found = find_inputs(tmp_path, dicom_output=["rtstruct"])
     assert [i["case_id"] for i in found] == ["CT"], "the others go on"
     assert re.search(message, "\n".join(found.unusable))

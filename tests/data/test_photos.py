@@ -55,7 +55,7 @@ def test_the_content_decides_not_the_name(kind: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="neither JPEG nor PNG"):
         decode_photo(content, "photo.jpg")
     (tmp_path / "photo.jpg").write_bytes(content)
-    with pytest.raises(DataError, match=r"photo\.jpg: is no JPEG or PNG"):
+    with pytest.raises(DataError, match=r"photo\.jpg: is not a JPEG or PNG"):
         find_images(tmp_path)
 
 

@@ -349,9 +349,9 @@ def test_the_preferred_name_wins_and_equal_ones_are_an_error() -> None:
     ("content", "message"),
     [
         ("no json", "cannot be read as JSON"),
-        ('{"rectum": "colon"}', "is no map of ROI names"),
+        ('{"rectum": "colon"}', "is not a map of ROI names"),
         ('{"colon": ["colon"]}', "has the unknown label 'colon'"),
-        ('{"rectum": ["("]}', r"'\(' of rectum is no regular expression"),
+        ('{"rectum": ["("]}', r"'\(' of rectum is not a regular expression"),
     ],
 )
 def test_a_wrong_roi_map(tmp_path: Path, content: str, message: str) -> None:

@@ -255,7 +255,7 @@ def test_2d_file_for_a_3d_network(tmp_path):
 def test_file_that_is_no_weights(tmp_path):
     path = tmp_path / "notes.pth"
     path.write_text("not weights")
-    with pytest.raises(ValueError, match=r"notes\.pth is no file of PyTorch weights"):
+    with pytest.raises(ValueError, match=r"notes\.pth is not a file of PyTorch weights"):
         HPS(2, 3, TASKS, "resnet18", pretrained=path)
     with pytest.raises(ValueError, match=r"list\.pth holds no state dict: found list"):
         HPS(2, 3, TASKS, "resnet18", pretrained=save([1, 2], tmp_path / "list.pth"))

@@ -30,7 +30,7 @@ class SavePatientPaged:
         results: where they go.
         label_names: organ to label.
         bundle_root: of the bundle, for what the page says of the network.
-        checkpoint: the weights, likewise.
+        checkpoint: file of the weights; None: unknown.
         html: whether to write the HTML.
         pdf: whether to write the PDF.
         image_key: the CT, whose meta data name the file; it is read again, for the network has it on another grid.
