@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 class SaveImagesd(Transform):
     """Writes ``<case>_<name>.nii.gz`` for each prediction and ``<case>_report.json``, each file whole or not at all.
 
-    MONAI's ``SaveImaged`` names files after the input's and writes in place: the slices' folder of a DICOM series is no
-    name of a patient, and an interrupted run would leave half a file. MONAI Deploy leaves transforms whose names start
+    MONAI's ``SaveImaged`` names files after the input's and writes in place: the slices' folder of a DICOM series is
+    not a patient's name, and an interrupted run would leave half a file. MONAI Deploy leaves transforms whose names start
     with ``SaveImage`` out: it writes by itself.
 
     Args:
