@@ -29,8 +29,8 @@ class SaveImagesd(Transform):
     """Writes ``<case>_<name>.nii.gz`` for each prediction and ``<case>_report.json``, each file whole or not at all.
 
     MONAI's ``SaveImaged`` names files after the input's and writes in place: the slices' folder of a DICOM series is
-    not a patient's name, and an interrupted run would leave half a file. MONAI Deploy leaves transforms whose names start
-    with ``SaveImage`` out: it writes by itself.
+    not a patient's name, and an interrupted run would leave half a file. MONAI Deploy leaves transforms whose names
+    start with ``SaveImage`` out: it writes by itself.
 
     Args:
         names: key of a prediction (1, x, y, z) to its part of the file's name; missing keys are left out.
