@@ -23,7 +23,7 @@ def exit_status(action: Callable[[], object], *also: type[Exception]) -> int:
         also: errors to report so beside DataError and OSError.
 
     Returns:
-        exit code, 0: done, 2: failed.
+        exit code, 0: done, 2: failed, or what the error has as ``exit_status``.
     """
     plain: tuple[type[Exception], ...] = (DataError, OSError, *also)
     quiet_libraries()
@@ -34,7 +34,7 @@ def exit_status(action: Callable[[], object], *also: type[Exception]) -> int:
         if not isinstance(cause, plain):
             raise
         print(f"error: {original_names(str(cause))}", file=sys.stderr)
-        return 2
+        return cause.exit_status if isinstance(cause, DataError) else 2
     return 0
 
 

@@ -5,17 +5,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from traceback import extract_tb
+from typing import Any
 
-__all__ = ["DataError", "InputError", "UnusableInputs", "case_reason", "failure_lines", "plain_cause"]
+__all__ = [
+    *("DataError", "InputError", "UnusableInputs", "UnusableResults"),
+    *("case_reason", "failure_lines", "plain_cause", "verdict_line"),
+]
 
 _WRAPPERS = re.compile(r"Failed to (evaluate|instantiate)|applying transform ")  # MONAI's, around what goes wrong
 
 
 class DataError(ValueError):
-    """Data on disk that cannot be used: the message names the file, what was found and expected, and the remedy."""
+    """Data on disk that cannot be used: the message names the file, what was found and expected, and the remedy.
+
+    Attributes:
+        exit_status: of a command that ends with it.
+    """
+
+    exit_status = 2
 
 
 class InputError(DataError):
@@ -24,6 +34,12 @@ class InputError(DataError):
 
 class UnusableInputs(InputError):
     """Some images of a run could not be used, and the others have their results."""
+
+
+class UnusableResults(DataError):
+    """None of the results of some images may be used, see :py:func:`verdict_line`."""
+
+    exit_status = 3
 
 
 def plain_cause(error: BaseException) -> BaseException:
@@ -47,6 +63,26 @@ def failure_lines(predicted: int, unusable: Sequence[str], incomplete: Sequence[
     if incomplete:
         lines += ["Some results could not be written:", *incomplete]
     return lines
+
+
+def verdict_line(case: str, report_name: str, report: Mapping[str, Any]) -> str:
+    """What a user must know of a case before they look at anything.
+
+    Args:
+        case: its name.
+        report_name: of the file with its report.
+        report: ``usable``, ``unusable_because``, ``warnings`` (sentences, or one text) and ``withheld_dicom``, the
+            kinds of DICOM files that were not written; what is missing is as if all were well.
+    """
+    warnings = report.get("warnings") or []
+    count = 1 if isinstance(warnings, str) else len(warnings)
+    if not report.get("usable", True):
+        withheld = ", ".join(report.get("withheld_dicom", []))
+        note = f" DICOM is withheld ({withheld}); --write_implausible writes it." if withheld else ""
+        return f"{case}: NOT USABLE, see {report_name}: {report.get('unusable_because', '')}{note}"
+    if count:
+        return f"{case}: {count} warning{'s' if count > 1 else ''}, see {report_name}"
+    return f"{case}: no warning, which is no proof that the result is right ({report_name})."
 
 
 def case_reason(error: Exception, name: str = "") -> str:

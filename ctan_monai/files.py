@@ -10,7 +10,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -53,8 +53,15 @@ def write_output(path: str | Path, content: str | bytes | Callable[[IO[bytes]], 
     Raises:
         OSError: the file cannot be written; the message names it and says what to do.
     """
-    try:
+    with output_errors(path):
         write_atomic(path, content)
+
+
+@contextlib.contextmanager
+def output_errors(path: str | Path) -> Iterator[None]:
+    """Lets an OSError of what is done with a result of inference name the file and say what to do."""
+    try:
+        yield
     except OSError as error:
         raise OSError(
             f"{path}: cannot be written ({error.strerror or error}). Free some space, or give another --output_dir."

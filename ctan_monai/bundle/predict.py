@@ -9,6 +9,13 @@ examples:
   ctan-monai-predict --bundle openkbp pacs_export.zip results --dicom --series "AXIAL 3.0"
   ctan-monai-predict --bundle openkbp patient.nii.gz results --device cpu --pdf
   ctan-monai-predict --bundle openkbp patient.nii.gz results --targets masks --target_doses PTV_high=70,PTV_low=56
+
+exit status:
+  0  each image has results; read their warnings
+  1  a fault of the program, with its traceback
+  2  the input or an option cannot be used, or some images have no results or lack some; the others have theirs
+  3  none of the results of some images may be used: their reports have "usable": false, and they have no DICOM files
+     (of the others, those that status 2 is for are listed, too)
 """
 
 from __future__ import annotations
@@ -28,13 +35,14 @@ from typing import Any
 from ctan_monai.bundle.checksums import verify_checksums
 from ctan_monai.bundle.data_values import as_data, code_in
 from ctan_monai.command_line import exit_status
-from ctan_monai.errors import DataError, UnusableInputs, failure_lines, plain_cause
+from ctan_monai.errors import DataError, UnusableInputs, UnusableResults, failure_lines, plain_cause, verdict_line
 from ctan_monai.utils import original_names
 
 REPORTING = "ctan_monai.transforms.report"
 PHOTOGRAPHS = "predictions.csv"  # their table
 INPUTS = ("ctan_monai.data.inputs", "ctan_monai.data.image_inputs", "ctan_monai.data.results_folder")
-_OPTIONS = {"dicom_output": "--dicom", "targets_from": "--targets"}  # by the config's id
+# by the config's id
+_OPTIONS = {"dicom_output": "--dicom", "targets_from": "--targets", "write_implausible": "--write-implausible"}
 _OWN_IDS = ("bundle_root", "dataset_dir", "output_dir")  # have arguments of their own
 
 
@@ -83,6 +91,8 @@ def predict(bundle: Path, source: Path, output: Path, digest: str | None = None,
     workflow = ConfigWorkflow(config_file=str(bundle / "configs" / "inference.json"), workflow_type="inference")
     if "pdf" in values and "pdf" not in workflow.parser:
         raise DataError(f"--pdf: the results of {bundle} have no page. Leave --pdf out.")
+    if "write_implausible" in values and "write_implausible" not in workflow.parser:
+        raise DataError(f"--write-implausible: the results of {bundle} are not judged. Leave it out.")
     for name, value in {**values, "bundle_root": bundle, "dataset_dir": source, "output_dir": output}.items():
         try:
             workflow.parser[name] = as_data(value)
@@ -114,6 +124,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--dicom",
         action="store_true",
         help="write the results as DICOM, too; but for photographs, INPUT must be DICOM",
+    )
+    parser.add_argument(
+        "--write-implausible",
+        action="store_true",
+        help="write the DICOM files of results that may not be used, too: the names of their series, structure set and "
+        "structures begin with IMPLAUSIBLE (default: they are withheld)",
     )
     parser.add_argument(
         "--tg263",
@@ -182,6 +198,8 @@ def run(options: argparse.Namespace) -> None:
     values = _values(options.set)
     if options.dicom:
         values["dicom_output"] = True
+    if options.write_implausible:
+        values["write_implausible"] = True
     if options.tg263:
         values["tg263"] = True
     if options.pdf:
@@ -207,10 +225,17 @@ def run(options: argparse.Namespace) -> None:
             raise
         raise DataError(message or _in_words_of_this_command(str(cause))) from error
     photographs = _photographs(options.output)
-    unknown = [case for case in cases if case not in photographs and _report(options.output, case) is None]
+    reports = {case: path for case in cases if (path := _report(options.output, case)) is not None}
+    unknown = [case for case in cases if case not in photographs and case not in reports]
+    unusable = []
     for case in cases:
-        if case not in unknown:
-            print(_verdict(options.output, case))
+        if case in reports:
+            content = json.loads(reports[case].read_text())
+            print(_in_words_of_this_command(_verdict(case, reports[case].name, content)))
+            if not content.get("usable", True):
+                unusable.append(case)
+        elif case not in unknown:  # a photograph: there is nothing to judge its result by
+            print(f"{case}: done.")
     if cases.left_out:
         print("Left out:", *(f"  - {line}" for line in cases.left_out), sep="\n")
     problems = []
@@ -219,23 +244,19 @@ def run(options: argparse.Namespace) -> None:
     problems += failure_lines(len(cases), cases.unusable, cases.incomplete)
     if len(cases) > len(unknown) or not problems:
         print(f"Results are in {options.output}. Research only: not for diagnosis or treatment.")
+    if unusable:
+        problems.insert(0, f"use none of the results of {', '.join(unusable)} ({len(unusable)} of {len(cases)} cases).")
     if problems:
-        raise DataError(_in_words_of_this_command("\n".join(problems)))
+        message = _in_words_of_this_command("\n".join(problems))
+        raise UnusableResults(message) if unusable else DataError(message)
 
 
-def _verdict(output: Path, case: str) -> str:
+def _verdict(case: str, name: str, content: dict[str, Any]) -> str:
     """What a user must know of a case before they look at anything, one warning a line."""
-    report = _report(output, case)
-    if report is None:  # a photograph: there is nothing to judge its result by
-        return f"{case}: done."
-    content = json.loads(report.read_text())
     warnings = content.get("warnings") or []
     warnings = [warnings] if isinstance(warnings, str) else warnings
-    if warnings:
-        plural = "s" if len(warnings) > 1 else ""
-        lines = [f"{case}: {len(warnings)} warning{plural}, see {report.name}:", *(f"  - {text}" for text in warnings)]
-    else:
-        lines = [f"{case}: no warnings, which is not a guarantee of correctness ({report.name})."]
+    lines = [verdict_line(case, name, content) + (":" if warnings and content.get("usable", True) else "")]
+    lines += [f"  - {text}" for text in warnings if text != content.get("unusable_because")]
     if seconds := content.get("seconds"):
         lines.append("  Seconds: " + ", ".join(f"{part} {value:.1f}" for part, value in seconds.items()) + ".")
     return "\n".join(lines)
@@ -277,7 +298,7 @@ def _remedy(cause: BaseException) -> str | None:
 def _in_words_of_this_command(message: str) -> str:
     """Messages name ids of the bundle's config, which this command calls otherwise, and where a zip was unpacked."""
     message = original_names(message).replace("--output_dir", "RESULTS")
-    return re.sub(r"--(dicom_output|targets_from)\b", lambda found: _OPTIONS[found[1]], message)
+    return re.sub(rf"--({'|'.join(_OPTIONS)})\b", lambda found: _OPTIONS[found[1]], message)
 
 
 def _values(pairs: Sequence[str]) -> dict[str, Any]:

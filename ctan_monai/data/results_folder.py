@@ -12,6 +12,9 @@ import io
 import json
 import logging
 import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +24,8 @@ import pydicom
 
 from ctan_monai.data.metaimage import metaimage_voxel_files
 from ctan_monai.dicom import Maker, ct_series, predicted_by
-from ctan_monai.errors import InputError, UnusableInputs, failure_lines
-from ctan_monai.files import file_sha256, json_text, write_output
+from ctan_monai.errors import InputError, UnusableInputs, failure_lines, verdict_line
+from ctan_monai.files import file_sha256, json_text, output_errors, write_output
 from ctan_monai.inference import FoundInputs, image_name
 
 try:
@@ -36,10 +39,12 @@ logger = logging.getLogger(__name__)
 
 INPUTS_NAME = "inputs.json"
 FORMER_NAME = "former"
+STAGING = ".unfinished."  # how folders begin in which cases are written until they are complete
 _OF_A_CASE = (  # every file that a bundle's inference writes for a case
     *("segmentation.nii.gz", "dose.nii.gz", "segmentation.png", "report.json", "probabilities.json"),
     *("page.html", "page.pdf", "rtstruct.dcm", "seg.dcm", "rtdose.dcm", "sr.dcm", "sc.dcm"),
 )
+_LAST = ("report.json", "probabilities.json")  # where one of them is, all other files of the case are there, too
 _TABLES = ("probabilities.csv", "predictions.csv")
 
 
@@ -47,9 +52,12 @@ class ResultsFolder:
     """Where an inference writes, one case beside the other, in one run or in several.
 
     A case is named after its file or folder, and "CT" or "ct.nii.gz" is many patients' name. ``inputs.json`` in the
-    folder says which image each case was; another image of the same name is refused before the network runs. The former
-    files of a case that is predicted again are moved to ``former/``, so that what lies in the folder was made together;
-    the other cases stay, in the tables too.
+    folder says which image each case was; another image of the same name is refused before the network runs.
+
+    The files of a case are written in a hidden folder and moved in together when the case is complete, so that whoever
+    watches the folder sees whole cases only. What a killed run left there is removed by the next one. The former files
+    of a case that is predicted again are moved to ``former/``, so that what lies in the folder was made together; the
+    other cases stay, in the tables too.
 
     Args:
         path: folder, made when needed.
@@ -67,7 +75,11 @@ class ResultsFolder:
         self.bundle = bundle
         self.checkpoint = checkpoint
         self._identities: dict[str, dict[str, str]] = {}
-        self._begun: set[str] = set()
+        self._staging: Path | None = None
+        self._remove_staging: weakref.finalize | None = None
+        self._staged: dict[str, list[str]] = {}  # case to its new files, as they are asked for
+        self._withheld: dict[str, list[str]] = {}
+        self._verdicts: dict[str, tuple[int, str]] = {}  # case to the level of its line, and the line
         self._recorded = False
         self.left_out: list[str] = []
         self.unusable: list[str] = []
@@ -104,7 +116,7 @@ class ResultsFolder:
             )
 
     def file(self, case: str, name: str) -> Path:
-        """Path for a new file of a case, of which the former files are moved away first.
+        """Path for a new file of a case, which appears in the folder with all others at :py:meth:`commit`.
 
         Args:
             case: its name.
@@ -114,10 +126,56 @@ class ResultsFolder:
             OSError: the folder cannot be written.
         """
         self._record()
-        if case not in self._begun:
+        with output_errors(self.path / f"{case}_{name}"):
+            staging = self._staging or self._stage()
+        names = self._staged.setdefault(case, [])
+        if name not in names:
+            names.append(name)
+        return staging / f"{case}_{name}"
+
+    def commit(self, case: str, report: Mapping[str, Any] | None = None) -> None:
+        """Move the new files of a case in, its former ones away.
+
+        Args:
+            case: its name, complete.
+            report: on it, for the line about it at the end; see :py:func:`ctan_monai.errors.verdict_line`.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        names = sorted(self._staged.pop(case, []), key=lambda name: name in _LAST)
+        if self._staging is None or not names:
+            return
+        new = [path for name in names if (path := self._staging / f"{case}_{name}").is_file()]
+        with output_errors(self.path / f"{case}_{names[0]}"):
             self._move_former(case)
-        self._begun.add(case)
-        return self.path / f"{case}_{name}"
+        for path in new:
+            with output_errors(self.path / path.name):
+                path.replace(self.path / path.name)
+        if report is not None and new:
+            level = logging.INFO if report.get("usable", True) else logging.WARNING
+            self._verdicts[case] = level, verdict_line(case, new[-1].name, report)
+        if not self._staged:
+            self.discard()
+
+    def dicom_maker(
+        self, case: str, report: Mapping[Any, Any], kinds: Sequence[str], write_implausible: bool
+    ) -> Maker | None:
+        """What the DICOM files of a case say of who made them; None where they are withheld, which its report says.
+
+        Args:
+            case: its name.
+            report: with ``usable``; missing: it is.
+            kinds: of DICOM files that are asked for.
+            write_implausible: whether those of a case that is not usable are written; they say so.
+        """
+        if report.get("usable", True):
+            return self.maker
+        if write_implausible:
+            return self.maker.implausible()
+        if kinds:
+            self._withheld[case] = list(kinds)
+        return None
 
     @functools.cached_property
     def weights(self) -> str:
@@ -134,11 +192,12 @@ class ResultsFolder:
         """Names of the run's cases, as they were claimed."""
         return list(self._identities)
 
-    def about(self, case: str) -> dict[str, str]:
+    def about(self, case: str) -> dict[str, Any]:
         """Lines for a case's report: what it is, when and by what it was made, and of which image."""
         image = {key: value for key, value in self._identities.get(case, {}).items() if key != "image"}
         made = {"about": self.maker.comment, "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")}
-        return made | ({"weights_sha256": self.weights} if self.weights else {}) | image
+        withheld = {"withheld_dicom": self._withheld[case]} if case in self._withheld else {}
+        return made | ({"weights_sha256": self.weights} if self.weights else {}) | image | withheld
 
     def fail(self, case: str, reason: str, lost: bool = True) -> None:
         """Remember what went wrong with a case; the others go on.
@@ -154,13 +213,25 @@ class ResultsFolder:
             lines.append(reason)
         if lost:
             self._identities.pop(case, None)
+            self._staged.pop(case, None)
+
+    def discard(self) -> None:
+        """Remove what was written of cases that are not complete."""
+        if self._remove_staging is not None:
+            self._remove_staging()
+        self._staging, self._remove_staging, self._staged = None, None, {}
 
     def finish(self) -> None:
-        """Say at the end of a run what it left out.
+        """Say at the end of a run whether each case is usable, and what was left out.
 
         Raises:
             UnusableInputs: some images could not be used; the results of the others are written.
         """
+        for case in list(self._staged):  # of a run without the handler that writes the reports
+            self.commit(case)
+        self.discard()
+        for level, line in self._verdicts.values():
+            logger.log(level, line)
         for line in self.left_out:
             logger.info("Left out: %s", line)
         if lines := failure_lines(len(self._identities), self.unusable, self.incomplete):
@@ -188,6 +259,22 @@ class ResultsFolder:
             writer.writeheader()
             writer.writerows(merged.values())
             write_output(self.path / name, text.getvalue())
+
+    def _stage(self) -> Path:
+        """The folder in which this run writes; those of runs that were killed are removed."""
+        with self._alone(), contextlib.ExitStack() as stack:
+            self.path.mkdir(parents=True, exist_ok=True)
+            for left in self.path.glob(f"{STAGING}*"):
+                if (lock := _lock(left)) is not None:
+                    shutil.rmtree(left, ignore_errors=True)
+                    os.close(lock)
+            staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=self.path))
+            stack.callback(shutil.rmtree, staging, ignore_errors=True)
+            # held as long as this process lives, however it ends
+            self._remove_staging = weakref.finalize(self, _remove, staging, _lock(staging))
+            stack.pop_all()
+        self._staging = staging
+        return staging
 
     def _move_former(self, case: str) -> None:
         """A user may have worked on them: they are kept."""
@@ -254,6 +341,27 @@ class ResultsFolder:
 
     def _has_files(self, case: str) -> bool:
         return any((self.path / f"{case}_{name}").exists() for name in _OF_A_CASE)
+
+
+def _lock(folder: Path) -> int | None:
+    """The handle of a folder that no process holds; None where one does, or where that is unknown."""
+    if fcntl is None:
+        return None
+    handle = None
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return handle
+    except OSError:  # it is held, or gone, or on a network drive without locks
+        if handle is not None:
+            os.close(handle)
+        return None
+
+
+def _remove(staging: Path, lock: int | None) -> None:
+    shutil.rmtree(staging, ignore_errors=True)
+    if lock is not None:
+        os.close(lock)
 
 
 def image_identity(image: str | Path | Sequence[str | Path]) -> dict[str, str]:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ctan_monai import __version__
 
-__all__ = ["PHANTOM", "Maker", "predicted_by"]
+__all__ = ["IMPLAUSIBLE", "PHANTOM", "Maker", "predicted_by"]
+
+IMPLAUSIBLE = "IMPLAUSIBLE"  # what objects are called that nobody may use
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Maker:
         label: StructureSetLabel, at most 16 characters.
         comment: one sentence for the objects' comments.
         version: SoftwareVersions.
+        prefix: of the names of structures and segments.
     """
 
     manufacturer: str
@@ -30,6 +33,17 @@ class Maker:
     label: str
     comment: str
     version: str = __version__
+    prefix: str = ""
+
+    def implausible(self) -> Maker:
+        """The same maker, of objects whose names and descriptions say that they may not be used."""
+        return replace(
+            self,
+            description=f"{IMPLAUSIBLE}, DO NOT USE. Research use only, {self.model}"[:64],
+            label=IMPLAUSIBLE,
+            comment=f"{IMPLAUSIBLE}, DO NOT USE. {self.comment}",
+            prefix=f"{IMPLAUSIBLE} ",
+        )
 
 
 PHANTOM = Maker("synthetic", "ctan-monai phantom", "phantom", "phantom", "Synthetic, of no patient.")

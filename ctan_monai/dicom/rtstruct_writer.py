@@ -66,7 +66,8 @@ def write_rtstruct(
     for position, (name, lines) in enumerate(outlines.items(), start=1):
         number = numbers[name] if numbers is not None else position
         roi, item, observation = Dataset(), Dataset(), Dataset()
-        roi.ROINumber, roi.ROIName = number, names[name] if names is not None else name
+        shown = names[name] if names is not None else name
+        roi.ROINumber, roi.ROIName = number, f"{maker.prefix}{shown}"[:64]
         roi.ReferencedFrameOfReferenceUID = dataset.FrameOfReferenceUID
         roi.ROIDescription, roi.ROIGenerationAlgorithm = maker.comment, "AUTOMATIC"
         item.ReferencedROINumber, item.ROIDisplayColor = number, list(structure_color(name, number))

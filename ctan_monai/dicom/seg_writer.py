@@ -54,9 +54,10 @@ def write_seg(
     segments = []
     for number, name in enumerate(ordered, start=1):
         code = segment_code(name)
+        shown = segment_labels[name] if segment_labels is not None else name
         segment = hd.seg.SegmentDescription(
             segment_number=number,
-            segment_label=segment_labels[name] if segment_labels is not None else name,
+            segment_label=f"{maker.prefix}{shown}"[:64],
             segmented_property_category=code.category,
             segmented_property_type=code.kind,
             algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,

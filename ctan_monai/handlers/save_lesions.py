@@ -75,6 +75,7 @@ class SaveLesions:
                 values = torch.as_tensor(merged[self.diagnosis_key]).float().reshape(-1).tolist()
                 row |= {name: round(value, 6) for name, value in zip(self.classes, values, strict=True)}
                 row["diagnosis"] = self.classes[int(np.argmax(values))]
+            self.results.commit(case)
             self.rows[case] = row | {"precision": engine_precision(engine)}
         if time.monotonic() >= self._next:
             self._write()
@@ -88,6 +89,7 @@ class SaveLesions:
 
     def failed(self, engine: Engine) -> None:
         """Write the table of what was done before an error, see :py:class:`ctan_monai.handlers.HandlerGroup`."""
+        self.results.discard()
         self.completed(engine)
 
     def _write(self) -> None:

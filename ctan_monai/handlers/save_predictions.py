@@ -27,7 +27,8 @@ class SavePredictions:
         transform: called with the item, input and output keys together, "precision", what the network computed in, and
             "stopwatch", which counts what comes between the network and here as "postprocessing", and what
             ``transform`` does as "writing". Its ``results``, a :py:class:`ctan_monai.data.ResultsFolder`, lists
-            failures.
+            failures. Where it has ``completes_case``, its failure loses the case: there are no results without a
+            report.
     """
 
     def __init__(self, transform: Callable[[dict[str, Any]], Any]) -> None:
@@ -57,5 +58,10 @@ class SavePredictions:
                     raise
                 case = str(item["case_id"])
                 reason = case_reason(error, f"{case}: {type(self.transform).__name__}")
-                self.results.fail(case, reason, lost=False)
+                self.results.fail(case, reason, lost=getattr(self.transform, "completes_case", False))
         stopwatch.lap("writing")
+
+    def failed(self, engine: Engine) -> None:
+        """Remove what is incomplete before an error ends the run, see :py:class:`ctan_monai.handlers.HandlerGroup`."""
+        if self.results is not None:
+            self.results.discard()

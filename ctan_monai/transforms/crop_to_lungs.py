@@ -30,6 +30,10 @@ COARSE_MM = 3.0  # at which the lungs are looked for
 AIR_HU = -1024
 MARGIN_VOXELS = 2  # around the crop, for interpolation
 HIGHEST_AIR_HU = -500  # a chest CT has voxels below
+NO_LUNGS = (
+    "No lungs were found: the body is taken instead, and the probabilities mean little. The scan probably shows "
+    "another part of the body. Use none of its results."
+)
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,14 @@ class LungVolume:
         affine: (4, 4) index to RAS mm.
         found: what the crop is about: "lungs", "cut lungs" or "body", see :py:func:`find_lungs`.
         warnings: what a reader of the prediction should know; empty if all is well.
+        unusable_because: the warning after which none of the prediction may be used; empty if there is none.
     """
 
     values: np.ndarray
     affine: np.ndarray
     found: str
     warnings: tuple[str, ...]
+    unusable_because: str = ""
 
 
 def lung_volume(
@@ -86,7 +92,8 @@ def lung_volume(
     values = _resample(image, target)
     low, high = window
     scaled = (np.clip(values, low, high) - low) * (LEVELS / (high - low))
-    return LungVolume(np.rint(scaled).astype(np.uint8), image_affine(target), lungs.found, _warnings(lungs))
+    because = NO_LUNGS if lungs.found == "body" else ""
+    return LungVolume(np.rint(scaled).astype(np.uint8), image_affine(target), lungs.found, _warnings(lungs), because)
 
 
 class CropToLungsd(MapTransform):
@@ -100,6 +107,8 @@ class CropToLungsd(MapTransform):
         found_key: receives what the crop is about.
         warnings_key: receives the warnings, as one text.
         source_key: receives the name of the input.
+
+    Each item also gets "usable", False where no lungs were found, and the reason as "unusable_because".
     """
 
     def __init__(
@@ -138,6 +147,7 @@ class CropToLungsd(MapTransform):
             d[key] = MetaTensor(torch.from_numpy(result.values)[None], affine=torch.from_numpy(result.affine))
             d[key].meta["filename_or_obj"], d[self.source_key] = source, name
             d[self.found_key], d[self.warnings_key] = result.found, " ".join(result.warnings)
+            d["usable"], d["unusable_because"] = not result.unusable_because, result.unusable_because
             if result.warnings:
                 logger.warning("%s: %s", name, d[self.warnings_key])
         return d
@@ -146,7 +156,7 @@ class CropToLungsd(MapTransform):
 def _warnings(lungs: Lungs) -> tuple[str, ...]:
     warnings = []
     if lungs.found == "body":
-        warnings.append("No lungs were found: the body is taken instead, and the probabilities mean little.")
+        warnings.append(NO_LUNGS)
     if lungs.found == "cut lungs":
         warnings.append("The field of view cuts the lungs off at the sides.")
     if lungs.cut:

@@ -19,6 +19,7 @@ WRONG_SITE = (
     "{} of {} structures were not found or have a size far from any training patient's: the scan probably shows "
     "another part of the body, or is of another kind, than those the network was trained on. Use none of its results."
 )
+NO_BODY = "No body was found (nothing above -300 HU): the image may be empty or not in HU. Nothing was predicted."
 # the side of the patient at an axis' first and last index, by the direction in which the index grows
 SIDES = {"R": ("left", "right"), "L": ("right", "left"), "A": ("back", "front"), "P": ("front", "back")}
 ENDS = {"S": ("feet", "head"), "I": ("head", "feet")}
@@ -45,19 +46,23 @@ def check_plausibility(
         body: bool (x, y, z), or None where it is unknown.
 
     Returns:
-        ``plausible`` (no warning), ``warnings`` (sentences), and the figures with their ranges: ``body``,
-        ``segmentation`` by organ, ``dose``. JSON-ready.
+        ``usable``, False where none of the results may be used, and then the sentence ``unusable_because``, else
+        empty; ``plausible`` (no warning), ``warnings`` (sentences, the former among them), and the figures with their
+        ranges: ``body``, ``segmentation`` by organ, ``dose``. JSON-ready.
     """
     voxel_cc = float(np.prod(np.asarray(spacing, dtype=float))) / 1000
     warnings: list[str] = []
     report: dict[str, Any] = {}
+    because = ""
     if body is not None:
+        because = "" if body.any() else NO_BODY
         report["body"] = _body(body, voxel_cc, ranges.get("body_volume_cc"), warnings)
     if label_map is not None:
         report["segmentation"] = _organs(label_map, voxel_cc, ranges.get("organ_volume_cc", {}), label_names, warnings)
         suspicious = sum(map(_suspicious, report["segmentation"].values()))
         if suspicious >= len(label_names) / 2 and (body is None or body.any()):
-            warnings.insert(0, WRONG_SITE.format(suspicious, len(label_names)))
+            because = WRONG_SITE.format(suspicious, len(label_names))
+            warnings.insert(0, because)
     if dose is not None:
         advice = "the predicted dose is not to be trusted"
         limits = ranges.get("max_dose_gy")
@@ -66,14 +71,18 @@ def check_plausibility(
         if body is not None and body.any():
             mean, limits = float(dose[body].mean(dtype=np.float64)), ranges.get("mean_body_dose_gy")
             report["dose"]["mean_body_gy"] = _figure(mean, limits, "The mean dose in the body", "Gy", advice, warnings)
-    return {"plausible": not warnings, "warnings": warnings, **report}
+    return {
+        "usable": not because,
+        "unusable_because": because,
+        "plausible": not warnings,
+        "warnings": warnings,
+        **report,
+    }
 
 
 def _body(body: np.ndarray, voxel_cc: float, limits: Mapping[str, float] | None, warnings: list[str]) -> dict[str, Any]:
     if not body.any():
-        warnings.append(
-            "No body was found (nothing above -300 HU): the image may be empty or not in HU. Nothing was predicted."
-        )
+        warnings.append(NO_BODY)
         return {"volume_cc": {"value": 0.0}}
     volume = float(np.count_nonzero(body)) * voxel_cc
     advice = "the scan may show another part of the body, or its values may not be HU"

@@ -103,7 +103,8 @@ class ReportPlausibilityd(Transform):
         report["plausible"] = not report["warnings"]
         name = case_id(d, self.image_key)
         grid = {"shape": list(inside.shape), "spacing_mm": np.round(spacing, 4).tolist()}
-        d[self.report_key] = {"case_id": name, "image": image_name(source), **grid, **report}
+        verdict = {key: report[key] for key in ("usable", "unusable_because")}
+        d[self.report_key] = {"case_id": name, **verdict, "image": image_name(source), **grid, **report}
         if report["warnings"]:
             logger.warning("%s: %s", name, " ".join(report["warnings"]))
         return d

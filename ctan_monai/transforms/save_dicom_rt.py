@@ -30,7 +30,7 @@ class SaveDicomRTd(Transform):
 
     The objects belong to the patient and study of the CT series that was given, in new series. An organ that was not
     found is not a structure; where none was, there is no structure set and no segmentation. Numbers and colors of
-    structures and segments follow their labels.
+    structures and segments follow their labels. Of a case that is not usable nothing is written, or the objects say so.
 
     Args:
         kinds: of :py:func:`ctan_monai.dicom.kinds.dicom_kinds`; False writes nothing.
@@ -43,6 +43,8 @@ class SaveDicomRTd(Transform):
         dose_bits: of a voxel of the RTDOSE, 16 or 32.
         report_key: the report, whose warnings are copied into the objects; may be missing.
         tg263: call structures and segments by their names in AAPM TG-263, such as "Parotid_R".
+        write_implausible: whether to write results that the report calls not usable, with this verdict in the series'
+            description, the structure set's label, and the names of structures and segments.
     """
 
     def __init__(
@@ -57,11 +59,13 @@ class SaveDicomRTd(Transform):
         dose_bits: int = 32,
         report_key: str = "report",
         tg263: bool = False,
+        write_implausible: bool = False,
     ) -> None:
         super().__init__()
         self.kinds = dicom_kinds(kinds, KINDS)
         self.label_names = dict(label_names)
         self.results = results
+        self.write_implausible = write_implausible
         self.image_key, self.report_key = image_key, report_key
         self.segmentation_key, self.dose_key = segmentation_key, dose_key
         if dose_bits not in (16, 32) or not (dose_grid == 0 or 0.5 <= dose_grid <= 10):
@@ -84,10 +88,13 @@ class SaveDicomRTd(Transform):
         """
         if not self.kinds:
             return data
-        source = read_source(data[self.image_key].meta["filename_or_obj"])
         name = case_id(data, self.image_key)
-        maker = self.results.maker
-        warning = " ".join(data.get(self.report_key, {}).get("warnings", []))
+        report = data.get(self.report_key, {})
+        maker = self.results.dicom_maker(name, report, self.kinds, self.write_implausible)
+        if maker is None:
+            return data
+        source = read_source(data[self.image_key].meta["filename_or_obj"])
+        warning = " ".join(report.get("warnings", []))
         paths = {kind: self.results.file(name, f"{kind}.dcm") for kind in self.kinds}
         if self.segmentation_key in data:
             labels = data[self.segmentation_key][0].cpu().numpy().astype(np.uint8)

@@ -27,6 +27,8 @@ class SaveDicomSRd(Transform):
         results: where it goes.
         image_key: the CT, whose meta data name the folder of the series, or its files.
         warnings_key: text to put beside the probabilities; may be missing.
+        write_implausible: whether to write probabilities that are not "usable", of
+            :py:class:`ctan_monai.transforms.CropToLungsd`, with this verdict in the series' description.
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class SaveDicomSRd(Transform):
         results: ResultsFolder,
         image_key: str = "image",
         warnings_key: str = "warnings",
+        write_implausible: bool = False,
     ) -> None:
         super().__init__()
         self.kinds = dicom_kinds(kinds, KINDS)
         self.meanings = dict(meanings)
         self.results = results
         self.image_key, self.warnings_key = image_key, warnings_key
+        self.write_implausible = write_implausible
 
     def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
         """Write the file.
@@ -50,10 +54,11 @@ class SaveDicomSRd(Transform):
             InputError: the input is not a DICOM series.
             OSError: the file cannot be written; the message names it.
         """
-        if self.kinds:
+        case = str(data["case_id"])
+        maker = self.results.dicom_maker(case, data, self.kinds, self.write_implausible)
+        if self.kinds and maker is not None:
             source = read_source(data[self.image_key].meta["filename_or_obj"])
             values = {key: round(float(data[key].reshape(-1)[0]), 6) for key in self.meanings if key in data}
-            maker = self.results.maker
-            path = self.results.file(str(data["case_id"]), "sr.dcm")
+            path = self.results.file(case, "sr.dcm")
             write_sr(path, source, values, self.meanings, maker, str(data.get(self.warnings_key, "")))
         return data

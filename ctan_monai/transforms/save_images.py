@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import gzip
-import logging
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -22,11 +21,9 @@ from ctan_monai.inference import image_name
 
 __all__ = ["SaveImagesd", "case_id"]
 
-logger = logging.getLogger(__name__)
-
 
 class SaveImagesd(Transform):
-    """Writes ``<case>_<name>.nii.gz`` for each prediction and ``<case>_report.json``, each file whole or not at all.
+    """Writes ``<case>_<name>.nii.gz`` for each prediction and ``<case>_report.json``, and completes the case.
 
     MONAI's ``SaveImaged`` names files after the input's and writes in place: the slices' folder of a DICOM series is
     not a patient's name, and an interrupted run would leave half a file. MONAI Deploy leaves transforms whose names
@@ -39,6 +36,8 @@ class SaveImagesd(Transform):
         report_key: the report, to which is added who made it, of which image, and how many seconds reading, network,
             post-processing and writing took; may be missing. It is written last.
     """
+
+    completes_case = True
 
     def __init__(
         self,
@@ -61,20 +60,24 @@ class SaveImagesd(Transform):
         """
         name = case_id(data, self.image_key)
         affine = np.asarray(data[self.image_key].meta["original_affine"], dtype=float)
+        report: dict[str, Any] | None = data.get(self.report_key)
+        maker = self.results.maker
+        if report is not None and not report.get("usable", True):
+            maker = maker.implausible()
         for key in (k for k in self.names if k in data):
             write_output(
                 self.results.file(name, f"{self.names[key]}.nii.gz"),
-                _nifti(data[key], affine, self.results.maker.comment),
+                _nifti(data[key], affine, maker.comment),
             )
-        if self.report_key in data:
+        if report is not None:
             made: dict[str, Any] = self.results.about(name)
             made |= {"precision": data["precision"]} if "precision" in data else {}
             if "stopwatch" in data:
                 data["stopwatch"].lap("writing")
                 made["seconds"] = {part: round(value, 2) for part, value in data["stopwatch"].seconds.items()}
-            report = {**data[self.report_key], **made}
+            report = {**report, **made}
             write_output(self.results.file(name, "report.json"), json_text(report))
-        logger.info("%s: results are in %s", name, self.results.path)
+        self.results.commit(name, report)
         return data
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -15,20 +14,22 @@ from ctan_monai.files import json_text, write_output
 
 __all__ = ["SaveProbabilitiesd"]
 
-logger = logging.getLogger(__name__)
 CSV_NAME = "probabilities.csv"
 
 
 class SaveProbabilitiesd(Transform):
     """Writes ``<case>_probabilities.json`` for each case and one ``probabilities.csv`` for all cases of the folder.
 
-    The csv is written anew and atomically after each case, so that an interrupted run leaves what is done.
+    Both say first whether the case is "usable", of :py:class:`ctan_monai.transforms.CropToLungsd`. The csv is written
+    anew and atomically after each case, so that an interrupted run leaves what is done.
 
     Args:
         names: key of a prediction (one value, or one a class) to the name of its column; missing keys are left out.
         results: where they go.
         extra: further keys of text to write, such as "source" and "warnings".
     """
+
+    completes_case = True
 
     def __init__(
         self,
@@ -55,13 +56,14 @@ class SaveProbabilitiesd(Transform):
                 values = [round(v, 6) for v in data[key].reshape(-1).float().cpu().tolist()]
                 probabilities[name] = values[0] if len(values) == 1 else values
         extra = {key: data[key] for key in self.extra if key in data}
+        verdict = {key: data[key] for key in ("usable", "unusable_because") if key in data}
         about = self.results.about(case_id) | ({"precision": data["precision"]} if "precision" in data else {})
-        record = {"case_id": case_id, **about, "probabilities": probabilities, **extra}
+        record = {"case_id": case_id, **verdict, **about, "probabilities": probabilities, **extra}
         write_output(self.results.file(case_id, "probabilities.json"), json_text(record))
         flat: dict[str, Any] = {}
         for name, value in probabilities.items():
             flat.update({f"{name}_{i}": v for i, v in enumerate(value)} if isinstance(value, list) else {name: value})
-        self._rows[case_id] = {**flat, **extra}
+        self._rows[case_id] = {**({"usable": data["usable"]} if "usable" in data else {}), **flat, **extra}
+        self.results.commit(case_id, record)
         self.results.write_table(CSV_NAME, self._rows)
-        logger.info("%s: results are in %s", case_id, self.results.path)
         return data

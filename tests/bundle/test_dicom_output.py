@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -85,7 +87,7 @@ def pelvis_phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("bundle", ["prostate", pytest.param("openkbp", marks=pytest.mark.slow)])
 def test_contours_and_dose_equal_the_nifti_files(bundle: str, pelvis_phantom: Path, tmp_path: Path) -> None:
     pytest.importorskip("highdicom")
-    infer(bundle, pelvis_phantom, tmp_path / "out")
+    infer(bundle, pelvis_phantom, tmp_path / "out", write_implausible=True)
     out = {p.name.removeprefix("CT_"): p for p in (tmp_path / "out").iterdir()}
     assert sorted(out) == [
         *("dose.nii.gz", "inputs.json", "page.html", "report.json", "rtdose.dcm", "rtstruct.dcm", "seg.dcm"),
@@ -98,7 +100,7 @@ def test_contours_and_dose_equal_the_nifti_files(bundle: str, pelvis_phantom: Pa
     assert structures
     for structure in structures:
         found, _ = rasterise(structure, series.affine, series.shape)
-        np.testing.assert_array_equal(found, labels == names["label_names"][structure.name])
+        np.testing.assert_array_equal(found, labels == names["label_names"][structure.name.split()[-1]])
     dose, own = read_dose(out["rtdose.dcm"], series.frame_uid), nib.load(out["dose.nii.gz"])
     np.testing.assert_allclose(np.abs(dose.affine[:3, :3]), np.diag([2.5] * 3), atol=1e-6)
     assert pydicom.dcmread(out["rtdose.dcm"]).BitsAllocated == 16
@@ -109,8 +111,47 @@ def test_contours_and_dose_equal_the_nifti_files(bundle: str, pelvis_phantom: Pa
     for name in ("rtstruct", "seg", "rtdose"):
         dataset = pydicom.dcmread(out[f"{name}.dcm"])
         assert dataset.PatientID == "phantom_001"
-        assert dataset.SeriesDescription == f"Research use only, predicted by ctan-monai {bundle}"
+        # random weights find few structures, or they are far too large
+        assert dataset.SeriesDescription == f"IMPLAUSIBLE, DO NOT USE. Research use only, ctan-monai {bundle}"
         assert dicom_errors(out[f"{name}.dcm"]) == []
+
+
+def test_implausible_results_are_withheld(
+    pelvis_phantom: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """NIfTI files, page and report are there to look at."""
+    with caplog.at_level(logging.INFO):
+        infer("prostate", pelvis_phantom, tmp_path / "out", dicom_output="rtstruct,rtdose")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "CT_dose.nii.gz", "CT_page.html", "CT_report.json", "CT_segmentation.nii.gz", "inputs.json"
+    ]  # fmt: skip
+    report = json.loads((tmp_path / "out" / "CT_report.json").read_text())
+    assert report["usable"] is False and "Use none of its results" in report["unusable_because"]
+    assert report["withheld_dicom"] == ["rtstruct", "rtdose"]
+    (line,) = (r.getMessage() for r in caplog.records if r.getMessage().startswith("CT: NOT USABLE"))
+    assert report["unusable_because"] in line and "--write_implausible" in line
+
+
+def test_a_report_that_cannot_be_written_leaves_no_other_result(
+    pelvis_phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ctan_monai.transforms.save_images.json_text", lambda content: 1 / 0)
+    with pytest.raises(RuntimeError) as error:
+        infer("prostate", pelvis_phantom, tmp_path / "out", dicom_output="rtdose", write_implausible=True)
+    assert "1 of 1 inputs have no results:\nCT: SaveImagesd: " in message(error)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["inputs.json"]
+
+
+def test_a_body_without_lungs_has_no_probabilities_in_dicom(pelvis_phantom: Path, tmp_path: Path) -> None:
+    infer("stoic", pelvis_phantom, tmp_path / "out", slices=2, image_size=[96, 96], spacing=[3.6, 3.6, 5.0])
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "inputs.json", "probabilities.csv", "CT_probabilities.json"
+    }  # fmt: skip
+    record = json.loads((tmp_path / "out" / "CT_probabilities.json").read_text())
+    assert list(record)[:2] == ["case_id", "usable"] and record["usable"] is False
+    assert record["unusable_because"].startswith("No lungs were found") and record["withheld_dicom"] == ["sr"]
+    (row,) = csv.DictReader((tmp_path / "out" / "probabilities.csv").open())
+    assert list(row)[:2] == ["case_id", "usable"] and row["usable"] == "False"
 
 
 def test_probabilities(stoic_phantom_release: Path, tmp_path: Path) -> None:
@@ -124,6 +165,7 @@ def test_probabilities(stoic_phantom_release: Path, tmp_path: Path) -> None:
     assert dicom_errors(tmp_path / "out" / "scan_sr.dcm") == []
     text = (tmp_path / "out" / "probabilities.csv").read_text().splitlines()
     values = dict(zip(text[0].split(","), text[1].split(","), strict=False))
+    assert values["usable"] == "True"
     report = str(pydicom.dcmread(tmp_path / "out" / "scan_sr.dcm"))
     for task in ("covid", "severity"):
         assert f"'{float(values[task]):.6g}" in report, task
@@ -166,7 +208,7 @@ def test_a_series_in_two_folders_gives_the_same_as_in_one(bundle: str, pelvis_ph
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, folder)
     for parts in ("one", "two"):
-        infer(bundle, tmp_path / parts, tmp_path / parts / "out")
+        infer(bundle, tmp_path / parts, tmp_path / parts / "out", write_implausible=True)
     slices = {header.SOPInstanceUID for header in read_source(pelvis_phantom).slices}
     kinds = ("seg", "rtstruct", "rtdose") if bundle == "prostate" else ("sr",)
     for kind in kinds:
@@ -196,7 +238,7 @@ def test_one_bad_series_does_not_stop_the_others(pelvis_phantom: Path, tmp_path:
         header.save_as(file)
     sorted((tmp_path / "in" / "gap").iterdir())[4].unlink()
     with pytest.raises(RuntimeError) as error:
-        infer("prostate", tmp_path / "in", tmp_path / "out", dicom_output="rtdose")
+        infer("prostate", tmp_path / "in", tmp_path / "out", dicom_output="rtdose", write_implausible=True)
     assert "1 of 2 inputs have no results:" in message(error)
     assert "gap: slices are missing" in message(error)
     names = {p.name for p in (tmp_path / "out").iterdir()}
@@ -237,7 +279,7 @@ def test_what_cannot_be_written_as_dicom_costs_no_other_result(
 
     monkeypatch.setattr("ctan_monai.transforms.save_dicom_rt.write_rtdose", fail)
     with pytest.raises(RuntimeError) as error:
-        infer("prostate", pelvis_phantom, tmp_path / "out", dicom_output="rtdose")
+        infer("prostate", pelvis_phantom, tmp_path / "out", dicom_output="rtdose", write_implausible=True)
     assert (
         "Some results could not be written:\nCT: SaveDicomRTd: it cannot be used: KeyError: 'a header that"
         in message(error)

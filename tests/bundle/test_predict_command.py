@@ -33,13 +33,25 @@ def test_pdf_is_asked_for_by_one_word(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 @pytest.mark.filterwarnings("ignore:parsing config_file:UserWarning")
-def test_pdf_of_a_bundle_without_pages_is_refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "option", "message"),
+    [
+        ("stoic", "--pdf", "have no page. Leave --pdf out."),
+        ("ham10000", "--write-implausible", "are not judged. Leave it out."),
+    ],
+)
+def test_an_option_that_a_bundle_does_not_have_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    name: str,
+    option: str,
+    message: str,
 ) -> None:
     monkeypatch.setattr(module, "verify_checksums", lambda *_: None)
-    bundle = REPOSITORY / "bundles" / "stoic"
-    assert module.main([str(tmp_path), str(tmp_path / "out"), "--bundle", str(bundle), "--pdf"]) == 2
-    assert capsys.readouterr().err == f"error: --pdf: the results of {bundle} have no page. Leave --pdf out.\n"
+    bundle = REPOSITORY / "bundles" / name
+    assert module.main([str(tmp_path), str(tmp_path / "out"), "--bundle", str(bundle), option]) == 2
+    assert capsys.readouterr().err == f"error: {option}: the results of {bundle} {message}\n"
 
 
 def test_the_command_lets_threads_sleep_before_pytorch_is_loaded() -> None:
@@ -132,6 +144,43 @@ def test_the_verdict_on_a_case(
     monkeypatch.setattr(module, "predict", lambda *arguments, **values: module.Cases(["a"]))
     assert module.main(["ct.nii", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[:-1] == lines
+
+
+@pytest.mark.parametrize("unusable", [[], ["b: slices are missing."]])
+@pytest.mark.parametrize("withheld", [{}, {"withheld_dicom": ["rtstruct", "seg"]}])
+def test_a_case_that_is_not_usable_has_a_status_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    unusable: list[str],
+    withheld: dict[str, list[str]],
+) -> None:
+    because = "4 of 4 structures were not found. Use none of its results."
+    report = {"usable": False, "unusable_because": because, "warnings": [because, "The dose is low."], **withheld}
+    (tmp_path / "a_report.json").write_text(json.dumps(report))
+    (tmp_path / "b_report.json").write_text(json.dumps({"usable": True, "unusable_because": "", "warnings": []}))
+    (tmp_path / "c_probabilities.json").write_text(json.dumps({"usable": False, "unusable_because": "No lungs."}))
+    cases = module.Cases(["a", "b"], unusable=unusable)
+    monkeypatch.setattr(module, "predict", lambda *arguments, **values: cases)
+    assert module.main(["in", str(tmp_path)]) == 3
+    printed = capsys.readouterr()
+    first, second, third, _ = printed.out.splitlines()
+    note = " DICOM is withheld (rtstruct, seg); --write-implausible writes it." if withheld else ""
+    assert first == f"a: NOT USABLE, see a_report.json: {because}{note}"
+    assert second == "  - The dose is low." and third.startswith("b: no warning")
+    error = printed.err.splitlines()
+    assert error[0] == "error: use none of the results of a (1 of 2 cases)."
+    assert error[1:] == ["1 of 3 inputs have no results:", *unusable] if unusable else len(error) == 1
+    cases[:] = ["c"]
+    assert module.main(["in", str(tmp_path)]) == 3
+    assert capsys.readouterr().out.startswith("c: NOT USABLE, see c_probabilities.json: No lungs.")
+
+
+def test_implausible_dicom_is_asked_for_by_one_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(module, "predict", lambda *arguments, **values: given.update(values) or module.Cases([]))
+    assert module.main([str(tmp_path), str(tmp_path / "out"), "--dicom", "--write-implausible"]) == 0
+    assert given == {"dicom_output": True, "write_implausible": True}
 
 
 def test_series_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

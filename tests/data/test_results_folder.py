@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import logging
+import os
 import shutil
+import signal
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -34,6 +37,7 @@ def run(results: Path, source: Path, files: tuple[str, ...] = FILES, text: str =
     for item in inputs:
         for name in files:
             folder.file(item["case_id"], name).write_text(text)
+        folder.commit(item["case_id"])
 
 
 def test_another_patient_in_a_folder_of_the_same_name_is_refused(tmp_path: Path) -> None:
@@ -163,3 +167,100 @@ def test_a_header_alone_does_not_tell_two_images_apart(tmp_path: Path) -> None:
         (tmp_path / name / "ct.raw").write_bytes(voxels)
         found.append(image_identity(tmp_path / name / "ct.mhd")["sha256"])
     assert found[0] != found[1]
+
+
+def visible(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
+
+
+def claimed(tmp_path: Path, name: str = "CT") -> ResultsFolder:
+    folder = ResultsFolder(tmp_path / "out", "prostate")
+    source = tmp_path / "in" / name
+    folder.claim(find_inputs(source if source.exists() else series(source, name)))
+    return folder
+
+
+def test_files_of_a_case_appear_together_the_report_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, folder = tmp_path / "out", claimed(tmp_path)
+    names = ("report.json", *FILES[:-1])
+    for name in names:
+        folder.file("CT", name).write_text("first")
+        assert visible(out) == ["inputs.json"]
+    folder.commit("CT")
+    assert visible(out) == sorted([*(f"CT_{name}" for name in FILES), "inputs.json"])
+    again, moved = claimed(tmp_path), []
+    for name in names[:2]:
+        again.file("CT", name).write_text("second")
+    assert (out / "CT_dose.nii.gz").read_text() == "first", "the former results stay until the new ones are complete"
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda path, target: moved.append(target.name) or replace(path, target))
+    again.commit("CT")
+    assert moved == ["CT_segmentation.nii.gz", "CT_report.json"]
+    assert visible(out) == ["CT_report.json", "CT_segmentation.nii.gz", "former", "inputs.json"]
+    assert sorted(p.name for p in out.iterdir()) == visible(out), "nothing hidden remains"
+
+
+def test_a_case_that_is_lost_or_a_run_that_ends_early_leaves_nothing(tmp_path: Path) -> None:
+    out, folder = tmp_path / "out", claimed(tmp_path)
+    folder.file("CT", "rtdose.dcm").write_text("half")
+    folder.fail("CT", "its report cannot be written")
+    with pytest.raises(InputError, match="1 of 1 inputs have no results"):
+        folder.finish()
+    assert [p.name for p in out.iterdir()] == ["inputs.json"]
+    broken = claimed(tmp_path)
+    broken.file("CT", "rtdose.dcm").write_text("half")
+    assert len(list(out.iterdir())) == 2
+    broken.discard()
+    assert [p.name for p in out.iterdir()] == ["inputs.json"]
+    forgotten = claimed(tmp_path)
+    forgotten.file("CT", "rtdose.dcm").write_text("half")
+    del forgotten
+    assert [p.name for p in out.iterdir()] == ["inputs.json"]
+
+
+def test_a_run_without_reports_has_its_files_at_the_end(tmp_path: Path) -> None:
+    folder = claimed(tmp_path)
+    folder.file("CT", "rtdose.dcm").write_text("")
+    folder.finish()
+    assert visible(tmp_path / "out") == ["CT_rtdose.dcm", "inputs.json"]
+
+
+def _write_and_die(tmp_path: Path) -> None:
+    claimed(tmp_path, "killed").file("killed", "rtdose.dcm").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_the_next_run_removes_what_a_killed_one_left_and_nothing_of_a_living_one(tmp_path: Path) -> None:
+    process = get_context("spawn").Process(target=_write_and_die, args=(tmp_path,))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    (left,) = (tmp_path / "out").glob(".*")
+    assert [p.name for p in left.iterdir()] == ["killed_rtdose.dcm"]
+    living, other = claimed(tmp_path, "living"), claimed(tmp_path, "other")
+    living.file("living", "dose.nii.gz").write_text("")
+    assert not left.exists()
+    other.file("other", "dose.nii.gz").write_text("")
+    living.commit("living")
+    other.commit("other")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "inputs.json", "living_dose.nii.gz", "other_dose.nii.gz"
+    ]  # fmt: skip
+
+
+def test_a_run_says_at_its_end_of_each_case_whether_it_is_usable(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = ResultsFolder(tmp_path / "out", "prostate")
+    reports = {
+        "a": {"usable": False, "unusable_because": "Another site.", "warnings": ["Another site."]},
+        "b": {"usable": True, "unusable_because": "", "warnings": ["x", "y"]},
+    }
+    for case, report in reports.items():
+        folder.file(case, "report.json").write_text("")
+        folder.commit(case, report)
+    with caplog.at_level(logging.INFO):
+        folder.finish()
+    assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
+        ("WARNING", "a: NOT USABLE, see a_report.json: Another site."), ("INFO", "b: 2 warnings, see b_report.json")
+    ]  # fmt: skip

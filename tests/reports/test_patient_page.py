@@ -33,6 +33,7 @@ from ctan_monai.reports.patient_page import (
     patient_page,
 )
 from ctan_monai.reports.patient_page.figures import planes_figure, structure_colors
+from ctan_monai.transforms.plausibility import WRONG_SITE
 from ctan_monai.utils import printable
 
 LABELS = {"right_parotid": 1, "left_parotid": 2}
@@ -211,7 +212,21 @@ def test_names_are_text(name: str) -> None:
     assert "\x1b" not in found.text.replace(name, "") and "49" not in found.text.split("Dose-volume")[0]
 
 
-def crowded() -> str:
+def test_the_verdict_stands_above_all_figures_and_once(tmp_path: Path) -> None:
+    data = item(tmp_path)
+    because = "4 of 4 structures were not found. Use none of its results."
+    data["report"] |= {"usable": False, "unusable_because": because, "warnings": [because, "The dose is high."]}
+    write(tmp_path, data)
+    text = " ".join(Tags((tmp_path / "out" / "p1_page.html").read_text()).text.split())
+    assert text.count(because) == 1
+    assert text.index(because) < text.index("SHA-256" if "SHA-256" in text else "Warnings")
+    assert text.index(because) < text.index("The dose is high.")
+    data["report"] |= {"usable": True, "unusable_because": ""}
+    write(tmp_path, data)
+    assert "Do not use" not in (tmp_path / "out" / "p1_page.html").read_text()
+
+
+def crowded(because: str = "") -> str:
     """More of everything than a page has room for."""
     v = volumes()
     names = [printable(f"{name} {'W' * 60}") for name in HOSTILE]
@@ -222,6 +237,7 @@ def crowded() -> str:
     report, _ = check_dose(np.asarray(v.dose), masks, targets, v.spacing)
     long = "The volume of the bladder is far from that of every training patient: check this contour by hand. " * 4
     report |= {"case_id": "W" * 90, "image": "W" * 90, "targets_from": "W" * 90, "warnings": [long] * 12}
+    report |= {"usable": not because, "unusable_because": because}
     facts = NetworkFacts(
         [("Network", "W" * 60), ("Input", "x" * 60), ("Trained on", "x" * 60), ("Test cases", "Dice (%) 70.1, " * 6)],
         "Research only. Not a medical device: no prediction may be used for treatment.",
@@ -248,7 +264,7 @@ def weasyprint() -> Any:
 
 
 def test_one_sheet_of_a4_and_nothing_from_elsewhere(weasyprint: Any) -> None:
-    for html in (page(volumes()), crowded()):
+    for html in (page(volumes()), crowded(), crowded(WRONG_SITE.format(4, 4))):
         (sheet,) = weasyprint.HTML(string=html).render().pages
         assert (sheet.width, sheet.height) == (pytest.approx(793.7, abs=1), pytest.approx(1122.5, abs=1))
     assert page_pdf(page(volumes())).startswith(b"%PDF-")
@@ -278,8 +294,15 @@ def save(folder: Path, **switches: bool) -> SavePatientPaged:
     return SavePatientPaged(ResultsFolder(folder / "out", "openkbp"), LABELS, folder, None, **switches)
 
 
+def write(folder: Path, data: dict[str, Any], **switches: bool) -> None:
+    """As a run does."""
+    transform = save(folder, **switches)
+    transform(data)
+    transform.results.commit("p1")
+
+
 def test_the_file_shows_the_patient_as_the_page_does(tmp_path: Path) -> None:
-    save(tmp_path)(item(tmp_path))
+    write(tmp_path, item(tmp_path))
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["p1_page.html"]
     html = (tmp_path / "out" / "p1_page.html").read_text()
     (planes,) = (line for line in html.splitlines() if 'class="planes"' in line)
@@ -291,7 +314,7 @@ def test_a_network_with_one_task_and_one_that_finds_nothing(tmp_path: Path, with
     data = item(tmp_path, **dict.fromkeys(without))
     data["report"] = {"case_id": "p1", "image": "ct", "warnings": ["Nothing was found."]}
     data["body"] = torch.zeros_like(data["body"])
-    save(tmp_path)(data)
+    write(tmp_path, data)
     text = Tags((tmp_path / "out" / "p1_page.html").read_text()).text
     assert "Nothing was found." in text
     assert ("No dose was predicted" in text) == ("dose" in without)
@@ -308,14 +331,14 @@ def test_without_weasyprint_a_pdf_is_refused_before_anything_is_written(
 
 
 def test_pdf_alone_and_none(tmp_path: Path, weasyprint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(tmp_path, html=False)(item(tmp_path))
+    write(tmp_path, item(tmp_path), html=False)
     assert not (tmp_path / "out").exists()
-    save(tmp_path, html=False, pdf=True)(item(tmp_path))
+    write(tmp_path, item(tmp_path), html=False, pdf=True)
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["p1_page.pdf"]
     monkeypatch.setattr(weasyprint.HTML, "write_pdf", lambda *_, **__: 1 / 0)
     (tmp_path / "out" / "p1_page.pdf").unlink()
     with pytest.raises(ZeroDivisionError):
-        save(tmp_path, pdf=True)(item(tmp_path))
+        write(tmp_path, item(tmp_path), pdf=True)
     assert not list((tmp_path / "out").iterdir()), "no page without its PDF"
 
 

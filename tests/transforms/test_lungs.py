@@ -82,6 +82,8 @@ def test_without_lungs_the_body_is_taken() -> None:
     assert (nothing.found, nothing.box) == ("body", ((0, 4), (0, 5), (0, 6)))
     result = lung_volume(image(hu), **SETTINGS, name="x")
     assert result.found == "body" and "No lungs were found" in result.warnings[0]
+    assert result.unusable_because == result.warnings[0]
+    assert lung_volume(image(chest()), **SETTINGS, name="x").unusable_because == ""
 
 
 def test_a_real_abdomen_has_no_lungs(test_data_dir: Path) -> None:

@@ -37,8 +37,8 @@ def check(labels: np.ndarray | None, dose: np.ndarray | None, body: np.ndarray |
 
 def test_a_plausible_case_has_figures_and_no_warning() -> None:
     report = check(*case())
-    assert report["plausible"]
-    assert report["warnings"] == []
+    assert report["plausible"] and report["usable"]
+    assert report["warnings"] == [] and report["unusable_because"] == ""
     assert report["segmentation"] == {
         "brainstem": {"volume_cc": {"value": 1.5, "training_min": 1.0, "training_max": 2.0}},
         "spinal_cord": {"volume_cc": {"value": 0.8, "training_min": 0.5, "training_max": 9.0}},
@@ -71,6 +71,7 @@ def test_no_body() -> None:
     labels, dose, body = case()
     report = check(labels, dose, np.zeros_like(body))
     assert "No body was found" in report["warnings"][0]
+    assert not report["usable"] and report["unusable_because"] == report["warnings"][0]
     assert "mean_body_gy" not in report["dose"]
 
 
@@ -83,13 +84,16 @@ def test_another_part_of_the_body_is_said_first() -> None:
         "results."
     )
     assert len(nothing["warnings"]) == 5
+    assert not nothing["usable"] and nothing["unusable_because"] == nothing["warnings"][0]
     assert nothing["segmentation"]["brainstem"]["volume_cc"] == {"value": 0, "training_min": 1, "training_max": 2}
     assert "far from any" not in check(labels * 0, dose, body & False)["warnings"][0], "there is no body"
     # a third of the smallest brainstem, a cord of usual size: half of the structures
     labels[labels == 1] = 0
     labels[0, 0, :3] = 1
     assert check(labels, dose, body)["warnings"][0].startswith("1 of 2 structures")
+    assert not check(labels, dose, body)["usable"]
     labels[0, 0, :6] = 1  # small, but not absurd: its own warning is enough
+    assert check(labels, dose, body)["usable"]
     assert [w[:27] for w in check(labels, dose, body)["warnings"]] == ["The volume of the brainstem"]
 
 
@@ -165,7 +169,8 @@ def item() -> dict:
 def test_report_of_an_item_reads_the_ranges_of_a_datalist(tmp_path: Path) -> None:
     (tmp_path / "datalist.json").write_text(json.dumps({"statistics": RANGES}))
     report = ReportPlausibilityd(tmp_path / "datalist.json", LABELS)(item())["report"]
-    assert report["case_id"] == "patient 7"
+    assert list(report)[:2] == ["case_id", "usable"], "the verdict stands at the top"
+    assert (report["case_id"], report["usable"], report["unusable_because"]) == ("patient 7", True, "")
     assert report["spacing_mm"] == [5, 5, 4]
     assert report["shape"] == [10, 10, 10]
     assert report["body"]["cut_off_at"] == ["back", "front", "left", "right"]

@@ -34,6 +34,12 @@ def item(folder: Path) -> dict[str, Any]:
     }
 
 
+def save(transform: SaveDicomRTd | SaveDicomSCd | SaveDicomSRd, data: dict[str, Any]) -> None:
+    """As a run does."""
+    transform(data)
+    transform.results.commit(data["case_id"])
+
+
 def names(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
 
@@ -42,7 +48,7 @@ def test_contours_and_dose(tmp_path: Path) -> None:
     pytest.importorskip("highdicom")
     (tmp_path / "model.pt").write_bytes(b"weights")
     results = ResultsFolder(tmp_path / "out", "prostate", tmp_path / "model.pt")
-    SaveDicomRTd(True, NAMES, results)(item(tmp_path / "CT"))
+    save(SaveDicomRTd(True, NAMES, results), item(tmp_path / "CT"))
     assert names(tmp_path / "out") == ["p1_rtdose.dcm", "p1_rtstruct.dcm", "p1_seg.dcm"]
     digest = hashlib.sha256(b"weights").hexdigest()[:12]
     for path in (tmp_path / "out").iterdir():
@@ -66,7 +72,7 @@ def test_contours_and_dose(tmp_path: Path) -> None:
 def test_only_what_is_asked_for(kinds: Any, expected: list[str], tmp_path: Path) -> None:
     if "p1_seg.dcm" in expected:
         pytest.importorskip("highdicom")
-    SaveDicomRTd(kinds, NAMES, ResultsFolder(tmp_path / "out", "prostate"))(item(tmp_path / "CT"))
+    save(SaveDicomRTd(kinds, NAMES, ResultsFolder(tmp_path / "out", "prostate")), item(tmp_path / "CT"))
     assert names(tmp_path / "out") == expected
 
 
@@ -74,7 +80,7 @@ def test_a_method_with_one_task_and_an_organ_that_is_not_there(tmp_path: Path) -
     data = item(tmp_path / "CT")
     del data["dose"], data["report"]
     data["pred"][data["pred"] == 2] = 0
-    SaveDicomRTd(["rtstruct", "rtdose"], NAMES, ResultsFolder(tmp_path / "out", "prostate"))(data)
+    save(SaveDicomRTd(["rtstruct", "rtdose"], NAMES, ResultsFolder(tmp_path / "out", "prostate")), data)
     assert names(tmp_path / "out") == ["p1_rtstruct.dcm"]
     structures = pydicom.dcmread(tmp_path / "out" / "p1_rtstruct.dcm").StructureSetROISequence
     assert [roi.ROIName for roi in structures] == ["rectum", "left_femur", "right_femur", "ctv"]
@@ -84,7 +90,7 @@ def test_no_organ_at_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
     data = item(tmp_path / "CT")
     data["pred"] *= 0
     with caplog.at_level(logging.WARNING):
-        SaveDicomRTd(["rtstruct", "rtdose"], NAMES, ResultsFolder(tmp_path / "out", "prostate"))(data)
+        save(SaveDicomRTd(["rtstruct", "rtdose"], NAMES, ResultsFolder(tmp_path / "out", "prostate")), data)
     assert names(tmp_path / "out") == ["p1_rtdose.dcm"]
     assert "p1: no organ was found, so there is no structure set" in caplog.text
 
@@ -92,9 +98,9 @@ def test_no_organ_at_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
 def test_probabilities(tmp_path: Path) -> None:
     pytest.importorskip("highdicom")
     data = item(tmp_path / "CT") | {"covid": torch.tensor([[0.25]]), "warnings": "The lungs are cut off."}
-    SaveDicomSRd(False, MEANINGS, ResultsFolder(tmp_path / "out", "prostate"))(data)
+    save(SaveDicomSRd(False, MEANINGS, ResultsFolder(tmp_path / "out", "prostate")), data)
     assert names(tmp_path / "out") == []
-    SaveDicomSRd(True, MEANINGS, ResultsFolder(tmp_path / "out", "prostate"))(data)
+    save(SaveDicomSRd(True, MEANINGS, ResultsFolder(tmp_path / "out", "prostate")), data)
     assert names(tmp_path / "out") == ["p1_sr.dcm"]
     text = str(pydicom.dcmread(tmp_path / "out" / "p1_sr.dcm"))
     assert MEANINGS["covid"] in text and MEANINGS["severity"] not in text
@@ -102,12 +108,64 @@ def test_probabilities(tmp_path: Path) -> None:
     assert content[-1].TextValue == "The lungs are cut off."
 
 
+BECAUSE = "3 of 5 structures were not found. Use none of its results."
+
+
+@pytest.mark.parametrize("because", ["", BECAUSE])
+def test_implausible_contours_and_dose_are_withheld(because: str, tmp_path: Path) -> None:
+    results = ResultsFolder(tmp_path / "out", "prostate")
+    data = item(tmp_path / "CT")
+    data["report"] |= {"usable": not because, "unusable_because": because}
+    save(SaveDicomRTd(["rtstruct", "rtdose"], NAMES, results), data)
+    assert names(tmp_path / "out") == ([] if because else ["p1_rtdose.dcm", "p1_rtstruct.dcm"])
+    assert results.about("p1").get("withheld_dicom") == (["rtstruct", "rtdose"] if because else None)
+    results = ResultsFolder(tmp_path / "none", "prostate")
+    save(SaveDicomRTd(False, NAMES, results), data)
+    assert "withheld_dicom" not in results.about("p1"), "none was asked for"
+
+
+@pytest.mark.parametrize("bundle", ["prostate", "a_bundle_whose_name_is_longer_than_others"])
+@pytest.mark.parametrize("tg263", [False, True])
+def test_implausible_contours_and_dose_that_are_written_carry_the_verdict(
+    bundle: str, tg263: bool, tmp_path: Path
+) -> None:
+    pytest.importorskip("highdicom")
+    data = item(tmp_path / "CT")
+    data["report"] |= {"usable": False, "unusable_because": BECAUSE}
+    results = ResultsFolder(tmp_path / "out", bundle)
+    save(SaveDicomRTd(True, NAMES, results, tg263=tg263, write_implausible=True), data)
+    structures, segments, dose = (
+        pydicom.dcmread(tmp_path / "out" / f"p1_{k}.dcm") for k in ("rtstruct", "seg", "rtdose")
+    )
+    for dataset in (structures, segments, dose):
+        assert dataset.SeriesDescription.startswith("IMPLAUSIBLE, DO NOT USE")
+        assert len(dataset.SeriesDescription) <= 64
+    assert structures.StructureSetLabel == "IMPLAUSIBLE"
+    assert dose.ImageComments.startswith("IMPLAUSIBLE, DO NOT USE")
+    usual = ["Rectum", "Bladder", "Femur_L", "Femur_R", "CTV"] if tg263 else list(NAMES)
+    assert [roi.ROIName for roi in structures.StructureSetROISequence] == [f"IMPLAUSIBLE {name}" for name in usual]
+    assert [segment.SegmentLabel for segment in segments.SegmentSequence] == [f"IMPLAUSIBLE {name}" for name in usual]
+    kinds = {o.ReferencedROINumber: o.RTROIInterpretedType for o in structures.RTROIObservationsSequence}
+    assert kinds[NAMES["ctv"]] == "CTV", "of the structure, not of its new name"
+    assert results.about("p1").get("withheld_dicom") is None
+
+
+def test_implausible_probabilities(tmp_path: Path) -> None:
+    pytest.importorskip("highdicom")
+    data = item(tmp_path / "CT") | {"covid": torch.tensor([[0.25]]), "usable": False, "unusable_because": BECAUSE}
+    results = ResultsFolder(tmp_path / "out", "stoic")
+    save(SaveDicomSRd(True, MEANINGS, results), data)
+    assert names(tmp_path / "out") == [] and results.about("p1")["withheld_dicom"] == ["sr"]
+    save(SaveDicomSRd(True, MEANINGS, ResultsFolder(tmp_path / "out", "stoic"), write_implausible=True), data)
+    assert pydicom.dcmread(tmp_path / "out" / "p1_sr.dcm").SeriesDescription.startswith("IMPLAUSIBLE, DO NOT USE")
+
+
 def test_a_mask(tmp_path: Path) -> None:
     pytest.importorskip("highdicom")
     data = {"case_id": "ISIC_1", "pred": torch.tensor([[[0, 1, 1], [0, 0, 1]]], dtype=torch.uint8)}
-    SaveDicomSCd(False, ResultsFolder(tmp_path / "out", "prostate"))(data)
+    save(SaveDicomSCd(False, ResultsFolder(tmp_path / "out", "prostate")), data)
     assert names(tmp_path / "out") == []
-    SaveDicomSCd(True, ResultsFolder(tmp_path / "out", "prostate"))(data)
+    save(SaveDicomSCd(True, ResultsFolder(tmp_path / "out", "prostate")), data)
     found = pydicom.dcmread(tmp_path / "out" / "ISIC_1_sc.dcm").pixel_array
     np.testing.assert_array_equal(found, [[0, 255, 255], [0, 0, 255]])
 
@@ -115,7 +173,7 @@ def test_a_mask(tmp_path: Path) -> None:
 def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"p1_rtdose\.dcm: cannot be written .* another --output_dir"):
-        SaveDicomRTd("rtdose", NAMES, ResultsFolder(tmp_path / "file", "prostate"))(item(tmp_path / "CT"))
+        save(SaveDicomRTd("rtdose", NAMES, ResultsFolder(tmp_path / "file", "prostate")), item(tmp_path / "CT"))
 
 
 def test_an_unknown_kind() -> None:
@@ -135,7 +193,7 @@ def test_highdicom_is_missed_before_time_is_spent(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(("grid", "bits"), [(0, 32), (3.0, 16)])
 def test_the_grid_and_bits_of_the_dose(grid: float, bits: int, tmp_path: Path) -> None:
     results = ResultsFolder(tmp_path / "out", "prostate")
-    SaveDicomRTd("rtdose", NAMES, results, dose_grid=grid, dose_bits=bits)(item(tmp_path / "CT"))
+    save(SaveDicomRTd("rtdose", NAMES, results, dose_grid=grid, dose_bits=bits), item(tmp_path / "CT"))
     dose = pydicom.dcmread(tmp_path / "out" / "p1_rtdose.dcm")
     assert dose.BitsAllocated == bits
     if grid:

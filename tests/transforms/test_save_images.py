@@ -68,6 +68,15 @@ def test_the_report_states_the_seconds_of_each_part(tmp_path: Path) -> None:
     assert 0 < seconds["writing"] < 60
 
 
+@pytest.mark.parametrize("usable", [True, False])
+def test_files_of_a_case_that_is_not_usable_say_so(usable: bool, tmp_path: Path) -> None:
+    data = {**item(), "report": {"usable": usable, "unusable_because": "" if usable else "Another site."}}
+    SaveImagesd(NAMES, ResultsFolder(tmp_path, "prostate"))(data)
+    header = nib.load(tmp_path / "p1_segmentation.nii.gz").header
+    assert bytes(header["descrip"]).startswith(b"IMPLAUSIBLE, DO NOT USE. ") != usable
+    assert json.loads((tmp_path / "p1_report.json").read_text())["usable"] is usable
+
+
 def test_missing_prediction_and_name_from_the_input(tmp_path: Path) -> None:
     data = item()
     del data["dose"], data["case_id"], data["report"]

@@ -41,7 +41,9 @@ def write(folder: Path, labels: dict[str, int], found: tuple[str, ...], **option
         "image": MetaTensor(torch.zeros(1, *SHAPE), meta={"filename_or_obj": str(folder / "CT")}),
         "pred": MetaTensor(torch.from_numpy(volume)[None]),
     }
-    SaveDicomRTd("rtstruct,seg", labels, ResultsFolder(folder / "out", "x"), **options)(data)
+    results = ResultsFolder(folder / "out", "x")
+    SaveDicomRTd("rtstruct,seg", labels, results, **options)(data)
+    results.commit("p1")
     structures = pydicom.dcmread(folder / "out" / "p1_rtstruct.dcm")
     colors = {c.ReferencedROINumber: tuple(c.ROIDisplayColor) for c in structures.ROIContourSequence}
     rois = {r.ROIName: (r.ROINumber, colors[r.ROINumber]) for r in structures.StructureSetROISequence}
