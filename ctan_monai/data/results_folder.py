@@ -95,6 +95,9 @@ class ResultsFolder:
         Raises:
             InputError: the folder has results of other images under these names; one message lists them.
         """
+        if self.path.is_dir():
+            with self._alone():
+                self._remove_left()
         known = self._read()
         claimed = {str(item["case_id"]): image_identity(item["image"]) for item in inputs}
         self._refuse_others(known, claimed)
@@ -261,13 +264,9 @@ class ResultsFolder:
             write_output(self.path / name, text.getvalue())
 
     def _stage(self) -> Path:
-        """The folder in which this run writes; those of runs that were killed are removed."""
+        """The folder in which this run writes."""
         with self._alone(), contextlib.ExitStack() as stack:
             self.path.mkdir(parents=True, exist_ok=True)
-            for left in self.path.glob(f"{STAGING}*"):
-                if (lock := _lock(left)) is not None:
-                    shutil.rmtree(left, ignore_errors=True)
-                    os.close(lock)
             staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=self.path))
             stack.callback(shutil.rmtree, staging, ignore_errors=True)
             # held as long as this process lives, however it ends
@@ -275,6 +274,12 @@ class ResultsFolder:
             stack.pop_all()
         self._staging = staging
         return staging
+
+    def _remove_left(self) -> None:
+        """Remove what runs that were killed had not completed; those that live hold theirs."""
+        for left in self.path.glob(f"{STAGING}*"):
+            if (lock := _lock(left)) is not None:
+                _remove(left, lock)
 
     def _move_former(self, case: str) -> None:
         """A user may have worked on them: they are kept."""
@@ -340,7 +345,8 @@ class ResultsFolder:
         return {str(case): row for case, row in rows.items()}
 
     def _has_files(self, case: str) -> bool:
-        return any((self.path / f"{case}_{name}").exists() for name in _OF_A_CASE)
+        folders = [self.path, *self.path.glob(f"{STAGING}*")]  # of other runs, too
+        return any((folder / f"{case}_{name}").exists() for folder in folders for name in _OF_A_CASE)
 
 
 def _lock(folder: Path) -> int | None:

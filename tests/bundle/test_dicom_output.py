@@ -150,7 +150,7 @@ def test_a_body_without_lungs_has_no_probabilities_in_dicom(pelvis_phantom: Path
     record = json.loads((tmp_path / "out" / "CT_probabilities.json").read_text())
     assert list(record)[:2] == ["case_id", "usable"] and record["usable"] is False
     assert record["unusable_because"].startswith("No lungs were found") and record["withheld_dicom"] == ["sr"]
-    (row,) = csv.DictReader((tmp_path / "out" / "probabilities.csv").open())
+    (row,) = csv.DictReader((tmp_path / "out" / "probabilities.csv").read_text().splitlines())
     assert list(row)[:2] == ["case_id", "usable"] and row["usable"] == "False"
 
 

@@ -150,12 +150,13 @@ def test_the_recipients_command_predicts_a_patient(bundle: Path, phantom: Path) 
     shutil.copy(ct, folder / "$patient #5")
     arguments = ["--bundle", "openkbp", "$patient #5", "@results #6", "--device", "cpu"]
     result = run_tool("-m", "ctan_monai.bundle.predict", *arguments, cwd=folder)
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.returncode in (0, 3), result.stdout + result.stderr
     results = folder / "@results #6"
     report = json.loads((results / "ct_report.json").read_text())
-    said = "".join(f"\n  - {warning}" for warning in report["warnings"])
-    verdict = f", see ct_report.json:{said}" if said else "ct: no warning, which is no proof"
-    assert verdict in result.stdout
+    assert report["usable"] == (result.returncode == 0), "a network of one epoch may find nothing"
+    others = [warning for warning in report["warnings"] if warning != report["unusable_because"]]
+    assert "ct_report.json" in result.stdout
+    assert all(f"\n  - {warning}\n" in result.stdout for warning in others)
     assert result.stdout.rstrip().endswith("Research only: not for diagnosis or treatment.")
     page = (results / "ct_page.html").read_text()
     assert "HPS (resnet18_half conv7x7)" in page and "<dd>Anything</dd>" in page

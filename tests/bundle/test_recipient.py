@@ -99,7 +99,9 @@ def test_one_command_gives_results(unpacked: Path, environment: dict[str, Any], 
         words |= {"INPUT": image, "RESULTS": results}
         command = [str(words.get(word, word)) for word in predicting.split()]
         done = subprocess.run(command, cwd=unpacked.parent, env=clean, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+        # the radiotherapy images are of another site than the phantoms
+        assert done.returncode in (0, 3), done.stdout + done.stderr
+        assert (done.returncode == 3) == ("NOT USABLE" in done.stdout)
         assert "Research only: not for diagnosis or treatment." in done.stdout
         check_results(unpacked.name, image, results)
 

@@ -226,7 +226,8 @@ def test_a_run_without_reports_has_its_files_at_the_end(tmp_path: Path) -> None:
 
 
 def _write_and_die(tmp_path: Path) -> None:
-    claimed(tmp_path, "killed").file("killed", "rtdose.dcm").write_text("half")
+    folder = claimed(tmp_path, "killed")
+    folder.file("killed", "rtdose.dcm").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -237,9 +238,10 @@ def test_the_next_run_removes_what_a_killed_one_left_and_nothing_of_a_living_one
     assert process.exitcode == -signal.SIGKILL
     (left,) = (tmp_path / "out").glob(".*")
     assert [p.name for p in left.iterdir()] == ["killed_rtdose.dcm"]
-    living, other = claimed(tmp_path, "living"), claimed(tmp_path, "other")
-    living.file("living", "dose.nii.gz").write_text("")
+    living = claimed(tmp_path, "living")
     assert not left.exists()
+    living.file("living", "dose.nii.gz").write_text("")
+    other = claimed(tmp_path, "other")
     other.file("other", "dose.nii.gz").write_text("")
     living.commit("living")
     other.commit("other")
