@@ -82,7 +82,7 @@ def verdict_line(case: str, report_name: str, report: Mapping[str, Any]) -> str:
         return f"{case}: NOT USABLE, see {report_name}: {report.get('unusable_because', '')}{note}"
     if count:
         return f"{case}: {count} warning{'s' if count > 1 else ''}, see {report_name}"
-    return f"{case}: no warning, which is no proof that the result is right ({report_name})."
+    return f"{case}: no warnings, which is not a guarantee of correctness ({report_name})."
 
 
 def case_reason(error: Exception, name: str = "") -> str:
