@@ -174,12 +174,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
     options = parse(arguments)
     warnings.simplefilter("ignore")  # of libraries, about themselves
-    with _quiet():
+    with quiet_run():
         return exit_status(lambda: run(options), ValueError)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_run() -> Iterator[None]:
     """Leave out what other words say better here."""
     # progress; warnings that are printed at the end
     loggers = [logging.getLogger(n) for n in ("ignite", REPORTING, *INPUTS)]
