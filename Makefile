@@ -41,7 +41,8 @@ override PYTHON := $(value PYTHON)
 export PYTHON
 endif
 
-.PHONY: help install quickstart predict ct-given test test-all label-test deploy-test fresh-test lint docs benchmark clean
+.PHONY: help install quickstart predict ct-given test test-all label-test deploy-test pacs-test fresh-test lint docs benchmark \
+  clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -122,6 +123,13 @@ $(DEPLOY)/.installed: setup.cfg requirements/deploy.txt
 	$(NEW_VENV) $(DEPLOY)
 	$(DEPLOY)/bin/pip install --quiet --constraint requirements/deploy.txt torch
 	$(DEPLOY)/bin/pip install --quiet --constraint requirements/deploy.txt pytest pytest-timeout --editable '.[deploy]'
+	touch $@
+
+pacs-test: $(VENV)/.pacs-installed ## A real patient through Orthanc and back, and into OHIF in Chromium: needs npm and Chromium; fetches Orthanc and OHIF
+	PYTHON=$(RUN) tests/pacs/pacs_test.sh
+
+$(VENV)/.pacs-installed: $(VENV)/.test-installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,pacs]'
 	touch $@
 
 fresh-test: ## "make quickstart" and "make test" on a bare Debian 12 and 13, in a chroot (root only): [DEBIAN=13] [COMMANDS=install]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -18,6 +19,18 @@ def run_tool(*arguments: str, cwd: Path = REPOSITORY, **environment: str) -> sub
     return subprocess.run(
         [sys.executable, *arguments], cwd=cwd, env=variables, capture_output=True, text=True, timeout=600, check=False
     )
+
+
+def packed_small_network(folder: Path) -> Path:
+    """The network that comes with the repository, packed and unpacked as its recipient gets it; its folder."""
+    checkpoint = REPOSITORY / "bundles" / "openkbp" / "models" / "ctan_small" / "model.pt"
+    archive = folder / "openkbp.zip"
+    arguments = ["openkbp", "--checkpoint", str(checkpoint), "--half", "--formats", "--output", str(archive)]
+    done = run_tool("tools/pack_bundle.py", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(folder)
+    return folder / "openkbp"
 
 
 # Names of files and folders that a parser of configs or of command lines could take for more than a name

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import nibabel as nib
@@ -13,25 +12,16 @@ import pydicom
 import pytest
 from dicom_validation import dicom_errors
 from pacs_export import PATIENTS, expected_left_out, write_pacs_export
-from support import REPOSITORY, run_tool
+from support import packed_small_network, run_tool
 
 from ctan_monai.dicom import read_source
 
 pytestmark = pytest.mark.slow
-SMALL = REPOSITORY / "bundles" / "openkbp" / "models" / "ctan_small" / "model.pt"
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The network that comes with the repository, packed as its recipient gets it."""
-    folder = tmp_path_factory.mktemp("packed")
-    path = folder / "openkbp.zip"
-    arguments = ["openkbp", "--checkpoint", str(SMALL), "--half", "--output", str(path)]
-    done = run_tool("tools/pack_bundle.py", *arguments)
-    assert done.returncode == 0, done.stdout + done.stderr
-    with zipfile.ZipFile(path) as archive:
-        archive.extractall(folder)
-    return folder / "openkbp"
+    return packed_small_network(tmp_path_factory.mktemp("packed"))
 
 
 def test_one_call(bundle: Path, phantom: Path, tmp_path: Path) -> None:
