@@ -198,6 +198,20 @@ def test_contours_are_in_place_in_the_viewer(case: Case, viewer: Viewer) -> None
     assert place["right_parotid"][0] + 20 < place["left_parotid"][0], "the right parotid is on the picture's left"
 
 
+def test_a_wrong_site_says_so_in_the_viewer(
+    pacs: Orthanc, bundle: Path, pelvis: Path, viewer: Viewer, tmp_path: Path
+) -> None:
+    """A pelvis through the head-and-neck network; what may not be used is written only where it is asked for."""
+    files = sorted((pelvis / "CT").iterdir())
+    case = predicted(pacs, bundle, files, tmp_path, "--write-implausible")
+    for modality in ("RTSTRUCT", "SEG"):
+        viewer.open(case.study, modality)
+        text = viewer.text()
+        viewer.screenshot(screenshots() / f"pelvis_{modality.lower()}.png")
+        assert text.count("IMPLAUSIBLE, DO NOT USE") >= 3, "RTSTRUCT, SEG and RTDOSE in the list of series: " + text
+        assert "IMPLAUSIBLE spinal_cord" in text, "the list of contours"
+
+
 def start_node(pacs: Orthanc, bundle: Path, state: Path, *options: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "ctan_monai.node.command", "--bundle", str(bundle), "--state", str(state)]
     command += ["--orthanc", pacs.url, "--interval", "0.5", "--pause", "1", *options]
