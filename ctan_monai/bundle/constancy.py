@@ -84,6 +84,8 @@ def store(bundle: Path, reference: Path, ct: Path | None, phantom: str | None, d
     """
     if reference.exists():
         raise DataError(f"{reference} exists. A reference is never overwritten: remove it, or give another folder.")
+    if ct is not None and not ct.exists():
+        raise DataError(f"{ct}: no such file or folder. Give a CT that the bundle predicts.")
     reference.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=reference.parent, prefix=f".{reference.name}.") as name:
         work = Path(name) / "reference"
@@ -92,10 +94,8 @@ def store(bundle: Path, reference: Path, ct: Path | None, phantom: str | None, d
             PHANTOMS[str(phantom)](work / "input" / "phantom")
         elif ct.is_dir():
             shutil.copytree(ct, work / "input" / "CT")
-        elif ct.is_file():
-            shutil.copy(ct, work / "input")
         else:
-            raise DataError(f"{ct}: no such file or folder. Give a CT that the bundle predicts.")
+            shutil.copy(ct, work / "input")
         _predict(bundle, work, work / "results", device)
         write_json(work / RECORD, {"packages": _versions()})
         work.rename(reference)
@@ -134,7 +134,7 @@ def compare(bundle: Path, reference: Path, dice: float, dose: float, device: str
             print(f"{'same   ' if same else 'CHANGED'} {line}")
             if not same:
                 changes.append(line)
-    print(f"{len(changes)} changes." if changes else "Nothing changed.")
+    print(f"Changed: {len(changes)}." if changes else "Nothing changed.")
     return changes
 
 
