@@ -148,6 +148,7 @@ def test_inference_reads_and_writes_in_silence(tmp_path: Path, capfd: pytest.Cap
     content = bytearray((tmp_path / "ct.nii").read_bytes())
     content[76:80] = bytes(4)  # qfac 0, which nibabel corrects and tells of
     (tmp_path / "ct.nii").write_bytes(content)
+    capfd.readouterr()  # of making them: a handler that another test left may fail loudly
     logging.getLogger().addHandler(handler := logging.StreamHandler())
     try:
         with warnings.catch_warnings():
