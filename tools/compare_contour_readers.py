@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our reader of contours against plastimatch and dicompyler-core: rings, keyholes, overlaps, gaps, jitter.
 
-Writes a CT of 2 x 2 x 3 mm and one structure set with a case of each kind, and reads it by each program. Volumes and the
-Dice to ours go into a JSON file, with a table beside it. plastimatch is a Debian package. dicompyler-core needs an
+Writes a CT of 2 x 2 x 3 mm and one structure set with a case of each kind, and reads it by each program. Volumes and
+the Dice to ours go into a JSON file, with a table beside it. plastimatch is a Debian package. dicompyler-core needs an
 environment of its own:
 
   python -m venv dvh_env && dvh_env/bin/pip install dicompyler-core "pydicom<3" "numpy<2"
