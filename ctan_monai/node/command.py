@@ -53,7 +53,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--pause", type=float, default=60, help="seconds before a second one (default: %(default)s)")
     parser.add_argument("--timeout", type=float, default=3600, help="seconds of a prediction (default: %(default)s)")
     parser.add_argument("--interval", type=float, default=5, help="seconds between two looks (default: %(default)s)")
-    parser.add_argument("--once", action="store_true", help="end when all that is there is done")
+    parser.add_argument("--once", action="store_true", help="end when nothing is left to do now")
     parser.add_argument("--list", action="store_true", help="show what became of each series, and end")
     parser.add_argument("--again", metavar="SERIES", help="predict a series (SeriesInstanceUID) anew, and end")
     parser.add_argument("predict", nargs="*", metavar="-- OPTION", help="further options of ctan-monai-predict")
