@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
 __all__ = [
-    *("DataError", "InputError", "UnusableInputs", "UnusableResults"),
-    *("case_reason", "failure_lines", "plain_cause", "verdict_line"),
+    *("DataError", "InputError", "UnusableInputs", "UnusableResults", "case_reason", "content_of", "failure_lines"),
+    *("lack_of_resources", "plain_cause", "verdict_line"),
 ]
 
 _WRAPPERS = re.compile(r"Failed to (evaluate|instantiate)|applying transform ")  # MONAI's, around what goes wrong
@@ -85,6 +87,56 @@ def verdict_line(case: str, report_name: str, report: Mapping[str, Any]) -> str:
     return f"{case}: no warnings, which is not a guarantee of correctness ({report_name})."
 
 
+@contextlib.contextmanager
+def content_of(path: Path | str, remedy: str) -> Iterator[None]:
+    """Within it, a file's content is interpreted: what goes wrong is told as that of the file.
+
+    A file of another structure than ours raises a KeyError here, an AttributeError there; no list of checks has all.
+
+    Args:
+        path: the file.
+        remedy: what to do, a sentence.
+
+    Raises:
+        DataError: anything but an error of ours went wrong.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        cause = plain_cause(error)
+        if isinstance(cause, DataError):
+            raise cause from error
+        place = extract_tb(cause.__traceback__)[-1]
+        raise DataError(
+            f"{path}: is not as this program writes it ({type(cause).__name__}: {cause}; {Path(place.filename).name}, "
+            f"line {place.lineno}). {remedy}"
+        ) from error
+
+
+def lack_of_resources(error: BaseException) -> str | None:
+    """What to do where disk or memory was not enough; None: it was another error.
+
+    Args:
+        error: of any library; PyTorch has its own for both.
+    """
+    text = str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}the disk is full ({error.strerror}). Free some space there, or choose a folder on another disk."
+    if type(error).__name__ == "OutOfMemoryError":  # of CUDA
+        return "the GPU's memory is not enough: close what else uses it, or give --device cpu."
+    allocator = isinstance(error, RuntimeError) and re.search("DefaultCPUAllocator|alloc_cpu|bad_alloc", text)
+    if isinstance(error, MemoryError) or allocator or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        asked = re.search(r"allocate ([\d.]+ ?[KMGT]iB|\d+ bytes)", text)
+        return (
+            f"the computer's memory is not enough{f' for another {asked[1]}' if asked else ''}: close other programs, "
+            "take fewer --workers or a smaller --batch_size, or crop the image."
+        )
+    return None
+
+
 def case_reason(error: Exception, name: str = "") -> str:
     """Why one case of many cannot be used, for a list.
 
@@ -95,6 +147,8 @@ def case_reason(error: Exception, name: str = "") -> str:
     cause = plain_cause(error)
     if isinstance(cause, DataError):
         return str(cause)
+    if lacks := lack_of_resources(cause):
+        return f"{name}: {lacks}" if name else lacks
     places = extract_tb(cause.__traceback__)
     place = f" ({Path(places[-1].filename).name}, line {places[-1].lineno})" if places else ""
     prefix = f"{name}: " if name else ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import hashlib
+import io
 import json
 import math
 import os
@@ -18,6 +20,13 @@ import numpy as np
 
 from ctan_monai.errors import DataError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+TEMPORARY = ".ctan_tmp"  # ends the name of a file that is being written
+
 
 def write_atomic(path: str | Path, content: str | bytes | Callable[[IO[bytes]], None]) -> None:
     """Write a file so that it is there as a whole or not at all.
@@ -28,23 +37,67 @@ def write_atomic(path: str | Path, content: str | bytes | Callable[[IO[bytes]], 
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = _locked_temporary(path)
+    raw = _RememberedError(handle, "wb")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with io.BufferedWriter(raw) as stream:
             if callable(content):
                 content(stream)
             else:
                 stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
-        # mkstemp gives 0600; the umask that a plain open() would have obeyed:
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
+            # mkstemp gives 0600; the umask that a plain open() would have obeyed:
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(temporary, 0o666 & ~mask)
+            if fcntl is None:
+                stream.close()  # Windows renames no open file
+            os.replace(temporary, path)
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
-        raise
+        found = error if isinstance(error, OSError) else raw.error
+        if found is None:
+            raise
+        found.filename = found.filename or str(path)
+        raise found from (None if found is error else error)
+
+
+class _RememberedError(io.FileIO):
+    """A file that keeps the error of its writing: PyTorch's own, of a position, does not say that the disk is full."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+
+def _locked_temporary(path: Path) -> tuple[int, str]:
+    """A new file beside another, locked as long as it is open: so that a later run knows those of dead processes."""
+    while True:
+        handle, temporary = tempfile.mkstemp(TEMPORARY, f".{path.name[:200]}.", path.parent)
+        if fcntl is None:
+            return handle, temporary
+        with contextlib.suppress(OSError):  # some network drives know no locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, temporary
+        os.close(handle)  # taken for a leftover before it was locked
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Remove what :py:func:`write_atomic` left in a folder and its own folders in processes that were killed."""
+    if fcntl is None:
+        return
+    for pattern in (f".*{TEMPORARY}", f"*/.*{TEMPORARY}"):
+        for path in Path(folder).glob(pattern):
+            with contextlib.suppress(OSError), path.open("rb") as stream:  # a living process holds its lock
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
 
 
 def write_output(path: str | Path, content: str | bytes | Callable[[IO[bytes]], None]) -> None:
@@ -66,6 +119,24 @@ def output_errors(path: str | Path) -> Iterator[None]:
         raise OSError(
             f"{path}: cannot be written ({error.strerror or error}). Free some space, or give another --output_dir."
         ) from error
+
+
+def allocate(path: str | Path) -> None:
+    """Take the disk space of a sparse file, whose memory map would end the process where the disk is full.
+
+    Raises:
+        OSError: the space is not there.
+    """
+    if not hasattr(os, "posix_fallocate"):  # macOS, Windows
+        return
+    with open(path, "r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+        except OSError as error:
+            if error.errno in (errno.EOPNOTSUPP, errno.EINVAL):  # the file system cannot
+                return
+            error.filename = str(path)
+            raise
 
 
 def plain(value: Any) -> Any:
@@ -98,6 +169,25 @@ def write_json(path: str | Path, content: Any) -> Path:
     return Path(path)
 
 
+def read_json(path: str | Path, expected: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Args:
+        path: the file.
+        expected: what it holds and what to do otherwise, which ends the message.
+
+    Raises:
+        DataError: it cannot be read, is no JSON, or no object.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:  # the last: brackets without end
+        raise DataError(f"{path}: cannot be read as JSON ({error}); expected {expected}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: holds a {type(content).__name__}; expected {expected}")
+    return content
+
+
 def file_sha256(path: str | Path) -> str:
     """SHA-256 of a file as hexadecimal text."""
     with open(path, "rb") as file:
@@ -115,9 +205,9 @@ def read_training_record(folder: str | Path | None) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(path.read_text())
-        if not isinstance(record, dict) or not isinstance(record.get("values", {}), dict):
-            raise ValueError("no JSON object with 'values'")
-    except ValueError as error:
+        if not isinstance(record, dict) or not all(isinstance(record.get(k, {}), dict) for k in ("values", "data")):
+            raise ValueError("no JSON object with 'values' and 'data', objects, too")
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"{path}: is not a training's record ({error}). Restore the file that the training wrote, or move it away "
             "and give its values again, such as --method and --backbone."
@@ -128,7 +218,8 @@ def read_training_record(folder: str | Path | None) -> dict[str, Any] | None:
 def prepare_output_dir(path: str | Path, needed_mb: float = 0.0, option: str = "--output_dir") -> Path:
     """Make an output folder and prove that it can be written to, before time is spent.
 
-    A folder that was made here and is still empty when the program ends, as after an error in the input, is removed.
+    Temporary files of killed processes are removed from it, see :py:func:`remove_leftovers`. A folder that was made
+    here and is still empty when the program ends, as after an error in the input, is removed.
 
     Args:
         path: the folder.
@@ -146,6 +237,7 @@ def prepare_output_dir(path: str | Path, needed_mb: float = 0.0, option: str = "
             atexit.register(_remove_if_empty, path.resolve())
         with tempfile.TemporaryFile(dir=path):  # without a name: several ranks may try at once
             pass
+        remove_leftovers(path)
     except OSError as error:
         reason = "it is a file" if path.is_file() else error.strerror or error
         raise OSError(

@@ -18,6 +18,7 @@ from ctan_monai.comparison.plan import Run
 from ctan_monai.comparison.table import TaskMetric
 from ctan_monai.errors import DataError
 from ctan_monai.files import prepare_output_dir, write_json
+from ctan_monai.utils.folder_lock import locked_folder
 
 _SETTINGS = "run.json"
 _POLL_SECONDS = 2.0
@@ -109,7 +110,7 @@ class Runner:
             after: is called after each run.
 
         Raises:
-            DataError: a run failed; the message names its log.
+            DataError: a run failed; the message names its log. Or another program runs into the same folder.
         """
         todo = [run for run in runs if not self.finished(run)]
         for run in runs:
@@ -117,6 +118,10 @@ class Runner:
                 self.say(f"{run.name}: finished before")
         prepare_output_dir(self.output, 500.0 * len(todo), "--output")
         prepare_output_dir(self.results, 1.0, "--results")
+        with locked_folder(self.output, "--output"):
+            self._run(todo, after)
+
+    def _run(self, todo: Sequence[Run], after: Callable[[], object]) -> None:
         seconds: list[float] = []
         for number, run in enumerate(todo, 1):
             start = time.perf_counter()

@@ -14,6 +14,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from ctan_monai.data.preparation import withdraw_datalist
 from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256, write_json
 
@@ -43,7 +44,7 @@ def write_case_folder(
         output: the folder.
         made_from: all that its content depends on (format, checksums, settings), JSON-ready.
         write: writes the files into the folder it is given and returns the record, with ``sizes``, the size in bytes of
-            each file by its path in the folder.
+            each file by its path in the folder. The folder lies two below that of the prepared data.
 
     Returns:
         the record, ``made_from`` and ``reused`` included; the former two are also in the folder's ``case.json``.
@@ -58,6 +59,7 @@ def write_case_folder(
         temporary.mkdir(parents=True)
         record = {**made_from, **write(temporary)}
         write_json(temporary / RECORD_NAME, record)
+        withdraw_datalist(output.parent.parent)
         if output.exists():  # a folder cannot be replaced in one step while it holds files
             os.replace(output, previous)
         os.replace(temporary, output)

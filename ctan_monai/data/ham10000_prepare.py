@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ from ctan_monai.data.ham10000_datalist import make_datalist
 from ctan_monai.data.ham10000_release import Release, find_release
 from ctan_monai.data.jobs import list_reasons, prepare_cases
 from ctan_monai.data.phantom_marker import write_datalist
+from ctan_monai.data.preparation import add_verify, preparation, withdraw_datalist
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.data.split import SECTIONS
 from ctan_monai.errors import DataError
-from ctan_monai.files import prepare_output_dir, write_json
+from ctan_monai.files import allocate, file_sha256, prepare_output_dir, write_json
 
 __all__ = ["add_arguments", "parse_size", "prepare_ham10000", "run"]
 
@@ -65,12 +66,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the split into 70/10/20 %% of the lesions (default: 0)")
     parser.add_argument("--workers", type=int, default=1, help="processes that decode (default: 1)")
     parser.add_argument("--strict", action="store_true", help="fail if any image has to be skipped")
+    add_verify(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Runs the command line of this data set and prints what was prepared and what was skipped."""
     datalist = prepare_ham10000(
-        arguments.source, arguments.output, arguments.size, arguments.seed, arguments.workers, arguments.strict
+        arguments.source,
+        arguments.output,
+        arguments.size,
+        arguments.seed,
+        arguments.workers,
+        arguments.strict,
+        arguments.verify,
     )
     record = datalist["provenance"]
     counts = ", ".join(f"{len(datalist[section])} {section}" for section in SECTIONS)
@@ -93,6 +101,7 @@ def prepare_ham10000(
     seed: int = 0,
     workers: int = 1,
     strict: bool = False,
+    verify: bool = False,
 ) -> dict[str, Any]:
     """Prepares the release. Interrupted or repeated, it goes on where it stopped; another seed decodes nothing anew.
 
@@ -106,6 +115,7 @@ def prepare_ham10000(
         seed: of the split.
         workers: processes.
         strict: raise when an image cannot be used, instead of leaving it out.
+        verify: see :py:func:`ctan_monai.data.preparation.preparation`.
 
     Returns:
         what was written as ``datalist.json``.
@@ -118,17 +128,39 @@ def prepare_ham10000(
     if not jobs or (strict and skipped):
         raise DataError(f"{source}: {list_reasons([case['reason'] for case in skipped], 'images')}")
     key = _key(jobs, size)
-    records = _finished(output, key, len(jobs), size)
-    if records is None:
-        needed = len(jobs) * (4 * size[0] * size[1] + _MASK_BYTES)
-        prepare_output_dir(output, needed / 1e6, "--output")
-        records = _decode(jobs, size, output, key, workers)
+    with preparation(output, verify) as damaged:
+        if damaged:
+            (output / _RECORDS).unlink(missing_ok=True)
+        finished = _finished(output, key, len(jobs), size)
+        if finished is None:
+            needed = len(jobs) * (4 * size[0] * size[1] + _MASK_BYTES)
+            prepare_output_dir(output, needed / 1e6, "--output")
+            finished = _decode(jobs, size, output, key, workers)
+        if "sha256" not in finished:  # of an earlier version
+            finished = {**finished, "sha256": _checksums(output)}
+            write_json(output / _RECORDS, finished)
+        shutil.rmtree(output / _PARTIAL, ignore_errors=True)
+        return _list(release, finished, skipped, output, source, size, seed, strict)
+
+
+def _list(
+    release: Release,
+    finished: Mapping[str, Any],
+    skipped: list[dict[str, str]],
+    output: Path,
+    source: Path | str,
+    size: Sequence[int],
+    seed: int,
+    strict: bool,
+) -> dict[str, Any]:
+    """Write the data list of what was decoded."""
+    records = finished["records"]
     skipped += [{"case_id": r["image_id"], "reason": r["reason"]} for r in records if "reason" in r]
     usable = [record for record in records if "reason" not in record]
     if not usable or (strict and skipped):
         raise DataError(f"{source}: {list_reasons([case['reason'] for case in skipped], 'images')}")
     datalist = make_datalist(Path(source).name, release, usable, skipped, size, seed)
-    return write_datalist(output, datalist, source)
+    return write_datalist(output, datalist, source, finished["sha256"])
 
 
 def _jobs(release: Release) -> tuple[list[ImageJob], list[dict[str, str]]]:
@@ -153,29 +185,54 @@ def _key(jobs: Sequence[ImageJob], size: Sequence[int]) -> str:
     return hashlib.sha256(json.dumps([_FORMAT, list(size), files]).encode()).hexdigest()
 
 
-def _finished(output: Path, key: str, count: int, size: Sequence[int]) -> list[dict[str, Any]] | None:
-    """The records of an earlier, finished run on the same files, else None."""
+def _finished(output: Path, key: str, count: int, size: Sequence[int]) -> dict[str, Any] | None:
+    """What an earlier, finished run on the same files recorded, else None."""
     try:
-        content = json.loads((output / _RECORDS).read_text())
+        content = _read(output / _RECORDS, key)
         arrays = [np.load(output / name, mmap_mode="r") for name in (IMAGES, SEGMENTATIONS)]
     except (OSError, ValueError):
         return None
     fits = all(array.shape[:3] == (count, *size) for array in arrays) and (output / MASKS).is_dir()
-    return content["records"] if fits and content.get("key") == key else None
+    return content if fits and content is not None else None
 
 
-def _decode(
-    jobs: Sequence[ImageJob], size: Sequence[int], output: Path, key: str, workers: int
-) -> list[dict[str, Any]]:
-    """Fills the arrays in a folder of their own, then puts them in place."""
+def _read(path: Path, key: str) -> dict[str, Any] | None:
+    """A file of ours, if it is of the same files and size."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and content.get("key") == key else None
+
+
+def _decode(jobs: Sequence[ImageJob], size: Sequence[int], output: Path, key: str, workers: int) -> dict[str, Any]:
+    """Fills the arrays in a folder of their own, then puts them in place; each step can be the last of a run."""
     partial = output / _PARTIAL
-    plan = partial / "plan.json"
-    if not plan.is_file() or json.loads(plan.read_text()).get("key") != key:
+    names = (IMAGES, SEGMENTATIONS, MASKS)
+    complete = _read(partial / _RECORDS, key)  # then some of the three may be in place already
+    if complete is None:
+        complete = _fill(jobs, size, partial, key, workers)
+        write_json(partial / _RECORDS, complete)
+    withdraw_datalist(output)
+    (output / _RECORDS).unlink(missing_ok=True)
+    for name in names:
+        if (partial / name).exists():
+            if name == MASKS:  # a folder cannot be replaced while it holds files
+                shutil.rmtree(output / MASKS, ignore_errors=True)
+            os.replace(partial / name, output / name)
+    os.replace(partial / _RECORDS, output / _RECORDS)
+    return complete
+
+
+def _fill(jobs: Sequence[ImageJob], size: Sequence[int], partial: Path, key: str, workers: int) -> dict[str, Any]:
+    """Decodes what an earlier run has not, and returns what is recorded of all."""
+    if _read(partial / "plan.json", key) is None or not all((partial / n).exists() for n in (IMAGES, SEGMENTATIONS)):
         shutil.rmtree(partial, ignore_errors=True)
         (partial / MASKS).mkdir(parents=True)
         for name, shape in ((IMAGES, (*size, 3)), (SEGMENTATIONS, tuple(size))):
             np.lib.format.open_memmap(partial / name, "w+", np.uint8, (len(jobs), *shape)).flush()
-        write_json(plan, {"key": key})
+            allocate(partial / name)
+        write_json(partial / "plan.json", {"key": key})
     chunks = [jobs[start : start + _CHUNK] for start in range(0, len(jobs), _CHUNK)]
     arguments = {n: (chunk, tuple(size), partial, partial / f"chunk_{n}.json") for n, chunk in enumerate(chunks)}
     found: dict[int, list[dict[str, Any]]] = {}
@@ -186,11 +243,8 @@ def _decode(
             raise DataError(result)
         found[number] = result
     records = [record for number in sorted(found) for record in found[number]]
-    for old in (DATALIST_NAME, _RECORDS):  # from here on, nothing claims that the arrays fit an older list
-        (output / old).unlink(missing_ok=True)
-    shutil.rmtree(output / MASKS, ignore_errors=True)
-    for name in (IMAGES, SEGMENTATIONS, MASKS):
-        os.replace(partial / name, output / name)
-    write_json(output / _RECORDS, {"key": key, "records": records})
-    shutil.rmtree(partial)
-    return records
+    return {"key": key, "records": records, "sha256": _checksums(partial)}
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    return {name: file_sha256(folder / name) for name in (IMAGES, SEGMENTATIONS)}

@@ -15,6 +15,7 @@ from ctan_monai.data.openkbp import SEGMENTATION_ORGANS, SPLIT_FOLDERS
 from ctan_monai.data.openkbp_case import prepare_case
 from ctan_monai.data.openkbp_release import find_patients, find_release, missing_files
 from ctan_monai.data.phantom_marker import write_datalist
+from ctan_monai.data.preparation import add_verify, preparation
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.data.radiotherapy_statistics import case_statistics
 from ctan_monai.errors import DataError
@@ -41,11 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder for the prepared data, such as data/openkbp")
     parser.add_argument("--workers", type=int, default=1, help="patients prepared at a time (default: 1)")
     parser.add_argument("--strict", action="store_true", help="fail if any patient has to be skipped")
+    add_verify(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Runs the command line of this data set and prints what was prepared and what was skipped."""
-    datalist = prepare_openkbp(arguments.source, arguments.output, arguments.workers, arguments.strict)
+    datalist = prepare_openkbp(
+        arguments.source, arguments.output, arguments.workers, arguments.strict, arguments.verify
+    )
     # The summary comes last, so that it is still in view when a long run has ended.
     skipped = datalist["provenance"]["skipped"]
     counts = ", ".join(f"{len(datalist[section])} {section}" for section in SPLIT_FOLDERS)
@@ -59,7 +63,9 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"  warning: no {section} patient is left: training needs all three sections", file=sys.stderr)
 
 
-def prepare_openkbp(source: Path | str, output: Path | str, workers: int = 1, strict: bool = False) -> dict[str, Any]:
+def prepare_openkbp(
+    source: Path | str, output: Path | str, workers: int = 1, strict: bool = False, verify: bool = False
+) -> dict[str, Any]:
     """Prepares the release; patients that are done already, from the same files, are not done again.
 
     Args:
@@ -67,6 +73,7 @@ def prepare_openkbp(source: Path | str, output: Path | str, workers: int = 1, st
         output: folder to write; see :mod:`ctan_monai.data.prepared` for its layout.
         workers: processes.
         strict: raise when a patient cannot be used, instead of leaving it out.
+        verify: see :py:func:`ctan_monai.data.preparation.preparation`.
 
     Returns:
         what was written as ``datalist.json``; ``provenance["skipped"]`` names the patients left out and why.
@@ -81,24 +88,26 @@ def prepare_openkbp(source: Path | str, output: Path | str, workers: int = 1, st
     jobs = [(section, folder) for section, folder in cases if folder not in unusable]
     if not jobs or (strict and skipped):
         raise DataError(f"{release}: {list_reasons([reason for *_, reason in skipped])}")
-    missing = sum(not (output / section / folder.name).is_dir() for section, folder in jobs)
-    prepare_output_dir(output, missing * _BYTES_PER_CASE / 1e6, "--output")
-    for section in SPLIT_FOLDERS:
-        (output / section).mkdir(exist_ok=True)
+    with preparation(output, verify):
+        missing = sum(not (output / section / folder.name).is_dir() for section, folder in jobs)
+        prepare_output_dir(output, missing * _BYTES_PER_CASE / 1e6, "--output")
+        for section in SPLIT_FOLDERS:
+            (output / section).mkdir(exist_ok=True)
 
-    records: dict[Path, dict[str, Any]] = {}
-    arguments = {(section, folder): (folder, output / section / folder.name) for section, folder in jobs}
-    for (section, folder), result in prepare_cases(arguments, prepare_case, workers, "Preparing OpenKBP", "patient"):
-        if isinstance(result, str):
-            skipped.append((section, folder, result))
-        else:
-            records[folder] = result
-    if not records or (strict and skipped):
-        raise DataError(f"{release}: {list_reasons([reason for *_, reason in skipped])}")
+        records: dict[Path, dict[str, Any]] = {}
+        arguments = {(section, folder): (folder, output / section / folder.name) for section, folder in jobs}
+        results = prepare_cases(arguments, prepare_case, workers, "Preparing OpenKBP", "patient")
+        for (section, folder), result in results:
+            if isinstance(result, str):
+                skipped.append((section, folder, result))
+            else:
+                records[folder] = result
+        if not records or (strict and skipped):
+            raise DataError(f"{release}: {list_reasons([reason for *_, reason in skipped])}")
 
-    done = {section: [records[f] for s, f in jobs if s == section and f in records] for section in SPLIT_FOLDERS}
-    datalist = _make_datalist(release, done, skipped)
-    return write_datalist(output, datalist, source)
+        done = {section: [records[f] for s, f in jobs if s == section and f in records] for section in SPLIT_FOLDERS}
+        datalist = _make_datalist(release, done, skipped)
+        return write_datalist(output, datalist, source)
 
 
 def _make_datalist(

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ctan_monai.data.preparation import file_facts
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.files import write_atomic, write_json
 
@@ -23,17 +25,21 @@ def mark_as_phantom(folder: Path | str) -> None:
     )
 
 
-def write_datalist(output: Path, datalist: dict[str, Any], source: Path | str) -> dict[str, Any]:
+def write_datalist(
+    output: Path, datalist: dict[str, Any], source: Path | str, checksums: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Write ``datalist.json``; where the source is a phantom, name, description and licence say that it is synthetic.
 
     Args:
         output: folder of the prepared data.
-        datalist: the content.
+        datalist: the content; the size and the SHA-256 of each file are added as "files".
         source: the release, or the folder of a phantom that holds it.
+        checksums: see :py:func:`ctan_monai.data.preparation.file_facts`.
 
     Returns:
         what was written.
     """
+    datalist = {**datalist, "files": file_facts(output, datalist, checksums or {})}
     source = Path(source).resolve()
     if any((folder / MARKER).is_file() for folder in (source, source.parent)):
         datalist = {

@@ -15,6 +15,7 @@ from typing import Any
 
 from ctan_monai.data.jobs import list_reasons, prepare_cases
 from ctan_monai.data.phantom_marker import write_datalist
+from ctan_monai.data.preparation import add_verify, preparation
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.data.prostate import cohort_rois, roi_table
 from ctan_monai.data.prostate_case import NETWORK_SIZE, NETWORK_SPACING, prepare_case
@@ -93,6 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sum-plans", action="store_true", help="add up the doses of several plans, such as a boost's")
     parser.add_argument("--workers", type=int, default=1, help="patients prepared at a time (default: 1)")
     parser.add_argument("--strict", action="store_true", help="fail if any patient has to be skipped")
+    add_verify(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -120,6 +122,7 @@ def run(arguments: argparse.Namespace) -> None:
             plans=tuple(arguments.plan),
             sum_plans=arguments.sum_plans,
         ),
+        verify=arguments.verify,
     )
     provenance = datalist["provenance"]
     counts = ", ".join(f"{len(datalist[section])} {section}" for section in SECTIONS)
@@ -167,6 +170,7 @@ def prepare_prostate(
     size: Sequence[int] = NETWORK_SIZE,
     target_doses: str | None = None,
     choice: Choice | None = None,
+    verify: bool = False,
 ) -> dict[str, Any]:
     """Prepares all patients below a folder; those done already, from the same files and settings, are not done again.
 
@@ -183,6 +187,7 @@ def prepare_prostate(
         target_doses: Gy by the targets' names; None: the names carry them. See
             :py:func:`ctan_monai.dicom.targets.parse_doses`.
         choice: among several CTs, structure sets and plans of a patient; None: nothing is chosen by name.
+        verify: see :py:func:`ctan_monai.data.preparation.preparation`.
 
     Returns:
         what was written as ``datalist.json``; ``provenance["skipped"]`` names the patients left out and why.
@@ -207,43 +212,42 @@ def prepare_prostate(
     by_name = dict(zip(names, (case for of_patient in cases.values() for case in of_patient), strict=True))
     remaining = iter(names)
     names_of = {patient_id: [next(remaining) for _ in of_patient] for patient_id, of_patient in cases.items()}
-    # a compressed CT and dose on the CT's own grid take about half of the DICOM files' size
-    needed = sum(file.stat().st_size for patient in patients.values() for file in patient.ct)
-    prepare_output_dir(output, needed / 1e6, "--output")
-    (output / "cases").mkdir(exist_ok=True)
+    with preparation(output, verify):
+        # a compressed CT and dose on the CT's own grid take about half of the DICOM files' size
+        needed = sum(file.stat().st_size for patient in patients.values() for file in patient.ct)
+        prepare_output_dir(output, needed / 1e6, "--output")
+        (output / "cases").mkdir(exist_ok=True)
 
-    records: dict[str, dict[str, Any]] = {}
-    skipped: list[dict[str, str]] = []
-    jobs = {
-        name: (case, roi_map, tuple(spacing), tuple(size), target_doses, choice or Choice(), output / "cases" / name)
-        for name, (case, _) in by_name.items()
-    }
-    for name, result in prepare_cases(jobs, prepare_case, workers, "Preparing Prostate", "patient"):
-        if isinstance(result, str):
-            skipped.append({"case_id": name, "reason": result})
-        else:
-            records[name] = {**result, "notes": [*by_name[name][1], *result["notes"]]}
-    if not records or (strict and skipped):
-        raise DataError(f"{source}: {list_reasons([case['case_id'] + ': ' + case['reason'] for case in skipped])}")
-    records = {name: records[name] for name in by_name if name in records}
-    usable = [patient_id for patient_id, of_patient in names_of.items() if records.keys() & of_patient]
-    try:
-        patients_of = _assign(usable, list(patients), split, seed, sections_of)
-    except DataError as error:
-        reasons = list_reasons([f"{case['case_id']}: {case['reason']}" for case in skipped]) if skipped else ""
-        raise DataError(f"{reasons}\n{error}".strip()) from error
-    # the cases of one PatientID stay together
-    for patient_id, of_patient in names_of.items():
-        for name in of_patient if len(of_patient) > 1 else []:
-            if name in records:
-                records[name]["entry"] = records[name]["entry"] | {"facts": {"patient_id": patient_id}}
-    sections = {
-        section: [name for patient_id in ids for name in names_of[patient_id] if name in records]
-        for section, ids in patients_of.items()
-    }
-    datalist = _make_datalist(Path(source), records, sections, skipped, damaged)
-    datalist["provenance"] |= {"split": split if sections_of is None else Path(split).name, "seed": seed}
-    return write_datalist(output, datalist, source)
+        records: dict[str, dict[str, Any]] = {}
+        skipped: list[dict[str, str]] = []
+        options = (roi_map, tuple(spacing), tuple(size), target_doses, choice or Choice())
+        jobs = {name: (case, *options, output / "cases" / name) for name, (case, _) in by_name.items()}
+        for name, result in prepare_cases(jobs, prepare_case, workers, "Preparing Prostate", "patient"):
+            if isinstance(result, str):
+                skipped.append({"case_id": name, "reason": result})
+            else:
+                records[name] = {**result, "notes": [*by_name[name][1], *result["notes"]]}
+        if not records or (strict and skipped):
+            raise DataError(f"{source}: {list_reasons([case['case_id'] + ': ' + case['reason'] for case in skipped])}")
+        records = {name: records[name] for name in by_name if name in records}
+        usable = [patient_id for patient_id, of_patient in names_of.items() if records.keys() & of_patient]
+        try:
+            patients_of = _assign(usable, list(patients), split, seed, sections_of)
+        except DataError as error:
+            reasons = list_reasons([f"{case['case_id']}: {case['reason']}" for case in skipped]) if skipped else ""
+            raise DataError(f"{reasons}\n{error}".strip()) from error
+        # the cases of one PatientID stay together
+        for patient_id, of_patient in names_of.items():
+            for name in of_patient if len(of_patient) > 1 else []:
+                if name in records:
+                    records[name]["entry"] = records[name]["entry"] | {"facts": {"patient_id": patient_id}}
+        sections = {
+            section: [name for patient_id in ids for name in names_of[patient_id] if name in records]
+            for section, ids in patients_of.items()
+        }
+        datalist = _make_datalist(Path(source), records, sections, skipped, damaged)
+        datalist["provenance"] |= {"split": split if sections_of is None else Path(split).name, "seed": seed}
+        return write_datalist(output, datalist, source)
 
 
 def _read_split(split: str) -> dict[str, list[str]] | None:
@@ -252,9 +256,13 @@ def _read_split(split: str) -> dict[str, list[str]] | None:
         return None
     try:
         content = json.loads(Path(split).read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{split}: --split is neither 'seeded', 'all' nor a JSON file ({error}).") from error
-    if not isinstance(content, dict) or set(content) - set(SECTIONS):
+    if (
+        not isinstance(content, dict)
+        or set(content) - set(SECTIONS)
+        or not all(isinstance(names, list) and len(names) == len(set(map(str, names))) for names in content.values())
+    ):
         raise DataError(f"{split}: expected an object with lists of PatientIDs as {', '.join(SECTIONS)}.")
     return {section: [str(name) for name in content.get(section, [])] for section in SECTIONS}
 

@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 
 from ctan_monai.data.metaimage import read_metaimage
+from ctan_monai.data.preparation import withdraw_datalist
 from ctan_monai.data.stoic import age_and_sex
 from ctan_monai.dicom import InputError
 from ctan_monai.errors import DataError
@@ -78,6 +79,8 @@ def _write_volume(source: Path, settings: dict[str, Any], output: Path) -> dict[
         result = lung_volume(image, settings["size"], settings["spacing"], settings["window"], str(source))
     except InputError as error:
         raise DataError(str(error)) from error
+    withdraw_datalist(output.parent.parent)
+    output.with_suffix(".json").unlink(missing_ok=True)  # the record of other settings, whose volume goes now
     write_atomic(output, _nifti(result, settings["window"]))
     return {
         "entry": {

@@ -13,6 +13,7 @@ from typing import Any
 
 from ctan_monai.data.jobs import list_reasons, prepare_cases
 from ctan_monai.data.phantom_marker import write_datalist
+from ctan_monai.data.preparation import add_verify, preparation
 from ctan_monai.data.prepared import DATALIST_NAME
 from ctan_monai.data.split import SECTIONS, merge_small_strata, stratified_split
 from ctan_monai.data.stoic import REFERENCE, VOLUMES, find_release, read_reference
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the split of the patients (default: 0)")
     parser.add_argument("--strict", action="store_true", help="fail if any patient has to be skipped")
+    add_verify(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -62,6 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         spacing=arguments.spacing,
         seed=arguments.seed,
         strict=arguments.strict,
+        verify=arguments.verify,
     )
     provenance = datalist["provenance"]
     counts = ", ".join(f"{len(datalist[section])} {section}" for section in SECTIONS)
@@ -82,6 +85,7 @@ def prepare_stoic(
     spacing: Sequence[float] = SPACING,
     seed: int = 0,
     strict: bool = False,
+    verify: bool = False,
 ) -> dict[str, Any]:
     """Prepares the release, a volume at a time in each process; what is done already is not done again.
 
@@ -93,6 +97,7 @@ def prepare_stoic(
         spacing: voxel size in mm.
         seed: of the split.
         strict: raise when a patient cannot be used, instead of leaving it out.
+        verify: see :py:func:`ctan_monai.data.preparation.preparation`.
 
     Returns:
         what was written as ``datalist.json``; ``provenance["skipped"]`` names the patients left out and why.
@@ -114,63 +119,64 @@ def prepare_stoic(
     jobs = [name for name in patients if name in files]
     if not jobs or (strict and skipped):
         raise DataError(f"{release}: {list_reasons(list(skipped.values()))}")
-    missing = sum(not (output / "volumes" / f"{name}.nii").is_file() for name in jobs)
-    prepare_output_dir(output, missing * size * size * _LUNG_HEIGHT_MM / spacing[2] / 1e6, "--output")
+    with preparation(output, verify):
+        missing = sum(not (output / "volumes" / f"{name}.nii").is_file() for name in jobs)
+        prepare_output_dir(output, missing * size * size * _LUNG_HEIGHT_MM / spacing[2] / 1e6, "--output")
 
-    settings = {"size": [size, size], "spacing": [float(s) for s in spacing], "window": list(WINDOW)}
-    records: dict[str, dict[str, Any]] = {}
-    arguments = {name: (files[name], settings, output / "volumes" / f"{name}.nii") for name in jobs}
-    for name, result in prepare_cases(arguments, prepare_case, workers, "Preparing STOIC", "patient"):
-        if isinstance(result, str):
-            skipped[name] = result
-        else:
-            records[name] = result
-    if not records or (strict and skipped):
-        raise DataError(f"{release}: {list_reasons(list(skipped.values()))}")
+        settings = {"size": [size, size], "spacing": [float(s) for s in spacing], "window": list(WINDOW)}
+        records: dict[str, dict[str, Any]] = {}
+        arguments = {name: (files[name], settings, output / "volumes" / f"{name}.nii") for name in jobs}
+        for name, result in prepare_cases(arguments, prepare_case, workers, "Preparing STOIC", "patient"):
+            if isinstance(result, str):
+                skipped[name] = result
+            else:
+                records[name] = result
+        if not records or (strict and skipped):
+            raise DataError(f"{release}: {list_reasons(list(skipped.values()))}")
 
-    notes = [f"{name}: {text}" for name in jobs if name in records for text in records[name]["warnings"]]
-    without_row = sorted(set(files) - set(patients))
-    if without_row:
-        shown = ", ".join(without_row[:5]) + (f" and {len(without_row) - 5} more" if len(without_row) > 5 else "")
-        notes.append(f"{len(without_row)} volumes without a row in {REFERENCE} were not used: {shown}")
-    # By all rows of the reference: a volume that is repaired later changes no other patient's section.
-    strata = {name: patient.stratum for name, patient in patients.items()}
-    sections = stratified_split(strata, seed=seed)
-    notes += merge_small_strata(strata)[1]
-    done: dict[str, list[dict[str, Any]]] = {section: [] for section in SECTIONS}
-    for name, patient in patients.items():
-        if name in records:
-            labels = {"covid": int(patient.covid), "severity": int(patient.severe)}
-            done[sections[name]].append({**records[name]["entry"], **labels})
-    datalist = {
-        "name": "STOIC",
-        "description": "Chest CT: COVID-19 (RT-PCR), and its severity (intubation or death within one month).",
-        "reference": _CITATION,
-        "licence": "CC BY-NC 4.0",
-        "modality": {"0": "CT"},
-        "tensorImageSize": "3D",
-        "numTraining": len(done["training"]),
-        "numTest": len(done["test"]),
-        **done,
-        "provenance": {
-            "source": f"{REFERENCE} and {VOLUMES}",
-            "split": "70/10/20 % of the patients, stratified by negative, COVID-positive and severe",
-            "seed": seed,
-            "settings": settings,
-            "prepared": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "skipped": [{"case_id": name, "reason": reason} for name, reason in skipped.items()],
-            "notes": notes,
-            "source_sha256": {name: records[name]["source_sha256"] for name in jobs if name in records},
-        },
-        "statistics": {
-            "labels": {
-                section: dict(Counter(patients[case["case_id"]].stratum for case in cases))
-                for section, cases in done.items()
+        notes = [f"{name}: {text}" for name in jobs if name in records for text in records[name]["warnings"]]
+        without_row = sorted(set(files) - set(patients))
+        if without_row:
+            shown = ", ".join(without_row[:5]) + (f" and {len(without_row) - 5} more" if len(without_row) > 5 else "")
+            notes.append(f"{len(without_row)} volumes without a row in {REFERENCE} were not used: {shown}")
+        # By all rows of the reference: a volume that is repaired later changes no other patient's section.
+        strata = {name: patient.stratum for name, patient in patients.items()}
+        sections = stratified_split(strata, seed=seed)
+        notes += merge_small_strata(strata)[1]
+        done: dict[str, list[dict[str, Any]]] = {section: [] for section in SECTIONS}
+        for name, patient in patients.items():
+            if name in records:
+                labels = {"covid": int(patient.covid), "severity": int(patient.severe)}
+                done[sections[name]].append({**records[name]["entry"], **labels})
+        datalist = {
+            "name": "STOIC",
+            "description": "Chest CT: COVID-19 (RT-PCR), and its severity (intubation or death within one month).",
+            "reference": _CITATION,
+            "licence": "CC BY-NC 4.0",
+            "modality": {"0": "CT"},
+            "tensorImageSize": "3D",
+            "numTraining": len(done["training"]),
+            "numTest": len(done["test"]),
+            **done,
+            "provenance": {
+                "source": f"{REFERENCE} and {VOLUMES}",
+                "split": "70/10/20 % of the patients, stratified by negative, COVID-positive and severe",
+                "seed": seed,
+                "settings": settings,
+                "prepared": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                "skipped": [{"case_id": name, "reason": reason} for name, reason in skipped.items()],
+                "notes": notes,
+                "source_sha256": {name: records[name]["source_sha256"] for name in jobs if name in records},
             },
-            "crops": dict(Counter(record["found"] for record in records.values())),
-        },
-    }
-    return write_datalist(output, datalist, source)
+            "statistics": {
+                "labels": {
+                    section: dict(Counter(patients[case["case_id"]].stratum for case in cases))
+                    for section, cases in done.items()
+                },
+                "crops": dict(Counter(record["found"] for record in records.values())),
+            },
+        }
+        return write_datalist(output, datalist, source)
 
 
 def _counts_text(counts: dict[str, int]) -> str:

@@ -13,6 +13,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from ctan_monai.files import write_atomic
+from ctan_monai.utils.folder_lock import lock_folder, unlock_folder
 from ctan_monai.utils.switches import as_switch
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class TrainingCheckpoint:
         improved_epoch: the first epoch with the best score, from which early stopping counts.
 
     Raises:
+        DataError: on start, another process trains in the directory.
         FileExistsError: on start, a run is there already and ``resume`` is False: nothing is overwritten.
     """
 
@@ -53,6 +55,7 @@ class TrainingCheckpoint:
         self.best_score = -math.inf
         self.best_epoch = 0
         self.improved_epoch = 0
+        self._lock = ""  # the folder, while it is taken
 
     @property
     def path(self) -> Path:
@@ -71,7 +74,12 @@ class TrainingCheckpoint:
         engine.add_event_handler(Events.COMPLETED, self.ended)
 
     def started(self, engine: Engine) -> None:
-        """Load the last checkpoint, or refuse to overwrite it."""
+        """Take the folder until the run ends; load the last checkpoint, or refuse to overwrite it."""
+        if idist.get_rank() == 0:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._lock = lock_folder(self.directory, "--output_dir")
+            if not engine.has_event_handler(self.release, Events.COMPLETED):
+                engine.add_event_handler(Events.COMPLETED, self.release)  # after all others, which may write, too
         if not self.path.is_file():
             return
         if not self.resume:
@@ -120,6 +128,16 @@ class TrainingCheckpoint:
         """Say where the result is."""
         if idist.get_rank() == 0:
             logger.info("trained: the network of epoch %d, the best, is in %s", self.best_epoch, self.model_path)
+
+    def release(self, engine: Engine) -> None:
+        """Give the folder back."""
+        if self._lock:
+            unlock_folder(self._lock)
+            self._lock = ""
+
+    def failed(self, engine: Engine) -> None:
+        """Give the folder back after an error, see :py:class:`ctan_monai.handlers.HandlerGroup`."""
+        self.release(engine)
 
     def _is_best(self, engine: Engine) -> bool:
         """Whether to keep this epoch's network; without validation, the last is the best."""

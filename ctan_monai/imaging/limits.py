@@ -1,6 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""The largest volume that is read, the same for every format: a few damaged bytes can claim terabytes."""
+"""The largest volume and file that is read, the same for every format: a few damaged bytes can claim terabytes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from ctan_monai.errors import InputError
 
-__all__ = ["MOST_BYTES", "MOST_VOXELS", "check_volume_size"]
+__all__ = ["MOST_BYTES", "MOST_FILE_BYTES", "MOST_PIXELS", "MOST_VOXELS", "check_volume_size"]
 
 MOST_VOXELS = 512 * 512 * 1500
 MOST_BYTES = 2 << 30  # 5.5 bytes a voxel of the largest volume; HU need 2
+MOST_PIXELS = 100_000_000  # of a photograph: more is no dermoscopic image, and would need gigabytes
+MOST_FILE_BYTES = 1 << 28  # of a photograph's file or a table
 
 
 def check_volume_size(shape: Sequence[int], itemsize: int, name: str) -> None:

@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ctan_monai.errors import InputError
+from ctan_monai.imaging.limits import MOST_BYTES
 
 __all__ = ["is_dicom", "is_zip", "original_names", "unzip", "walk_folders"]
 
 HIDDEN = (".", "__")  # folders of systems and programs, such as __MACOSX
 HEAD = 132  # bytes of a member that tell what it is: DICOM's preamble and "DICM"
+_MOST_GAIN = 100  # bytes out of one; images give 2 to 20
 _unpacked: dict[str, Path] = {}  # folder of what was unpacked, to its zip
 _folders: dict[tuple[object, ...], Path] = {}  # state of a zip, and what was wanted of it, to that folder
 
@@ -112,6 +114,17 @@ def unzip(path: Path, wanted: Callable[[str, bytes], bool]) -> Path:
                 raise InputError(
                     f"{path}: needs {needed / 1e9:.1f} GB to be unpacked in {tempfile.gettempdir()}, which has "
                     f"{free / 1e9:.1f} GB free. Unpack it where there is room and give that folder."
+                )
+            for info in members:
+                if info.file_size > MOST_BYTES and not is_zip(Path(info.filename)):
+                    raise InputError(
+                        f"{path}: its file {info.filename} has {info.file_size:,} bytes; at most {MOST_BYTES:,} are "
+                        "read. Get the zip again, or leave the file out."
+                    )
+            if needed > MOST_BYTES and needed > _MOST_GAIN * status.st_size:
+                raise InputError(
+                    f"{path}: has {status.st_size:,} bytes and needs {needed:,} to be unpacked, more than images do. "
+                    "Get it again, or unpack it by hand."
                 )
             folder.mkdir()
             files = [archive.extract(info, folder) for info in members]
