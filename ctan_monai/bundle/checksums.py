@@ -72,8 +72,8 @@ def verify_checksums(root: Path, digest: str | None = None) -> None:
             f"compare it with the zip ('sha256sum'), not here. Otherwise: {_AGAIN}"
         )
     try:
-        expected = dict(json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError) as error:
+        expected = {str(name): digest for name, digest in json.loads(path.read_text()).items()}
+    except (AttributeError, OSError, RecursionError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}). {_AGAIN}") from error
     problems = []
     for name, wanted in expected.items():

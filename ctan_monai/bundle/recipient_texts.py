@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ctan_monai.bundle.data_values import code_in
 from ctan_monai.comparison.collect import metric_value
 from ctan_monai.comparison.table import TaskMetric
-from ctan_monai.errors import DataError
+from ctan_monai.errors import DataError, content_of
 from ctan_monai.files import write_atomic
 from ctan_monai.reports.measures import DOSE_MEASURES
 from ctan_monai.reports.training import read_log
@@ -52,7 +52,8 @@ def evaluation_summary(training_dir: Path) -> dict[str, Any]:
         DataError: it has what MONAI's parser, which reads the bundle's metadata, would run or look up.
     """
     path = training_dir / "evaluation" / "evaluation.json"
-    summary = dict(json.loads(path.read_text())["summary"]) if path.is_file() else {}
+    with content_of(path, "Evaluate again."):
+        summary = dict(json.loads(path.read_text())["summary"]) if path.is_file() else {}
     for name, value in summary.items():
         if code := code_in({name: value}):
             raise DataError(f"{path}: the value of 'summary: {name}' has {code}: expected numbers. Evaluate again.")

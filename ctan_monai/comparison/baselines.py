@@ -12,7 +12,7 @@ from typing import Any
 from ctan_monai.comparison.collect import case_values, metric_value
 from ctan_monai.comparison.contrasts import contrast
 from ctan_monai.comparison.table import Result, TaskMetric
-from ctan_monai.errors import DataError
+from ctan_monai.errors import DataError, content_of
 
 __all__ = ["compare_baselines"]
 
@@ -45,16 +45,17 @@ def compare_baselines(
         try:
             content = json.loads(path.read_text())
             summary, cases = content["summary"], content.get("patients") or content["images"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(
                 f"{path}: cannot be read as a baseline result ({error!r}). Give a file that its tool wrote."
             ) from error
         tasks: dict[str, Any] = {}
         for task, metric in metrics.items():
-            mean = metric_value(summary, metric)
-            if mean is None:
-                continue
-            values = case_values(cases, metric)
+            with content_of(path, "Give a file that its tool wrote."):
+                mean = metric_value(summary, metric)
+                if mean is None:
+                    continue
+                values = case_values(cases, metric)
             differences = {}
             for row in rows:
                 own = [result.cases[task] for result in results if result.row == row and task in result.cases]

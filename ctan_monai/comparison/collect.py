@@ -12,7 +12,7 @@ from typing import Any
 
 from ctan_monai.comparison.plan import Run
 from ctan_monai.comparison.table import Result, TaskMetric
-from ctan_monai.errors import DataError
+from ctan_monai.errors import DataError, content_of
 from ctan_monai.reports.training import read_log
 
 _OF_A_RESULT = ("row", "seed", "values", "cases", "parameters", "training_seconds", "validation_seconds")
@@ -33,6 +33,13 @@ def collect_result(
         DataError: the evaluation lacks a task's metric.
     """
     path = folder / "evaluation" / "evaluation.json"
+    with content_of(f"{path}, or training.json beside its folder", "Remove the run's folder, and it is done again."):
+        return _collect(path, folder, run, settings, metrics)
+
+
+def _collect(
+    path: Path, folder: Path, run: Run, settings: Mapping[str, Any], metrics: Mapping[str, TaskMetric]
+) -> dict[str, Any]:
     evaluation = json.loads(path.read_text())
     training = json.loads((folder / "training.json").read_text())
     values, cases = {}, {}
@@ -80,7 +87,7 @@ def load_result(path: Path, run: Run) -> dict[str, Any]:
         for task, value in content["values"].items():
             if not math.isfinite(value):
                 raise ValueError(f"its {task} is {value}")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{path}: is not a result of {run.row}, seed {run.seed}, with the tasks {', '.join(run.tasks)} ({error}). "
             "Remove it, and the run is done again; or give another --results."

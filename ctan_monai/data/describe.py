@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.data.prepared import load_datalist
+from ctan_monai.data.prepared import DATALIST_NAME, load_datalist
+from ctan_monai.errors import content_of
 
 _SECTIONS = ("training", "validation", "test")
 _TEXTS = ("name", "description", "reference", "licence")
@@ -20,14 +23,19 @@ def describe_data(dataset_dir: Path | str) -> dict[str, Any]:
 
     Returns:
         name, description, reference and licence; the number of cases of each section; source, split, seed and time of
-        preparation; and ``statistics`` of the training cases, which inference compares predictions with. Parts that
-        the data lack are left out.
+        preparation; "files_sha256", by which other data are told; and ``statistics`` of the training cases, which
+        inference compares predictions with. Parts that the data lack are left out.
 
     Raises:
         DataError: the folder or its ``datalist.json`` cannot be read.
     """
     datalist = load_datalist(dataset_dir)
     known = {key: datalist[key] for key in (*_TEXTS, "statistics") if key in datalist}
-    counts = {section: len(datalist[section]) for section in _SECTIONS if section in datalist}
-    provenance = datalist.get("provenance", {})
-    return {**known, "cases": counts, **{key: provenance[key] for key in _FACTS if provenance.get(key) is not None}}
+    with content_of(Path(dataset_dir) / DATALIST_NAME, "Run tools/prepare_data.py again."):
+        counts = {section: len(datalist[section]) for section in _SECTIONS if section in datalist}
+        provenance = datalist.get("provenance", {})
+        facts = {key: provenance[key] for key in _FACTS if provenance.get(key) is not None}
+        if files := datalist.get("files"):
+            digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+            facts["files_sha256"] = digest  # of the list of all files' SHA-256
+        return {**known, "cases": counts, **facts}

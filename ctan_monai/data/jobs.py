@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,14 +52,46 @@ def _results(
         for key, arguments in jobs.items():
             yield key, _try(prepare, arguments)
         return
-    with ProcessPoolExecutor(min(workers, os.cpu_count() or 1)) as pool:
+    remaining = dict(jobs)
+    with _pool(min(workers, os.cpu_count() or 1)) as pool:
         futures = {pool.submit(_try, prepare, arguments): key for key, arguments in jobs.items()}
         try:
             for future in as_completed(futures):
-                yield futures.pop(future), future.result()
+                key = futures.pop(future)
+                result = future.result()
+                del remaining[key]
+                yield key, result
+            return
+        except BrokenProcessPool:
+            pass
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    for key, arguments in remaining.items():  # one of them ended a worker: each gets one of its own
+        with _pool(1) as pool:
+            try:
+                yield key, pool.submit(_try, prepare, arguments).result()
+            except BrokenProcessPool:
+                yield (
+                    key,
+                    f"{Path(arguments[-1]).name}: the process that prepared it was ended, most often since memory was "
+                    "not enough. Close other programs, and prepare again with --workers 1.",
+                )
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, initializer=_end_with, initargs=(os.getpid(),))
+
+
+def _end_with(parent: int) -> None:
+    """Let a worker end when the program is killed: it would wait for work for ever, with all files open."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _try(prepare: Callable[..., Any], arguments: Sequence[Any]) -> Any | str:

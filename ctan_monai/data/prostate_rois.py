@@ -65,7 +65,7 @@ def read_roi_map(path: Path | str) -> dict[str, list[str]]:
     expected = f"expected an object of labels ({', '.join(PROSTATE_LABELS)}) to lists of regular expressions"
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error}), {expected}.") from error
     if not isinstance(content, dict) or not all(
         isinstance(value, list) and all(isinstance(item, str) for item in value) for value in content.values()

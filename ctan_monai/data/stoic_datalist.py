@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.data.prepared import DATALIST_NAME, load_datalist, read_datalist
-from ctan_monai.errors import DataError
+from ctan_monai.errors import DataError, content_of
 
 __all__ = ["stoic_cases"]
 
@@ -40,13 +40,14 @@ def stoic_cases(
             :py:func:`ctan_monai.data.read_datalist`.
     """
     cases = read_datalist(dataset_dir, section, tasks)
-    found = load_datalist(dataset_dir).get("provenance", {}).get("settings", {})
+    with content_of(Path(dataset_dir) / DATALIST_NAME, "Run tools/prepare_data.py again."):
+        found = dict(load_datalist(dataset_dir).get("provenance", {}).get("settings", {}))
     for name, option, value in (
         ("size", "image_size", size),
         ("spacing", "spacing", spacing),
         ("window", "window", window),
     ):
-        if list(found.get(name, ())) != list(value):
+        if found.get(name) != list(value):
             raise DataError(
                 f"{Path(dataset_dir) / DATALIST_NAME}: was prepared with {name} {found.get(name)}, but the config's "
                 f"{option} is {list(value)}. Give --{option} '{found.get(name)}', also for inference, or prepare the "

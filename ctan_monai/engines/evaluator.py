@@ -8,6 +8,7 @@ import torch
 from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 
+from ctan_monai.errors import InputError, case_reason
 from ctan_monai.utils.stopwatch import Stopwatch
 
 from .batch import FAILURE
@@ -19,8 +20,9 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
 
     The prediction is the network's dict, task name to tensor; MONAI's ``FlattenSubKeysd(keys="pred", prefix="pred")``
     as the first post-processing step makes it "pred_<task>". A batch of one case with a "failure" (see
-    :py:class:`ctan_monai.inference.CaseDataset`) is not computed, and its output is empty. Arguments: see
-    :py:class:`monai.engines.SupervisedEvaluator`.
+    :py:class:`ctan_monai.inference.CaseDataset`) is not computed, and its output is empty. A batch of one case without
+    labels, as in inference, becomes one where anything goes wrong, or where the network's output is not finite.
+    Arguments: see :py:class:`monai.engines.SupervisedEvaluator`.
 
     Attributes:
         stopwatch: of the current batch: "reading", until its input is there (with worker processes: what was waited for
@@ -53,9 +55,23 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
 
     def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Any]:
         if FAILURE in batchdata:
-            engine.state.batch = [{key: value[0] for key, value in batchdata.items()}]  # type: ignore[assignment]
-            engine.state.output = [{}]  # type: ignore[assignment]
-            return engine.state.output
+            return self._failed(engine, {key: value[0] for key, value in batchdata.items()})
+        tasks = getattr(engine.prepare_batch, "tasks", ())
+        if any(task in batchdata for task in tasks) or len(batchdata.get("case_id", ())) != 1:
+            return self._compute(engine, batchdata)
+        try:  # inference
+            return self._compute(engine, batchdata, finite=True)
+        except Exception as error:  # of any kind: a case's memory, its network's output, its post-processing
+            case = str(batchdata["case_id"][0])
+            return self._failed(engine, {"case_id": case, FAILURE: case_reason(error, case)})
+
+    def _failed(self, engine: SupervisedEvaluator, item: dict[str, Any]) -> Any:
+        """In place of a result the reason why there is none."""
+        engine.state.batch = [item]  # type: ignore[assignment]
+        engine.state.output = [{}]  # type: ignore[assignment]
+        return engine.state.output
+
+    def _compute(self, engine: SupervisedEvaluator, batchdata: dict[str, Any], finite: bool = False) -> Any:
         inferer = engine.inferer
 
         def infer(*args: Any, **kwargs: Any) -> Any:
@@ -64,6 +80,8 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
             if engine.state.device.type == "cuda":  # its kernels run behind the program
                 torch.cuda.synchronize(engine.state.device)
             self._lap("network")
+            if finite:
+                _check_finite(outputs)
             return outputs
 
         # The network alone: MONAI's transforms behind it multiply voxel coordinates by matrices, and a coordinate of
@@ -73,3 +91,15 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
             return super()._iteration(engine, batchdata)
         finally:
             engine.inferer = inferer
+
+
+def _check_finite(outputs: Any) -> None:
+    """One sum a task: it is finite where all values are, of the sizes that a network gives."""
+    for task, values in outputs.items() if isinstance(outputs, dict) else [("", outputs)]:
+        if not bool(torch.isfinite(values.float().sum())):
+            bad = int((~torch.isfinite(values)).sum())
+            if bad:
+                raise InputError(
+                    f"the network's output {task} has {bad} values that are NaN or infinite, so nothing is written of "
+                    "this image. Check its values; if other images fail, too, get the weights again."
+                )

@@ -30,7 +30,7 @@ def read_baselines(paths: Sequence[Path | str], cases: str = "patients") -> list
     for path in map(Path, paths):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ValueError(f"{path}: cannot be read as the JSON results of a baseline ({error}).") from error
         summary = content.get("summary") if isinstance(content, dict) else None
         if not isinstance(summary, dict) or not {cases, "metrics"} <= set(summary):

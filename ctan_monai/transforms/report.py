@@ -61,7 +61,8 @@ class ReportPlausibilityd(Transform):
         doses_key: str = "target_doses",
     ) -> None:
         super().__init__()
-        self.ranges = _read_ranges(Path(ranges)) if isinstance(ranges, (str, Path)) else dict(ranges)
+        named = isinstance(ranges, (str, Path))
+        self.ranges = _read_ranges(Path(ranges), label_names) if named else dict(ranges)  # type: ignore[arg-type]
         self.label_names = dict(label_names)
         self.segmentation_key = segmentation_key
         self.dose_key = dose_key
@@ -132,11 +133,15 @@ class ReportPlausibilityd(Transform):
         return ({} if file is None else {"targets_from": image_name(file)}) | found
 
 
-def _read_ranges(path: Path) -> dict[str, Any]:
+def _read_ranges(path: Path, label_names: Mapping[str, int]) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
-        return dict(content.get("statistics", content))
-    except (OSError, ValueError, AttributeError) as error:
+        ranges = dict(content.get("statistics", content))
+        # a made-up patient: a range of another kind would end the run after the network's work
+        labels = np.array([0, *label_names.values()]).reshape(-1, 1, 1)
+        check_plausibility(labels, np.ones(labels.shape), (1, 1, 1), ranges, label_names, labels >= 0)
+        return ranges
+    except (OSError, ValueError, AttributeError, LookupError, RecursionError, TypeError) as error:
         raise ValueError(
             f"{path}: no JSON file with the training ranges ({error}). Expected the 'statistics' of the prepared "
             "data's datalist.json; copy them there."
