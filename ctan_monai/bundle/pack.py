@@ -24,9 +24,9 @@ from ctan_monai.bundle.checksums import write_checksums
 from ctan_monai.bundle.exports import check_agreement, export_onnx, export_torchscript
 from ctan_monai.bundle.packed_configs import packed_config, packed_metadata, read_record
 from ctan_monai.bundle.recipient_texts import evaluation_results, evaluation_summary, write_texts
-from ctan_monai.bundle.weights import load_weights
+from ctan_monai.bundle.weights import load_weights, refuse_non_finite
 from ctan_monai.comparison.metrics import comparison_metrics
-from ctan_monai.errors import DataError
+from ctan_monai.errors import DataError, content_of
 from ctan_monai.files import file_sha256, prepare_output_dir, write_atomic, write_json
 from ctan_monai.reports.scrub import scrub_paths
 
@@ -34,6 +34,7 @@ __all__ = ["FORMATS", "Packed", "pack_bundle"]
 
 FORMATS = ("ts", "onnx")
 _TEXTS = (".json", ".md", ".txt", ".conf")
+_RESTORE = "Restore the file that the training wrote, or train anew."
 _OF_THE_WHEEL = ("ctan_monai", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
 
@@ -85,16 +86,20 @@ def pack_bundle(
     prepare_output_dir(output.parent, 500, "--output")
     training_dir = training_dir or checkpoint.parent
     record = read_record(training_dir)
-    configs = {name: packed_config(bundle / "configs" / name, record) for name in ("train.json", "inference.json")}
-    network = _network(configs["inference.json"], checkpoint, half)
+    with content_of(training_dir / "training.json", _RESTORE):
+        configs = {name: packed_config(bundle / "configs" / name, record) for name in ("train.json", "inference.json")}
+        network = _network(configs["inference.json"], checkpoint, half)
     evaluation = evaluation_summary(training_dir)
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     metrics = comparison_metrics(metadata["bundle_name"])
-    results, rows = evaluation_results(evaluation, configs["train.json"]["task_names"], metrics)
-    metadata = packed_metadata(metadata, configs["inference.json"], record, results)
+    with content_of(training_dir / "evaluation" / "evaluation.json", "Evaluate again."):
+        results, rows = evaluation_results(evaluation, configs["train.json"]["task_names"], metrics)
+    with content_of(training_dir / "training.json", _RESTORE):
+        metadata = packed_metadata(metadata, configs["inference.json"], record, results)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".packing.") as folder:
         root = Path(folder) / metadata["bundle_name"]
-        _copy(bundle, root, record, configs)
+        with content_of(training_dir / "training.json", _RESTORE):
+            _copy(bundle, root, record, configs)
         say("weights and exports")
         differences = _write_models(root / "models", network, metadata, configs["inference.json"], half, formats)
         metadata["sha256"] = {f.name: file_sha256(f) for f in sorted((root / "models").iterdir())}
@@ -102,7 +107,8 @@ def pack_bundle(
         say("wheel of ctan_monai")
         _build_wheel(Path(__file__).resolve().parents[2], root / "wheels")
         write_atomic(root / "requirements.txt", _requirements())
-        write_texts(root, metadata, record, training_dir, evaluation, rows, half, output.name)
+        with content_of(f"{training_dir / 'training.json'}, or its evaluation", f"{_RESTORE} Or evaluate again."):
+            write_texts(root, metadata, record, training_dir, evaluation, rows, half, output.name)
         _refuse_local_paths(root)
         digest = write_checksums(root)
         write_atomic(output, lambda stream: _zip(root, stream))
@@ -116,10 +122,11 @@ def _network(config: Mapping[str, Any], checkpoint: Path, half: bool) -> torch.n
     network: torch.nn.Module = parser.get_parsed_content("network_def")
     try:
         load_weights(network, checkpoint)
+        if half:
+            network.half()  # whose largest number is 65,504
+            refuse_non_finite(network.state_dict(), f"{checkpoint} in half precision")
     except (FileNotFoundError, ValueError) as error:
         raise DataError(str(error)) from error
-    if half:
-        network.half()
     return network.float().eval()
 
 

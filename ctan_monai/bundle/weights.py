@@ -2,10 +2,32 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import nn
+
+from ctan_monai.utils.torch_file import read_torch_file
+
+
+def refuse_non_finite(state: Mapping[str, torch.Tensor], path: str | Path) -> None:
+    """Refuse weights that are NaN or infinite, with which every image gets the same result.
+
+    Args:
+        state: of a network.
+        path: the file that they are of, for the message.
+
+    Raises:
+        ValueError: a tensor has such values.
+    """
+    bad = {name: int((~value.isfinite()).sum()) for name, value in state.items() if value.is_floating_point()}
+    if any(bad.values()):
+        name = next(name for name, count in bad.items() if count)
+        raise ValueError(
+            f"'{path}': {sum(bad.values())} weights are NaN or infinite, such as {bad[name]} of '{name}': the training "
+            "diverged, or the file is damaged. Get it again, or train with a lower learning rate."
+        )
 
 
 def load_weights(network: nn.Module, path: str | Path) -> nn.Module:
@@ -20,19 +42,17 @@ def load_weights(network: nn.Module, path: str | Path) -> nn.Module:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: not a file of weights, or those of another method, task set or size.
+        ValueError: not a file of weights, damaged or not finite ones, or those of another method, task set or size.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no trained weights at '{path}': train first, or give a file with --checkpoint.")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler raises KeyError, EOFError and others on files that are none
-        raise ValueError(f"'{path}' is not a file of PyTorch weights, or is damaged: {error}") from error
-    if isinstance(state, dict) and "objects" in state:  # a whole training checkpoint serves as well
-        state = state["objects"]["network"]
+    state = read_torch_file(path)
+    if isinstance(state, dict) and isinstance(state.get("objects"), dict):  # a whole training checkpoint serves as well
+        state = state["objects"].get("network")
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise ValueError(f"'{path}' does not hold a network's weights: expected a state dict as in 'model.pt'.")
+    refuse_non_finite(state, path)
     wanted = network.state_dict()
     reading = {"_extra_state"}  # which earlier versions did not keep; the network itself judges it
     missing, unexpected = sorted(set(wanted) - set(state) - reading), sorted(set(state) - set(wanted) - reading)

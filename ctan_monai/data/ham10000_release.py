@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from ctan_monai.data.ham10000 import MetadataRow, parse_metadata
 from ctan_monai.errors import DataError
+from ctan_monai.imaging.limits import MOST_FILE_BYTES
 
 __all__ = ["Release", "SourceFile", "find_release"]
 
@@ -46,11 +48,16 @@ class SourceFile:
         Raises:
             DataError: it cannot be read.
         """
+        if self.version[0] > MOST_FILE_BYTES:
+            raise DataError(
+                f"{self}: has {self.version[0]:,} bytes; at most {MOST_FILE_BYTES:,} are read of an image or a table. "
+                "Download it again."
+            )
         try:
             if not self.member:
                 return self.path.read_bytes()
             return _zip(self.path).read(self.member)
-        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+        except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError) as error:
             raise DataError(f"{self}: cannot be read ({error}). Download it again.") from error
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ctan_monai.dicom.geometry import check_axes
 from ctan_monai.errors import InputError
+from ctan_monai.imaging import check_volume_size
 
 __all__ = ["check_nifti", "is_nifti", "load_nifti", "nifti_stem"]
 
@@ -55,6 +56,7 @@ def check_nifti(path: Path | str) -> None:
         raise InputError(
             f"{path}: its voxels have several channels ({dtype}); expected one HU value. Give the CT itself."
         )
+    check_volume_size(shape, dtype.itemsize, str(path))
     volume = shape[:3] if all(n == 1 for n in shape[3:]) else shape
     if len(volume) != 3 or min(volume) < 2:
         raise InputError(
@@ -69,20 +71,22 @@ def check_nifti(path: Path | str) -> None:
     # the header's own vox_offset is reset by nibabel when it loads
     expected = int(image.dataobj.offset) + math.prod(shape) * dtype.itemsize  # type: ignore[attr-defined]
     try:
-        found = _length(Path(path))
+        found = _length(Path(path), expected)
     except (OSError, EOFError, zlib.error) as error:
         raise _damaged(path, str(error)) from error
     if found < expected:
         raise _damaged(path, f"it holds {found} bytes of {expected}")
+    if found > expected and Path(path).suffix.lower() == ".gz":  # gigabytes may follow
+        raise _damaged(path, f"it holds more than the {expected} bytes that its header says")
 
 
-def _length(path: Path) -> int:
-    """Bytes in the file, decompressed."""
+def _length(path: Path, expected: int) -> int:
+    """Bytes in the file, decompressed; where there are more than expected, some more."""
     if path.suffix.lower() != ".gz":
         return path.stat().st_size
     length = 0
     with gzip.open(path) as stream:
-        while piece := stream.read(1 << 22):
+        while length <= expected and (piece := stream.read(1 << 22)):
             length += len(piece)
     return length
 

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from ctan_monai.errors import DataError
+from ctan_monai.imaging.limits import MOST_PIXELS
 
 __all__ = ["MASK_THRESHOLD", "PHOTO_FORMATS", "decode_mask", "decode_photo", "read_mask", "read_photo", "to_rgb"]
 
@@ -21,7 +22,6 @@ MASK_THRESHOLD = 127  # grey values above are lesion
 _GREY_16_BITS = ("I;16", "I;16B", "I;16L", "I")  # the last from Pillow before 10.3
 _CONVERTED = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 _COLORFUL = 64  # by which the channels of a mask may differ: JPEG's rounding at edges
-_MOST_PIXELS = 100_000_000  # a photograph of more is not a dermoscopic image, and would need gigabytes
 
 
 def to_rgb(image: Image.Image, name: str = "") -> Image.Image:
@@ -103,6 +103,7 @@ def _resolve(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image | 
     others                 refused
     =====================  ======================================================================
     """
+    _check_pixels(image, name)
     upright = ImageOps.exif_transpose(image)
     alpha = None
     if upright.mode in _GREY_16_BITS:
@@ -136,6 +137,14 @@ def _grey_of_16_bits(values: np.ndarray, name: str) -> np.ndarray:
     return (np.minimum(values, 65535) >> 8).astype(np.uint8)
 
 
+def _check_pixels(image: Image.Image, name: str) -> None:
+    """Before they are decoded: half a megabyte of PNG can hold gigabytes."""
+    if image.width * image.height > MOST_PIXELS:
+        raise DataError(
+            f"{name}: has {image.width} x {image.height} pixels, at most {MOST_PIXELS:,} can be used. Make it smaller."
+        )
+
+
 def _differences(colors: Image.Image) -> list[Image.Image]:
     red, green, blue = colors.split()
     return [ImageChops.difference(red, green), ImageChops.difference(green, blue)]
@@ -149,8 +158,7 @@ def _decode(content: bytes, name: str) -> Image.Image:
         # Pillow decodes a PNG without looking at its checksums; only verify does, and it uses the image up
         Image.open(io.BytesIO(content), formats=PHOTO_FORMATS).verify()
         image = Image.open(io.BytesIO(content), formats=PHOTO_FORMATS)
-        if image.width * image.height > _MOST_PIXELS:
-            raise DataError(f"{name}: has {image.width} x {image.height} pixels, at most {_MOST_PIXELS:,} can be used.")
+        _check_pixels(image, name)
         image.load()
     except UnidentifiedImageError as error:
         raise DataError(f"{name}: is neither JPEG nor PNG. {remedy}") from error

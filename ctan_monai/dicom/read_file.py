@@ -9,6 +9,7 @@ when they are asked for, with as many kinds of errors.
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,11 +22,17 @@ from pydicom.filereader import read_partial
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ctan_monai.errors import InputError
+from ctan_monai.imaging import MOST_BYTES
 
 __all__ = ["DamagedFile", "damaged_file", "file_border", "read_beginning", "read_dicom"]
 
 _UNDEFINED = 0xFFFFFFFF  # a length that the file does not state
 _SMALL = 4096  # bytes
+_META = 132  # preamble and "DICM"
+_MOST_META = 1 << 16
+_PIECE = 1 << 20
+_DEFLATED = DeflatedExplicitVRLittleEndian.encode()
+_SMALL_FILE, _MOST_GAIN = 1 << 26, 100  # bytes; bytes out of one: images give 2 to 20
 _IDENTITY = [0x00080005, 0x00080060, 0x00100020, 0x0020000D]  # character set, modality, patient, study
 
 
@@ -89,12 +96,13 @@ def read_dicom(path: Path | str, tags: Sequence[str] | None = None, kind: str = 
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
+            _check_deflated(Path(path), kind)
             dataset = pydicom.dcmread(
                 path,
                 specific_tags=None if tags is None else list(tags),
                 defer_size=_SMALL if "PixelData" in (tags or ()) else None,
             )
-        except InvalidDicomError:
+        except (InvalidDicomError, InputError):
             raise
         except Exception as error:  # pydicom raises many kinds of errors on damaged files
             raise damaged_file(path, str(error) or type(error).__name__, kind) from error
@@ -114,6 +122,24 @@ def read_beginning(path: Path | str) -> Dataset:
             return Dataset({element.tag: element for element in found})
     except Exception:  # nothing of it can be read
         return Dataset()
+
+
+def _check_deflated(path: Path, kind: str) -> None:
+    """Refuses a file that inflates beyond all images; pydicom inflates it as a whole, whatever tags it is asked for."""
+    with path.open("rb") as stream:
+        head = stream.read(_META + _MOST_META)
+        if head[_META - 4 : _META] != b"DICM" or _DEFLATED not in head:
+            return
+        group = head[_META : _META + 12]  # (0002,0000): the length of the rest of the meta information
+        if group[:8] != b"\x02\x00\x00\x00UL\x04\x00":
+            raise damaged_file(path, "it has no length of its meta information", kind)
+        stream.seek(_META + 12 + int.from_bytes(group[8:], "little"))
+        most = min(MOST_BYTES, max(_SMALL_FILE, _MOST_GAIN * path.stat().st_size))
+        inflater, length = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        while length <= most and not inflater.eof and (piece := inflater.unconsumed_tail or stream.read(_PIECE)):
+            length += len(inflater.decompress(piece, 16 * _PIECE))
+        if length > most:
+            raise damaged_file(path, f"its {path.stat().st_size:,} bytes become more than {most:,}", kind)
 
 
 def _check_end(path: Path, dataset: Dataset, kind: str, whole: bool) -> None:

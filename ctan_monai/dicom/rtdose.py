@@ -15,6 +15,7 @@ from scipy import ndimage
 from ctan_monai.dicom.geometry import check_axes
 from ctan_monai.dicom.read_file import file_border, read_dicom
 from ctan_monai.errors import InputError
+from ctan_monai.imaging import check_volume_size
 
 __all__ = ["DoseGrid", "dose_in_patient_axes", "read_dose", "resample_dose"]
 
@@ -53,6 +54,8 @@ def read_dose(path: Path | str, frame_uid: str) -> DoseGrid:
 
 def _read(path: Path | str, frame_uid: str) -> DoseGrid:
     dataset = read_dicom(path, kind="RTDOSE")
+    frames = [int(dataset.get(tag) or 1) for tag in ("Columns", "Rows", "NumberOfFrames")]
+    check_volume_size(frames, int(dataset.get("BitsAllocated") or 16) // 8, str(path))
     stored = dataset.pixel_array if dataset.get("SOPClassUID") == RTDoseStorage else None
     if stored is None:
         raise InputError(f"{path}: is {dataset.get('Modality', 'no DICOM')}, expected a dose (RTDOSE).")
@@ -69,8 +72,13 @@ def _read(path: Path | str, frame_uid: str) -> DoseGrid:
     if dataset.get("DoseType") == "ERROR":
         raise InputError(f"{path}: DoseType is ERROR, the difference of two doses; expected a dose. Export the plan's.")
     scaling = dataset.get("DoseGridScaling")
-    if scaling is None or not float(scaling) > 0:
+    if scaling is None or not 0 < float(scaling) < np.inf:
         raise InputError(f"{path}: DoseGridScaling is {scaling}, expected Gy per stored value. Export the dose again.")
+    if stored.min() < 0:
+        raise InputError(
+            f"{path}: holds values down to {stored.min() * float(scaling):g} Gy, expected a dose from 0. Export the "
+            "plan's dose; a difference of two is none."
+        )
     if stored.ndim != 3:
         raise InputError(f"{path}: holds one plane of dose, expected a volume of several frames in one file.")
     return DoseGrid(stored.transpose(2, 1, 0) * float(scaling), _affine(path, dataset, len(stored)))

@@ -21,6 +21,7 @@ from ctan_monai.dicom.find_series import MULTI_FRAME, SeriesFiles, no_slice, no_
 from ctan_monai.dicom.headers import dicom_headers
 from ctan_monai.dicom.stack import stack_slices
 from ctan_monai.errors import InputError
+from ctan_monai.imaging import check_volume_size
 from ctan_monai.utils.quiet import quiet_stderr
 
 __all__ = ["CTSeries", "check_series", "ct_series", "read_ct_series", "read_pixels"]
@@ -121,6 +122,7 @@ def check_series(name: str, headers: Mapping[Path, Dataset]) -> CTSeries:
             "CT. Give the axial series."
         )
     shape = (int(first.Columns), int(first.Rows), len(ordered))
+    check_volume_size(shape, 2, name)
     frame = str(first.get("FrameOfReferenceUID") or "")
     return CTSeries(tuple(ordered), affine, shape, uid, frame)
 

@@ -63,6 +63,28 @@ def test_both_forms_of_offsets_give_the_same_grid(ct: tuple[Path, str], absolute
     np.testing.assert_allclose(found.gray, ramp(), atol=1e-6)
 
 
+@pytest.mark.parametrize("scaling", ["0", "-1", "nan", "inf"])
+def test_scaling_that_is_no_positive_number(ct: tuple[Path, str], scaling: str) -> None:
+    path = dose(ct)
+    content = path.read_bytes()
+    start = content.index(b"\x04\x30\x0e\x00DS") + 8
+    length = content[start - 2]
+    path.write_bytes(content[:start] + scaling.encode().ljust(length) + content[start + length :])
+    with pytest.raises(InputError, match=rf"DoseGridScaling is {scaling}"):
+        read_dose(path, ct[1])
+
+
+def test_negative_dose(ct: tuple[Path, str]) -> None:
+    def edit(dataset: Dataset) -> None:
+        dataset.PixelRepresentation = 1
+        values = dataset.pixel_array.astype(np.int32)
+        values[0, 0, 0] = -5
+        dataset.PixelData = values.astype(np.int32 if dataset.BitsAllocated == 32 else np.int16).tobytes()
+
+    with pytest.raises(InputError, match=r"holds values down to -.* Gy, expected a dose from 0"):
+        read_dose(edited(dose(ct), edit), ct[1])
+
+
 def test_frames_that_run_downwards(ct: tuple[Path, str]) -> None:
     path = edited(dose(ct), lambda d: setattr(d, "GridFrameOffsetVector", [0, -10, -20]))
     np.testing.assert_allclose(read_dose(path, ct[1]).affine[:3, 2], [0, 0, -10])
