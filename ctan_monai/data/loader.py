@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 from monai.data import DataLoader
-from monai.data.utils import set_rnd
-from torch.utils.data import Dataset, Sampler
+from monai.transforms import Randomizable
+from torch.utils.data import Dataset, RandomSampler, Sampler, SequentialSampler
 from torch.utils.data.distributed import DistributedSampler
 
 
@@ -53,8 +53,43 @@ class StepSampler(Sampler[int]):
             yield order[offset]
 
 
+class _Numbered(Sampler[tuple[int, int]]):
+    """The samples of another sampler, each with its place in the epoch."""
+
+    def __init__(self, sampler: Sampler[int]) -> None:
+        self.sampler = sampler
+
+    def __len__(self) -> int:
+        return len(self.sampler)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return enumerate(self.sampler)
+
+
+class _SeededSamples(Dataset):
+    """A data set whose random transforms depend on the epoch's seed and a sample's place in the epoch alone."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.seed = 0
+
+    @property
+    def data(self) -> Any:
+        return self.dataset.data  # type: ignore[attr-defined]
+
+    def __len__(self) -> int:
+        return len(self.dataset)  # type: ignore[arg-type]
+
+    def __getitem__(self, numbered: tuple[int, int]) -> Any:
+        place, index = numbered
+        transform = getattr(self.dataset, "transform", None)
+        if isinstance(transform, Randomizable):
+            transform.set_random_state((self.seed * 1_000_003 + place) % 2**32)
+        return self.dataset[index]
+
+
 class EpochDataLoader(DataLoader):
-    """MONAI's data loader whose order and random transforms depend on (seed, epoch) alone.
+    """MONAI's data loader whose order and random transforms depend on (seed, epoch) alone, whatever the workers.
 
     So a run that is resumed at an epoch boundary sees just what the uninterrupted run would have, whatever was drawn
     from the global generators in between. :py:class:`ctan_monai.handlers.EpochSeed` sets the epoch. Under DDP each rank
@@ -86,7 +121,8 @@ class EpochDataLoader(DataLoader):
                 f"{steps_per_epoch!r} with shuffle={shuffle}."
             )
         size = len(dataset)  # type: ignore[arg-type]
-        sampler: DistributedSampler | StepSampler | None = None
+        generator = torch.Generator()
+        sampler: Sampler[int]
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
         self.rank = torch.distributed.get_rank() if distributed else 0
         if steps_per_epoch:
@@ -96,17 +132,19 @@ class EpochDataLoader(DataLoader):
         elif distributed:
             sampler = DistributedSampler(dataset, shuffle=shuffle, seed=seed)
             size = sampler.num_samples
+        else:
+            sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)  # type: ignore[arg-type]
+        self._order = sampler
         kwargs.setdefault("drop_last", shuffle and batch_size > 1 and size % batch_size == 1)
         if num_workers > 0:
             # Only the model computes with several threads; a worker that does would take the cores from it.
             kwargs.setdefault("persistent_workers", False)
         super().__init__(
-            dataset,
+            _SeededSamples(dataset),
             num_workers=num_workers,
             batch_size=batch_size,
-            shuffle=shuffle if sampler is None else None,
-            sampler=sampler,
-            generator=torch.Generator(),
+            sampler=_Numbered(sampler),
+            generator=generator,
             **kwargs,
         )
         self.seed = seed
@@ -115,13 +153,12 @@ class EpochDataLoader(DataLoader):
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration over the loader is."""
         self.epoch = epoch
-        if isinstance(self.sampler, DistributedSampler | StepSampler):
-            self.sampler.set_epoch(epoch)
+        if isinstance(self._order, DistributedSampler | StepSampler):
+            self._order.set_epoch(epoch)
 
     def __iter__(self) -> Any:
         """Seed, then iterate: the iterator of the epoch before may still have drawn from the generator."""
         seed = (self.seed * 1_000_003 + self.epoch) * 1_009 + self.rank
         self.generator.manual_seed(seed)
-        if self.num_workers == 0:
-            set_rnd(self.dataset, seed % 2**32)
+        self.dataset.seed = seed  # type: ignore[attr-defined]
         return super().__iter__()

@@ -10,13 +10,22 @@ import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
 from ctan_monai.engines import engine_precision
-from ctan_monai.files import write_json
+from ctan_monai.errors import DataError
+from ctan_monai.files import plain, read_training_record, write_json
 from ctan_monai.reports import provenance
 from ctan_monai.reports.scrub import scrub_paths
+
+_FREE = (  # values that a resumed run may have otherwise
+    *("resume", "use_record", "max_epochs", "patience", "val_interval", "section", "baselines", "functional_test"),
+    *("num_workers", "slices_per_pass", "amp", "channels_last", "diagnostics", "gradient_interval", "pretrained"),
+)
+_FREE_OF_DATA = ("prepared", "description", "reference", "licence")
 
 
 class RunRecord:
     """Writes with what a training was started, for the report of its evaluation.
+
+    A run that is resumed with other data or values, such as the batch size, is refused.
 
     Args:
         path: the JSON file.
@@ -56,4 +65,27 @@ class RunRecord:
             }
             record = {**record, **more}
             record["values"] = scrub_paths(self.values)
+            if engine.state.epoch:
+                self._refuse_others(record)
             write_json(self.path, record)
+
+    def _refuse_others(self, record: Mapping[str, Any]) -> None:
+        """A resumed run goes on with what it was begun with: one record cannot state two."""
+        former = read_training_record(self.path.parent)
+        if former is None:
+            return
+        differs = [f"seed {former.get('seed')} and now {self.seed}"] * (former.get("seed", self.seed) != self.seed)
+        for part, free in (("values", _FREE), ("data", _FREE_OF_DATA)):
+            now, then = plain(record[part]), former.get(part) or {}
+            keys = [key for key in then if key in now and key not in free and now[key] != then[key]]
+            differs += [f"{key} {_short(then[key])} and now {_short(now[key])}" for key in keys]
+        if differs:
+            raise DataError(
+                f"{self.path}: the training was begun with {'; '.join(differs)}. Resume it with the same, or give "
+                "another --output_dir."
+            )
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else "another"

@@ -12,9 +12,11 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
+from ctan_monai.errors import DataError, content_of
 from ctan_monai.files import write_atomic
 from ctan_monai.utils.folder_lock import lock_folder, unlock_folder
 from ctan_monai.utils.switches import as_switch
+from ctan_monai.utils.torch_file import read_torch_file
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ class TrainingCheckpoint:
         improved_epoch: the first epoch with the best score, from which early stopping counts.
 
     Raises:
-        DataError: on start, another process trains in the directory.
+        DataError: on start, another process trains in the directory; or to resume, a file of the run is missing.
         FileExistsError: on start, a run is there already and ``resume`` is False: nothing is overwritten.
     """
 
@@ -86,8 +88,11 @@ class TrainingCheckpoint:
             raise FileExistsError(
                 f"'{self.path}' holds a run already: give --resume True to go on with it, or another --output_dir."
             )
-        state = torch.load(self.path, map_location="cpu", weights_only=True)
-        missing = set(self.objects) ^ set(state["objects"])
+        state = read_torch_file(self.path)
+        with content_of(self.path, "Restore it, or train anew in another --output_dir."):
+            kept = (float(state["best_score"]), int(state["best_epoch"]), int(state.get("improved_epoch", 0)))
+            done = (int(state["epoch"]), int(state["iteration"]))
+            missing = set(self.objects) ^ set(dict(state["objects"]))
         if missing:
             raise ValueError(
                 f"'{self.path}' was written by a run with other parts ({sorted(missing)}): use its config."
@@ -95,14 +100,20 @@ class TrainingCheckpoint:
         for name, item in self.objects.items():
             try:
                 _unwrap(item).load_state_dict(state["objects"][name])
-            except (RuntimeError, ValueError, KeyError) as error:
+            except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+                reason = (str(error).splitlines() or [type(error).__name__])[0]
                 raise ValueError(
                     f"'{self.path}' does not fit this config ({name}): resume with the method, network and weighting "
-                    f"of that run, or choose another --output_dir. {str(error).splitlines()[0]}"
+                    f"of that run, or choose another --output_dir. {reason}"
                 ) from error
-        self.best_score, self.best_epoch = state["best_score"], state["best_epoch"]
-        self.improved_epoch = state.get("improved_epoch", self.best_epoch)  # older checkpoints lack it
-        engine.state.epoch, engine.state.iteration = state["epoch"], state["iteration"]
+        self.best_score, self.best_epoch, improved = kept
+        self.improved_epoch = improved if "improved_epoch" in state else self.best_epoch  # older checkpoints lack it
+        if self.best_epoch and not self.model_path.is_file():
+            raise DataError(
+                f"'{self.model_path}' is missing beside 'checkpoint.pt': it had the best network, of epoch "
+                f"{self.best_epoch}. Restore it, or train anew in another --output_dir."
+            )
+        engine.state.epoch, engine.state.iteration = done
         logger.info("resumed from %s at the end of epoch %d", self.path, state["epoch"])
         if engine.state.epoch >= (engine.state.max_epochs or 0):
             logger.info("nothing is left to do: all %d epochs are done; more with --max_epochs", engine.state.epoch)

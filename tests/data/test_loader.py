@@ -7,7 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from monai.data import Dataset
+from monai.transforms import Compose, RandGaussianNoised, RandRotate90d
 
 from ctan_monai.data import EpochDataLoader
 from ctan_monai.data.loader import StepSampler
@@ -69,3 +71,18 @@ def test_wrong_numbers_of_steps(steps: Any) -> None:
 def test_steps_need_a_shuffled_loader() -> None:
     with pytest.raises(ValueError, match="shuffle=False"):
         EpochDataLoader(Dataset([{}]), seed=0, batch_size=1, shuffle=False, steps_per_epoch=2)
+
+
+@pytest.mark.parametrize("options", [{}, {"steps_per_epoch": 7}])
+def test_any_number_of_workers_gives_the_same_samples(options: dict[str, Any]) -> None:
+    def samples(workers: int, epoch: int) -> torch.Tensor:
+        transform = Compose([RandGaussianNoised("x", prob=0.8), RandRotate90d("x", prob=0.5)])
+        data = Dataset([{"x": torch.arange(9.0).reshape(1, 3, 3) + 10 * i} for i in range(6)], transform)
+        loader = EpochDataLoader(data, seed=3, batch_size=2, num_workers=workers, **options)
+        loader.set_epoch(epoch)
+        return torch.cat([batch["x"].as_tensor() for batch in loader])
+
+    first = samples(0, 1)
+    assert torch.equal(samples(1, 1), first) and torch.equal(samples(2, 1), first)
+    assert not torch.equal(samples(0, 2), first)
+    assert len(first.unique(dim=0)) == len(first)  # also of a sample that is drawn twice in an epoch
