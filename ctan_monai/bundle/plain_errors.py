@@ -7,7 +7,7 @@ import sys
 from traceback import walk_tb
 from types import TracebackType
 
-from ctan_monai.errors import DataError, plain_cause
+from ctan_monai.errors import DataError, lack_of_resources, plain_cause
 
 _previous = sys.excepthook
 
@@ -32,8 +32,9 @@ def _hook(kind: type[BaseException], error: BaseException, traceback: TracebackT
             file=sys.stderr,
         )
         return
-    if _is_ours(cause) and not os.environ.get("CTAN_TRACEBACK"):
-        print(f"\nerror: {cause}", file=sys.stderr)
+    message = lack_of_resources(cause)
+    if (message or _is_ours(cause)) and not os.environ.get("CTAN_TRACEBACK"):
+        print(f"\nerror: {message or cause}", file=sys.stderr)
         return
     _previous(kind, error, traceback)
     if cause is not error:

@@ -35,7 +35,15 @@ from typing import Any
 from ctan_monai.bundle.checksums import verify_checksums
 from ctan_monai.bundle.data_values import as_data, code_in
 from ctan_monai.command_line import exit_status
-from ctan_monai.errors import DataError, UnusableInputs, UnusableResults, failure_lines, plain_cause, verdict_line
+from ctan_monai.errors import (
+    DataError,
+    UnusableInputs,
+    UnusableResults,
+    failure_lines,
+    lack_of_resources,
+    plain_cause,
+    verdict_line,
+)
 from ctan_monai.utils import original_names
 
 REPORTING = "ctan_monai.transforms.report"
@@ -290,9 +298,7 @@ def _remedy(cause: BaseException) -> str | None:
     """What to do about an error that is not the image's fault; None: nothing that is known here."""
     if isinstance(cause, ModuleNotFoundError):
         return f"the package {cause.name} is missing: pip install -r requirements.txt of the bundle."
-    if "out of memory" in str(cause) and type(cause).__name__ == "OutOfMemoryError":
-        return "the GPU's memory is not enough: close what else uses it, or give --device cpu."
-    return None
+    return lack_of_resources(cause)
 
 
 def _in_words_of_this_command(message: str) -> str:
