@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import requires, version
 from pathlib import Path
 from typing import IO, Any
@@ -29,11 +32,13 @@ from ctan_monai.comparison.metrics import comparison_metrics
 from ctan_monai.errors import DataError, content_of
 from ctan_monai.files import file_sha256, prepare_output_dir, write_atomic, write_json
 from ctan_monai.reports.scrub import scrub_paths
+from ctan_monai.utils.folder_lock import locked_folder
 
 __all__ = ["FORMATS", "Packed", "pack_bundle"]
 
 FORMATS = ("ts", "onnx")
 _TEXTS = (".json", ".md", ".txt", ".conf")
+_DATE = (2026, 1, 1, 0, 0, 0)  # of all files: the same bundle is the same zip
 _RESTORE = "Restore the file that the training wrote, or train anew."
 _OF_THE_WHEEL = ("ctan_monai", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
@@ -96,8 +101,8 @@ def pack_bundle(
         results, rows = evaluation_results(evaluation, configs["train.json"]["task_names"], metrics)
     with content_of(training_dir / "training.json", _RESTORE):
         metadata = packed_metadata(metadata, configs["inference.json"], record, results)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".packing.") as folder:
-        root = Path(folder) / metadata["bundle_name"]
+    with _working_folder(output) as folder:
+        root = folder / metadata["bundle_name"]
         with content_of(training_dir / "training.json", _RESTORE):
             _copy(bundle, root, record, configs)
         say("weights and exports")
@@ -111,10 +116,26 @@ def pack_bundle(
             write_texts(root, metadata, record, training_dir, evaluation, rows, half, output.name)
         _refuse_local_paths(root)
         digest = write_checksums(root)
+        digest_path = output.with_name(f"{output.name}.sha256")
+        digest_path.unlink(missing_ok=True)  # a former one, which would not be the new zip's
         write_atomic(output, lambda stream: _zip(root, stream))
     sha256 = file_sha256(output)
-    write_atomic(output.with_name(f"{output.name}.sha256"), f"{sha256}  {output.name}\n")
+    write_atomic(digest_path, f"{sha256}  {output.name}\n")
     return Packed(output, sha256, digest, differences)
+
+
+@contextmanager
+def _working_folder(output: Path) -> Iterator[Path]:
+    """A folder beside the zip, which holds gigabytes: what a killed process left in it is removed first."""
+    folder = output.with_name(f".packing.{output.name}")
+    folder.mkdir(exist_ok=True)
+    with locked_folder(folder, "--output"):
+        for path in folder.iterdir():
+            shutil.rmtree(path)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _network(config: Mapping[str, Any], checkpoint: Path, half: bool) -> torch.nn.Module:
@@ -171,7 +192,8 @@ def _write_models(
 def _build_wheel(repository: Path, folder: Path) -> None:
     if not (repository / "setup.cfg").is_file():
         raise DataError(f"{repository}: no setup.cfg: packing needs a checkout of the repository, for its wheel.")
-    with tempfile.TemporaryDirectory() as build:  # a build in place would leave folders in the checkout
+    # a build in place would leave folders in the checkout
+    with tempfile.TemporaryDirectory(dir=folder.parent.parent) as build:
         copy = Path(build) / "source"
         copy.mkdir()
         for name in _OF_THE_WHEEL:
@@ -182,7 +204,8 @@ def _build_wheel(repository: Path, folder: Path) -> None:
                 shutil.copy(source, copy)
         # pip takes "~" for a home folder, and ";" and "[" in a source's path for more than a path
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder.absolute())]
-        done = subprocess.run([*command, "."], cwd=copy, capture_output=True, text=True)
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": str(int(datetime(*_DATE, tzinfo=UTC).timestamp()))}
+        done = subprocess.run([*command, "."], cwd=copy, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise DataError(f"pip could not build the wheel of ctan_monai: {done.stderr.strip().splitlines()[-1:]}")
 
@@ -213,7 +236,7 @@ def _refuse_local_paths(root: Path) -> None:
 def _zip(root: Path, stream: IO[bytes]) -> None:
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in sorted(p for p in root.rglob("*") if p.is_file()):
-            entry = zipfile.ZipInfo(path.relative_to(root.parent).as_posix(), date_time=(2026, 1, 1, 0, 0, 0))
+            entry = zipfile.ZipInfo(path.relative_to(root.parent).as_posix(), date_time=_DATE)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             with path.open("rb") as source, archive.open(entry, "w") as target:

@@ -13,6 +13,7 @@ from .radiotherapy_evaluation import RadiotherapyEvaluation, load_reference
 from .run_record import RunRecord
 from .save_lesions import SaveLesions
 from .save_predictions import SavePredictions
+from .summary_writer import TensorBoardStats
 from .task_losses import TaskLossMeans
 from .training_checkpoint import EarlyStop, TrainingCheckpoint
 from .uncertainty_weighting import UncertaintyWeighting
@@ -36,6 +37,7 @@ __all__ = [
     "SaveLesions",
     "SavePredictions",
     "TaskLossMeans",
+    "TensorBoardStats",
     "TrainingCheckpoint",
     "UncertaintyWeighting",
     "ValidationPicture",

@@ -11,6 +11,8 @@ import torch
 from ignite.engine import Engine, Events
 from matplotlib import colormaps
 
+from ctan_monai.handlers.summary_writer import summary_writer
+
 _MOST_PANELS = 8  # slices of a case without pixel-level tasks
 
 
@@ -43,12 +45,11 @@ class ValidationPicture:
         """Write the picture of the last batch's first case; the order of cases is the same in each epoch."""
         if idist.get_rank() != 0:
             return
-        from torch.utils.tensorboard import SummaryWriter  # here: it takes a second to import
-
-        with SummaryWriter(self.log_dir) as writer:
-            assert isinstance(engine.state.output, list)  # decollated
-            picture = self.picture(engine.state.output[0])
-            writer.add_image("validation_case", picture, engine.state.epoch, dataformats="HWC")
+        writer = summary_writer(self.log_dir)
+        assert isinstance(engine.state.output, list)  # decollated
+        picture = self.picture(engine.state.output[0])
+        writer.add_image("validation_case", picture, engine.state.epoch, dataformats="HWC")
+        writer.flush()
 
     def picture(self, item: Mapping[str, Any]) -> np.ndarray:
         """Panels side by side, (rows, columns, 3), values 0 to 1.
