@@ -57,8 +57,16 @@ def parse_metadata(text: str, name: str) -> dict[str, MetadataRow]:
     Raises:
         DataError: columns are missing, a value is none of those allowed, or an image has two different rows.
     """
-    header = text.lstrip("\ufeff").partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), delimiter="\t" if "\t" in header else ",")
+    text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    header = text.partition("\n")[0]
+    reader = csv.DictReader(io.StringIO(text), delimiter="\t" if "\t" in header else ",")
+    try:
+        return _rows(reader, name)
+    except csv.Error as error:  # a field of more than 131,072 characters
+        raise DataError(f"{name}, line {reader.line_num}: {error}. Download the metadata again.") from error
+
+
+def _rows(reader: csv.DictReader[str], name: str) -> dict[str, MetadataRow]:
     columns = [(column or "").strip().lower() for column in reader.fieldnames or ()]
     if missing := [column for column in _REQUIRED if column not in columns]:
         found = ", ".join(columns) or "nothing"

@@ -13,8 +13,8 @@ from PIL import Image, UnidentifiedImageError
 from ctan_monai.data.photos import PHOTO_FORMATS, to_rgb
 from ctan_monai.dicom import InputError
 from ctan_monai.errors import DataError
-from ctan_monai.inference import FoundInputs
-from ctan_monai.utils import is_zip, original_names, walk_folders
+from ctan_monai.inference import FoundInputs, name_problem
+from ctan_monai.utils import is_zip, original_names, safe_name, walk_folders
 
 __all__ = ["find_images"]
 
@@ -72,6 +72,8 @@ def _is_image(name: str, head: bytes = b"") -> bool:
 
 def _problem(file: Path) -> str | None:
     """Decodes a file: the pixels of a cut-off JPEG are the only sign of it."""
+    if problem := name_problem(file):
+        return problem
     try:
         with Image.open(file, formats=PHOTO_FORMATS) as image:
             image.verify()  # checksums of a PNG
@@ -87,11 +89,11 @@ def _problem(file: Path) -> str | None:
 
 
 def _names(files: list[Path], root: Path) -> list[str]:
-    names = [file.stem for file in files]
+    names = [safe_name(file.stem) for file in files]
     places = [Path(original_names(str(file.parent))) for file in files]
     often = Counter(names)
     names = [
-        "_".join([*place.relative_to(root).parts, file.stem]) if often[name] > 1 else name
+        safe_name("_".join([*place.relative_to(root).parts, file.stem])) if often[name] > 1 else name
         for file, place, name in zip(files, places, names, strict=True)
     ]
     often = Counter(names)

@@ -29,7 +29,7 @@ from ctan_monai.dicom.find_series import (
 )
 from ctan_monai.dicom.headers import DamagedFile, dicom_header
 from ctan_monai.dicom.series import check_series
-from ctan_monai.inference import FoundInputs
+from ctan_monai.inference import FoundInputs, name_problem
 from ctan_monai.utils import is_dicom, is_zip, original_names, walk_folders
 
 __all__ = ["InputError", "find_inputs"]
@@ -254,6 +254,9 @@ def _series_volume(one: SeriesFiles, others: Sequence[SeriesFiles]) -> _Volume:
 
 def _file(path: Path) -> _Volume:
     volume = _Volume(path, path, metaimage_stem(path) if is_metaimage(path) else nifti_stem(path))
+    if problem := name_problem(path):
+        volume.problem = problem
+        return volume
     try:
         if is_metaimage(path):
             read_metaimage_array(path)

@@ -47,6 +47,7 @@ PTVS = ("PTV56", "PTV63", "PTV70")
 PRESCRIBED_GY = {"PTV56": 56, "PTV63": 63, "PTV70": 70}
 STRUCTURES = OARS + PTVS
 SPLIT_FOLDERS = {"training": "train-pats", "validation": "validation-pats", "test": "test-pats"}
+MOST_HU = 65535  # of any CT; those of the release go to 4095
 REQUIRED_FILES = ("ct.csv", "dose.csv", "possible_dose_mask.csv", "voxel_dimensions.csv")
 # The paper's four organs, in label order 1..4: our names and the official ones.
 SEGMENTATION_ORGANS = {
@@ -91,6 +92,11 @@ def read_patient(folder: Path | str) -> OpenKBPPatient:
     indices, values = read_sparse_csv(folder / "ct.csv", int(np.prod(SHAPE)))
     if not len(indices):
         raise DataError(f"{folder / 'ct.csv'}: holds no voxel. Copy the file from the release again.")
+    if np.abs(values).max() > MOST_HU:
+        raise DataError(
+            f"{folder / 'ct.csv'}: holds the value {values[np.abs(values).argmax()]:g}; expected HU + 1024, at most "
+            f"{MOST_HU}. Copy the file from the release again."
+        )
     ct = np.zeros(SHAPE, np.int32)
     ct.reshape(-1)[indices] = np.rint(values)
     names = [name for name in STRUCTURES if (folder / f"{name}.csv").is_file()]

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.utils import original_names
+from ctan_monai.utils import original_names, printable
 
-__all__ = ["FoundInputs", "image_name"]
+__all__ = ["FoundInputs", "image_name", "name_problem"]
+
+_LONGEST = 200  # bytes of a name: those of results are longer, and file systems take 255
 
 
 class FoundInputs(list[dict[str, Any]]):
@@ -38,3 +40,15 @@ def image_name(image: str | Path | Sequence[str | Path]) -> str:
     if isinstance(image, (str, Path)):
         return original_names(str(image))
     return original_names(os.path.commonpath([Path(file).parent for file in image]))
+
+
+def name_problem(path: Path) -> str | None:
+    """Why the results of a file cannot be named after it; None: they can."""
+    try:
+        length = len(path.name.encode())
+    except UnicodeEncodeError:  # bytes of another encoding, which no report can hold
+        shown = "/".join(printable(part) for part in str(path).split("/"))
+        return f"{shown}: its name is no UTF-8 text. Rename it."
+    if length > _LONGEST:
+        return f"{path}: its name has {length} bytes, at most {_LONGEST} can be used. Rename it."
+    return None

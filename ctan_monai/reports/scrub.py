@@ -17,6 +17,7 @@ _WHOLE = re.compile(rf"{_ROOT}[^'\",\[\]]*")
 _QUOTED = re.compile(rf"(['\"])({_ROOT}[^'\"]*)\1")
 # a path within text: not the middle of a relative path, nor of a URL
 _EMBEDDED = re.compile(rf"(?<![\w.:/\\~-]){_ROOT}[^\s'\",;()\[\]{{}}]*")
+_AFTER_COLON = re.compile(r"(?<=[^\W\d_]{2}:)/(?!/)[^\s'\",;()\[\]{}]*")  # "mount:/home/ann"; no drive, no URL
 _UPWARDS = re.compile(r"(?<![\w./-])(?:\.\./)+[^\s'\",;()\[\]{}]*")
 
 
@@ -43,6 +44,7 @@ def scrub_paths(value: Any) -> Any:
         return _shorten(text)
     text = _QUOTED.sub(lambda match: f"{match[1]}{_shorten(match[2])}{match[1]}", text)
     text = _EMBEDDED.sub(lambda match: _shorten(match[0]), text)
+    text = _AFTER_COLON.sub(lambda match: _shorten(match[0]), text)
     return _UPWARDS.sub(lambda match: _last(match[0]), text)
 
 

@@ -18,6 +18,16 @@ def printable(text: str) -> str:
     return shortened(line, LONGEST)
 
 
+def safe_name(stem: str) -> str:
+    """A case's name from that of its file: one line, and no formula where a table with it is opened in a spreadsheet.
+
+    Args:
+        stem: of the file; may hold line breaks, escape sequences, or begin with "=", "+", "-" or "@".
+    """
+    name = "".join(c if c.isprintable() else "_" for c in stem)
+    return f"_{name}" if name.startswith(("=", "+", "-", "@")) else name
+
+
 def shortened(text: str, longest: int) -> str:
     """Text of at most so many characters, the last of them an ellipsis where some are left out."""
     return text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
