@@ -15,7 +15,7 @@ from pathlib import Path
 from pydicom import Dataset
 
 from ctan_monai.data.metaimage import is_metaimage, metaimage_stem, read_metaimage_array
-from ctan_monai.data.nifti import check_nifti, is_nifti, nifti_stem
+from ctan_monai.data.nifti import check_nifti, is_nifti, load_nifti, nifti_stem
 from ctan_monai.data.targets import find_targets, is_targets
 from ctan_monai.dicom import InputError, read_source
 from ctan_monai.dicom.find_series import (
@@ -29,6 +29,7 @@ from ctan_monai.dicom.find_series import (
 )
 from ctan_monai.dicom.headers import DamagedFile, dicom_header
 from ctan_monai.dicom.series import check_series
+from ctan_monai.imaging import check_memory, read_metaimage_header
 from ctan_monai.inference import FoundInputs, name_problem
 from ctan_monai.utils import is_dicom, is_zip, original_names, walk_folders
 
@@ -246,7 +247,8 @@ def _series_volume(one: SeriesFiles, others: Sequence[SeriesFiles]) -> _Volume:
     alone = len(one.folders) == 1 and not shared and not one.copies
     volume = _Volume(one.folders[0] if alone else one.files, place, stem, series=one)
     try:
-        check_series(" and ".join(map(str, one.folders)), one.headers)
+        name = " and ".join(map(str, one.folders))
+        check_memory(check_series(name, one.headers).shape, name)
     except InputError as error:
         volume.problem = str(error)
     return volume
@@ -259,9 +261,11 @@ def _file(path: Path) -> _Volume:
         return volume
     try:
         if is_metaimage(path):
+            check_memory(read_metaimage_header(path).shape, str(path))
             read_metaimage_array(path)
         else:
             check_nifti(path)
+            check_memory(load_nifti(path).shape, str(path))
     except InputError as error:
         volume.problem = str(error)
     return volume

@@ -25,9 +25,11 @@ from torch import nn
 from ctan_monai.bundle import load_weights
 from ctan_monai.data.ham10000_release import SourceFile
 from ctan_monai.data.image_inputs import find_images
+from ctan_monai.data.inputs import find_inputs
 from ctan_monai.data.nifti import check_nifti
 from ctan_monai.dicom.read_file import read_dicom
 from ctan_monai.errors import DataError, InputError
+from ctan_monai.imaging.memory import available_memory
 from ctan_monai.utils import unzip
 
 
@@ -123,6 +125,24 @@ def test_photograph(tmp_path: Path) -> None:
         found = find_images(tmp_path)
     assert [item["case_id"] for item in found] == ["good"]
     assert "13000 x 13000 pixels, at most 100,000,000" in found.unusable[0]
+
+
+def test_memory_is_estimated_before_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, slices in (("large", 4), ("small", 3)):
+        image = nib.Nifti1Image(np.zeros((512, 512, slices), np.int16), np.diag([-1, -1, 3, 1]))
+        image.header.set_sform(image.affine, 1)
+        nib.save(image, tmp_path / f"{name}.nii")
+    monkeypatch.setattr("ctan_monai.imaging.memory.available_memory", lambda: 590_000_000)
+    found = find_inputs(tmp_path)
+    assert [item["case_id"] for item in found] == ["small"]
+    assert "512 x 512 x 4 voxels, for which inference needs about 0.6 GB" in found.unusable[0]
+    monkeypatch.setattr("ctan_monai.imaging.memory.available_memory", lambda: None)  # unknown
+    assert len(find_inputs(tmp_path)) == 2
+
+
+def test_available_memory() -> None:
+    found = available_memory()
+    assert found is None or 10_000_000 < found < 1 << 50
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
