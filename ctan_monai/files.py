@@ -177,7 +177,7 @@ def read_json(path: str | Path, expected: str) -> dict[str, Any]:
         expected: what it holds and what to do otherwise, which ends the message.
 
     Raises:
-        DataError: it cannot be read, is no JSON, or no object.
+        DataError: it cannot be read, or is not a JSON object.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))

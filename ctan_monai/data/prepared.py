@@ -154,7 +154,7 @@ def _check_cases(cases: Sequence[Any], path: Path, section: str) -> None:
     """Every case has its place and the like, as the others have, and all is of its kind; else it fails epochs later."""
     usual = {key for case in cases if isinstance(case, dict) for key in case if key in _PLACES} | {"case_id", "image"}
     for number, case in enumerate(cases):
-        found = "is no object" if not isinstance(case, dict) else ""
+        found = "is not an object" if not isinstance(case, dict) else ""
         for key in () if found else sorted({*usual, *case}):
             kind = _KINDS.get(key, _KINDS["_present"] if key.endswith("_present") else None)
             if key not in case:

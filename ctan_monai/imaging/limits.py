@@ -13,7 +13,7 @@ __all__ = ["MOST_BYTES", "MOST_FILE_BYTES", "MOST_PIXELS", "MOST_VOXELS", "check
 
 MOST_VOXELS = 512 * 512 * 1500
 MOST_BYTES = 2 << 30  # 5.5 bytes a voxel of the largest volume; HU need 2
-MOST_PIXELS = 100_000_000  # of a photograph: more is no dermoscopic image, and would need gigabytes
+MOST_PIXELS = 100_000_000  # of a photograph: more is not a dermoscopic image, and would need gigabytes
 MOST_FILE_BYTES = 1 << 28  # of a photograph's file or a table
 
 

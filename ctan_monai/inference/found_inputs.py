@@ -48,7 +48,7 @@ def name_problem(path: Path) -> str | None:
         length = len(path.name.encode())
     except UnicodeEncodeError:  # bytes of another encoding, which no report can hold
         shown = "/".join(printable(part) for part in str(path).split("/"))
-        return f"{shown}: its name is no UTF-8 text. Rename it."
+        return f"{shown}: its name is not UTF-8 text. Rename it."
     if length > _LONGEST:
         return f"{path}: its name has {length} bytes, at most {_LONGEST} can be used. Rename it."
     return None

@@ -14,7 +14,7 @@ def read_torch_file(path: str | Path) -> Any:
     """The content of a file that PyTorch wrote, as data; checksums are compared, which PyTorch does not do.
 
     Raises:
-        ValueError: it is no such file, or damaged.
+        ValueError: it is not such a file, or damaged.
     """
     try:
         if zipfile.is_zipfile(path):

@@ -282,7 +282,7 @@ def test_oblique_axes_are_refused_and_sagittal_ones_are_not() -> None:
     with pytest.raises(InputError, match=r"15\.0 degrees off"):
         check_axes(oblique, "image")
     check_axes(np.eye(4)[[1, 2, 0, 3]], "image")
-    with pytest.raises(InputError, match="no valid voxel-to-mm matrix"):
+    with pytest.raises(InputError, match="not a valid voxel-to-mm matrix"):
         check_axes(np.diag([1.0, 0, 1, 1]), "image")
 
 

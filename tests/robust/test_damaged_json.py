@@ -155,4 +155,4 @@ def test_training_ranges(tmp_path: Path) -> None:
 
 def test_read_json(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    assert _attack(path, {"a": [1]}, lambda: read_json(path, "an object.")) == 10  # all that is no object
+    assert _attack(path, {"a": [1]}, lambda: read_json(path, "an object.")) == 10  # all that is not an object

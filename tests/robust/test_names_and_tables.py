@@ -29,7 +29,7 @@ def test_names_that_tables_and_reports_cannot_hold(tmp_path: Path) -> None:
     names = {item["case_id"] for item in found}
     assert names == {"_=1+1", "_@SUM(1)", "_-1", "_+1", "a_b", "c_[31m", "plain"}
     assert len(found.unusable) == 2
-    assert any("no UTF-8 text. Rename it." in line for line in found.unusable)
+    assert any("not UTF-8 text. Rename it." in line for line in found.unusable)
     assert any("has 244 bytes, at most 200" in line for line in found.unusable)
     "\n".join(found.unusable).encode()
 
