@@ -33,6 +33,7 @@ from ctan_monai.data.openkbp_case import prepare_case
 from ctan_monai.dicom import ct_series, rasterise, read_structures, write_ct_series
 from ctan_monai.node import Ledger
 
+pytestmark = pytest.mark.timeout(3600)  # a busy machine
 PATIENT = "pt_253"
 ORGANS = ("brainstem", "spinal_cord", "right_parotid", "left_parotid")
 KINDS = ("rtstruct", "seg", "rtdose")
@@ -228,7 +229,7 @@ def end(process: subprocess.Popen[bytes], kind: signal.Signals = signal.SIGTERM)
 
 def wait_for(state: Path, *expected: str) -> None:
     """Until the ledger's states are these, sorted."""
-    limit = time.monotonic() + 600
+    limit = time.monotonic() + 1800
     while sorted(entry.state for entry in Ledger(state).entries()) != sorted(expected):
         assert time.monotonic() < limit, (state / "node.log").read_text()
         time.sleep(0.2)
