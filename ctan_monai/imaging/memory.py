@@ -13,7 +13,7 @@ from ctan_monai.errors import InputError
 
 __all__ = ["available_memory", "check_memory"]
 
-# Measured with openkbp on CTs of 512 x 512 voxels a slice: 0.55 GB and 12 MB a slice
+# An outside review measured openkbp on CTs of 512 x 512 voxels a slice: 0.55 GB and 12 MB a slice
 _BYTES = 550_000_000
 _BYTES_PER_VOXEL = 12_000_000 / 512**2
 
