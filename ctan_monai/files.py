@@ -59,7 +59,8 @@ def write_atomic(path: str | Path, content: str | bytes | Callable[[IO[bytes]], 
         found = error if isinstance(error, OSError) else raw.error
         if found is None:
             raise
-        found.filename = found.filename or str(path)
+        if found.errno is not None:  # otherwise the text would become "[Errno None] None"
+            found.filename = found.filename or str(path)
         raise found from (None if found is error else error)
 
 
