@@ -39,9 +39,10 @@ def environment() -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(params=sorted(FIXTURES))
-def unpacked(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A bundle trained for one epoch on its phantom, packed, and unpacked."""
+def unpacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle trained for one epoch on its phantom, packed, and unpacked; the first has the environment for all."""
     name = request.param
+    tmp_path = tmp_path_factory.mktemp(name)  # not of one test, after which it would be removed
     prepared: Path = request.getfixturevalue(FIXTURES[name])
     files = str([str(REPOSITORY / "bundles" / name / "configs" / f"{part}.json") for part in ("train", "smoke")])
     result = run_tool(
