@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -40,7 +42,7 @@ def _another_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-            subprocess.run(["kill", "-9", str(worker)], check=True)
+            os.kill(worker, signal.SIGKILL)
 
 
 def _trainer(folder: Path, fail: bool = False) -> Engine:
