@@ -45,7 +45,8 @@ test_release() { # 12 or 13
   esac
   log=runs/fresh/debian$1
   root=$(mktemp -d "/var/tmp/ctan-monai-debian$1.XXXXXX")
-  trap 'rm -rf "$root"' EXIT
+  # An interrupted debootstrap leaves /proc mounted in it, and that must not be walked into
+  trap 'umount -l "$root/proc" "$root/sys" 2> /dev/null || true; rm -rf --one-file-system "$root"' EXIT
   SECONDS=0
   debootstrap --variant=minbase --include=python3,python3-venv,make,git,ca-certificates "$suite" "$root" "$MIRROR" \
     > "$log.debootstrap.log" 2>&1 || fail "debootstrap failed: see $log.debootstrap.log"
