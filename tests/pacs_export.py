@@ -103,7 +103,7 @@ def _beside(study: Path, files: list[Path], hu: np.ndarray, affine: np.ndarray) 
 
 
 def expected_left_out(folder: Path) -> list[str]:
-    """Lines of what is no volume, sorted as they are listed."""
+    """Lines of what is not a volume, sorted as they are listed."""
     study = folder / "JP1" / "ST1"
     return [
         f"{study / 'SE1'}: CT localizer (1 files)",

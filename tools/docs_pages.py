@@ -26,7 +26,8 @@ PAGES = {  # page of the site: its source
     },
 }
 ROOMS = ("networks", "losses", "handlers", "engines", "metrics", "transforms", "data", "dicom")
-_LINK = re.compile(r"(\]\(|src=\"|srcset=\")([^)\s\"#:]+)(#[^)\s\"]*)?(?=[)\"])")
+_LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)([^)#\s]+)(#[^)\s]*)?\)")
+_PICTURE = re.compile(r"(src|srcset)=\"([^\"]+)\"")
 _ROLE = re.compile(r":(?:py:)?(?:func|class|meth|mod|data|attr):<code>[~.]?")
 
 
@@ -46,26 +47,27 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
     source = PAGES.get(here, f"docs/{here}")
     pages = {path: name for name, path in PAGES.items()}
 
-    def linked(match: re.Match[str]) -> str:
-        before, target, anchor = match.group(1), match.group(2), match.group(3) or ""
+    def on_site(target: str) -> tuple[str, str | None]:
+        """Path of a link's target in the repository, and its address on the site, if it is there."""
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
+        name = pages.get(path, path.removeprefix("docs/"))
+        found = files.get_file_from_path(name) is not None and (REPOSITORY / path).exists()
+        return path, os.path.relpath(name, posixpath.dirname(here) or ".") if found else None
+
+    def linked(match: re.Match[str]) -> str:
+        text, target, anchor = match.groups(default="")
+        path, address = on_site(target)
+        if address is not None:
+            return f"[{text}]({address}{anchor})"
         if not (REPOSITORY / path).exists():
             return match.group()  # mkdocs warns of it
-        name = pages.get(path, path.removeprefix("docs/") if path.startswith("docs/") else None)
-        if name is None or files.get_file_from_path(name) is None:
-            return match.group() if before != "](" else f"]({path}"
-        return f"{before}{os.path.relpath(name, posixpath.dirname(here) or '.')}{anchor}"
+        return f"`{path}`" if text == path else f"{text} (`{path}`)"
 
-    text = _LINK.sub(linked, markdown)
-    # what is in the repository but on no page: its path, no link
-    return re.sub(r"\[([^\]]+)\]\((?!https?:)([^)#\s]+)\)", lambda m: _named(m, here, files), text)
+    def pictured(match: re.Match[str]) -> str:
+        attribute, target = match.groups()
+        return f'{attribute}="{on_site(target)[1] or target}"'
 
-
-def _named(match: re.Match[str], here: str, files: Files) -> str:
-    target = posixpath.normpath(posixpath.join(posixpath.dirname(here), match.group(2)))
-    if files.get_file_from_path(target) is None and (REPOSITORY / match.group(2)).exists():
-        return f"{match.group(1)} (`{match.group(2)}`)" if match.group(1) != match.group(2) else f"`{match.group(2)}`"
-    return match.group()
+    return _PICTURE.sub(pictured, _LINK.sub(linked, markdown))
 
 
 def on_page_content(html: str, page: Page, config: Any, files: Files) -> str:

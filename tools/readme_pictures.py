@@ -22,13 +22,14 @@ from matplotlib.lines import Line2D
 
 from ctan_monai.comparison.paper import paper_rows
 from ctan_monai.comparison.render import method_title
+from ctan_monai.data.openkbp import SEGMENTATION_ORGANS
 from ctan_monai.files import write_atomic
 from ctan_monai.metrics import RadiotherapyReference
 from ctan_monai.reports.pictures import case_figure, figure_png
 from ctan_monai.reports.views import CaseViews, case_views
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-LABELS = {"brainstem": 1, "spinal_cord": 2, "right_parotid": 3, "left_parotid": 4}
+LABELS = {organ: label for label, organ in enumerate(SEGMENTATION_ORGANS, start=1)}
 CHARTS = {"openkbp": "OpenKBP (40 test patients)", "ham10000": "HAM10000 (1,493 test lesions)"}
 INK = {"light": "#30343a", "dark": "#d5d9de"}
 OURS = {"light": "#0072b2", "dark": "#56b4e9"}
