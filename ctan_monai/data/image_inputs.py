@@ -8,9 +8,7 @@ import logging
 from collections import Counter
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
-from ctan_monai.data.photos import PHOTO_FORMATS, to_rgb
+from ctan_monai.data.photos import read_photo
 from ctan_monai.dicom import InputError
 from ctan_monai.errors import DataError
 from ctan_monai.inference import FoundInputs, name_problem
@@ -75,16 +73,9 @@ def _problem(file: Path) -> str | None:
     if problem := name_problem(file):
         return problem
     try:
-        with Image.open(file, formats=PHOTO_FORMATS) as image:
-            image.verify()  # checksums of a PNG
-        with Image.open(file, formats=PHOTO_FORMATS) as image:
-            to_rgb(image, str(file))
+        read_photo(file)
     except DataError as error:
         return str(error)
-    except UnidentifiedImageError:
-        return f"{file}: is not a JPEG or PNG image. Convert or remove it."
-    except Exception as error:  # Pillow raises many kinds of errors on damaged files
-        return f"{file}: cannot be read ({str(error) or type(error).__name__}). Get it again, or remove it."
     return None
 
 

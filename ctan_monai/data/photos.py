@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageFile, ImageOps, UnidentifiedImageError
 
 from ctan_monai.errors import DataError
 from ctan_monai.imaging.limits import MOST_PIXELS
@@ -154,6 +154,8 @@ def _decode(content: bytes, name: str) -> Image.Image:
     remedy = "Expected a JPEG or PNG image: get the file again."
     if not content:
         raise DataError(f"{name}: is empty. {remedy}")
+    # importing WeasyPrint sets it for the whole process: the rest of a cut-off image would be grey, in silence
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         # Pillow decodes a PNG without looking at its checksums; only verify does, and it uses the image up
         Image.open(io.BytesIO(content), formats=PHOTO_FORMATS).verify()
@@ -161,7 +163,7 @@ def _decode(content: bytes, name: str) -> Image.Image:
         _check_pixels(image, name)
         image.load()
     except UnidentifiedImageError as error:
-        raise DataError(f"{name}: is neither JPEG nor PNG. {remedy}") from error
+        raise DataError(f"{name}: is neither JPEG nor PNG. Convert or remove it.") from error
     return image
 
 

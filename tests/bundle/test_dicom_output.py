@@ -308,6 +308,6 @@ def test_photographs_beside_a_cut_off_one(tmp_path: Path, monkeypatch: pytest.Mo
         infer("ham10000", folder, tmp_path / "out", dicom_output=False, size=[96, 128])
     *_, first, second = message(error).splitlines()
     assert "2 of 4 inputs have no results:\n" in message(error)
-    assert "b.jpg: cannot be read (image file is truncated" in first and "c.jpg: " in second
+    assert "b.jpg: is damaged (image file is truncated" in first and "c.jpg: " in second
     rows = (tmp_path / "out" / "predictions.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["case_id", "a", "d"]

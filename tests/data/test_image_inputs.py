@@ -60,13 +60,13 @@ def test_all_files_that_are_no_images_are_listed(tmp_path: Path) -> None:
         find_images(tmp_path)
     lines = str(error.value).splitlines()
     assert lines == ["2 of 2 images cannot be used:", *found.unusable]
-    assert lines[1] == f"{tmp_path / 'a.jpg'}: is not a JPEG or PNG image. Convert or remove it."
-    assert lines[2].startswith(f"{tmp_path / 'b.jpg'}: is not a JPEG")
+    assert lines[1] == f"{tmp_path / 'a.jpg'}: is neither JPEG nor PNG. Convert or remove it."
+    assert lines[2].startswith(f"{tmp_path / 'b.jpg'}: is empty")
 
 
 def test_a_truncated_file(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(image_file(kind="PNG", size=(200, 200))[:-40])
-    with pytest.raises(InputError, match=r"a\.png: cannot be read \("):
+    with pytest.raises(InputError, match=r"a\.png: is damaged \("):
         find_images(tmp_path)
 
 
@@ -86,7 +86,7 @@ def test_photographs_in_zips(tmp_path: Path) -> None:
     found = find_images(tmp_path)
     assert [item["case_id"] for item in found] == ["a.zip_x_a", "b.zip_a"]
     assert all(Path(item["image"]).read_bytes() == image_file() for item in found)
-    assert found.unusable == [f"{tmp_path / 'b.zip'}/b.jpg: is not a JPEG or PNG image. Convert or remove it."]
+    assert found.unusable == [f"{tmp_path / 'b.zip'}/b.jpg: is neither JPEG nor PNG. Convert or remove it."]
     assert [item["case_id"] for item in find_images(tmp_path / "a.zip")] == ["a"]
     (tmp_path / "c.zip").write_bytes(b"hello")
     with pytest.raises(InputError, match=r"c\.zip: cannot be unpacked"):
