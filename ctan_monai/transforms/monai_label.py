@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,17 @@ from monai.transforms import Transform
 
 __all__ = ["MonaiLabelResultd"]
 
+logger = logging.getLogger(__name__)
+
 
 class MonaiLabelResultd(Transform):
     """Puts the map that the client asks for under "pred", and what can be said in words and numbers under "result".
 
     MONAI Label sends one image and one JSON object for a request, while our networks have several tasks. It goes last
     in an inference config's ``post_transforms``; the bundle's own ``postprocessing`` does not need it.
+
+    A viewer shows the map alone. Where the report under ``report_key`` says that it is not usable, the map is empty,
+    as DICOM is withheld then, unless the client's request has ``write_implausible``.
 
     Args:
         maps: what a client may ask for, to the key of that map (1, x, y[, z]); the first is the default. Empty for
@@ -29,6 +35,7 @@ class MonaiLabelResultd(Transform):
         texts: keys of further JSON-ready items.
         request_key: where Label puts what the client asks for; a list (Label's form of a choice) means its first item.
         image_key: the image, whose meta data name its file and its original affine.
+        report_key: the report, see :py:class:`ctan_monai.transforms.ReportPlausibilityd`.
     """
 
     def __init__(
@@ -38,6 +45,7 @@ class MonaiLabelResultd(Transform):
         texts: Sequence[str] = (),
         request_key: str = "show",
         image_key: str = "image",
+        report_key: str = "report",
     ) -> None:
         super().__init__()
         self.maps = dict(maps or {})
@@ -45,6 +53,7 @@ class MonaiLabelResultd(Transform):
         self.texts = list(texts)
         self.request_key = request_key
         self.image_key = image_key
+        self.report_key = report_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Choose the map and write the JSON's items; predictions of tasks that the network lacks are left out.
@@ -57,7 +66,7 @@ class MonaiLabelResultd(Transform):
         result = {key: self._named(key, numbers.tolist()) for key, numbers in values.items()}
         d["result"] = {**result, **{key: d[key] for key in self.texts if key in d}}
         if self.maps:
-            d["pred"] = d[self._asked_for(d)]
+            d["pred"] = self._unless_implausible(d[self._asked_for(d)], d)
         elif "classification" in str(d.get("model", "")).lower():  # Label's own rule: by the name of the folder
             d["pred"] = MetaTensor(torch.cat(list(values.values())))
         else:  # Label takes any other model for a segmentation, and wants a map: nothing to draw
@@ -74,6 +83,17 @@ class MonaiLabelResultd(Transform):
             # a DICOM series has no suffix to follow, and without one Label fails
             d["result_extension"] = d.get("result_extension") or ".nii.gz"
         return d
+
+    def _unless_implausible(self, chosen: torch.Tensor, data: Mapping[Hashable, Any]) -> torch.Tensor:
+        report = data.get(self.report_key, {})
+        if report.get("usable", True) or data.get("write_implausible"):
+            return chosen
+        logger.warning(
+            "%s: the map is withheld (%s); the request's write_implausible sends it.",
+            report.get("case_id", data.get("image_path")),
+            report.get("unusable_because"),
+        )
+        return torch.zeros_like(chosen)
 
     def _named(self, key: str, numbers: list[float]) -> Any:
         rounded = [round(number, 6) for number in numbers]

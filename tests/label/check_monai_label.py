@@ -72,8 +72,11 @@ def test_every_bundle_is_listed(server: LabelServer) -> None:
     assert models[AS_CLASSIFICATION]["type"] == "classification"
 
 
-def volume(server: LabelServer, model: str, image: str, folder: Path, show: str) -> nib.Nifti1Image:
-    answer = server.infer(model, image, "image", {"show": show, "result_extension": ".nii.gz"})
+def volume(
+    server: LabelServer, model: str, image: str, folder: Path, show: str, write_implausible: bool = True
+) -> nib.Nifti1Image:
+    request = {"show": show, "result_extension": ".nii.gz", "write_implausible": write_implausible}
+    answer = server.infer(model, image, "image", request)
     assert answer.status_code == 200, server.log.read_text()[-5000:]
     file = folder / f"{show}.nii.gz"
     file.write_bytes(answer.content)
@@ -96,6 +99,9 @@ def test_contours_and_dose_are_those_of_the_bundle_on_the_ct_grid(
     report: dict[str, Any] = server.infer(model, image, "json").json()["report"]
     stored = json.loads(next(expected[model].glob("*_report.json")).read_text())
     assert report["warnings"] == stored["warnings"]
+    assert report["usable"] == stored["usable"]
+    shown = volume(server, model, image, tmp_path, "dose", write_implausible=False).get_fdata()
+    assert shown.any() == report["usable"]  # else withheld
 
 
 def test_a_lesions_mask_and_seven_probabilities(server: LabelServer, expected: dict[str, Path], tmp_path: Path) -> None:

@@ -39,6 +39,17 @@ def test_the_dose_on_request_stays_in_gray() -> None:
     assert float(result["pred"].max()) == 60.5
 
 
+@pytest.mark.parametrize("show", ["segmentation", "dose"])
+def test_a_map_that_is_not_usable_is_withheld_unless_asked_for(show: str) -> None:
+    report = {"case_id": "a", "usable": False, "unusable_because": ["another part of the body"]}
+    withheld = MonaiLabelResultd(maps=MAPS, texts=["report"])(volume_item(report=report, show=show))
+    assert withheld["pred"].shape == (1, 4, 5, 6) and not withheld["pred"].any()
+    assert withheld["result"]["report"] == report
+    sent = MonaiLabelResultd(maps=MAPS)(volume_item(report=report, show=show, write_implausible=True))
+    assert sent["pred"].all()
+    assert MonaiLabelResultd(maps=MAPS)(volume_item(report={"usable": True}, show=show))["pred"].all()
+
+
 def test_label_is_kept_from_resizing_to_the_shape_in_the_meta_data() -> None:
     item = volume_item()
     assert "spatial_shape" not in MonaiLabelResultd(maps=MAPS)(item)["image"].meta
