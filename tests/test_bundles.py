@@ -19,7 +19,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser, create_workflow, verify_metadata
 
-from ctan_monai.comparison import comparison_metrics
+from ctan_monai.metrics import comparison_metrics
 from ctan_monai.networks import METHODS
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from support import REPOSITORY
 
-from ctan_monai.comparison import TaskMetric, comparison_metrics, comparison_table, read_result, table_rows
+from ctan_monai.comparison import comparison_table, read_result, table_rows
+from ctan_monai.metrics import TaskMetric, comparison_metrics
 
 RESULTS = REPOSITORY / "docs" / "results"
 COMPARISONS = sorted(RESULTS.glob("comparison_*/table.json"))

@@ -31,7 +31,6 @@ from ctan_monai.comparison import (
     baseline_rows,
     compare_baselines,
     compare_parts,
-    comparison_metrics,
     comparison_page,
     comparison_picture,
     comparison_table,
@@ -52,6 +51,7 @@ from ctan_monai.comparison import (
 from ctan_monai.data import independent_units, read_datalist
 from ctan_monai.errors import DataError
 from ctan_monai.files import write_atomic, write_json
+from ctan_monai.metrics import comparison_metrics
 from ctan_monai.networks import METHODS
 from ctan_monai.reports import provenance, write_csv
 

@@ -28,9 +28,9 @@ from ctan_monai.bundle.exports import check_agreement, export_onnx, export_torch
 from ctan_monai.bundle.packed_configs import packed_config, packed_metadata, read_record
 from ctan_monai.bundle.recipient_texts import evaluation_results, evaluation_summary, write_texts
 from ctan_monai.bundle.weights import load_weights, refuse_non_finite
-from ctan_monai.comparison.metrics import comparison_metrics
 from ctan_monai.errors import DataError, content_of
 from ctan_monai.files import file_sha256, prepare_output_dir, write_atomic, write_json
+from ctan_monai.metrics import comparison_metrics
 from ctan_monai.reports.scrub import scrub_paths
 from ctan_monai.utils.folder_lock import locked_folder
 

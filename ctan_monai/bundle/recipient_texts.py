@@ -17,10 +17,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ctan_monai.bundle.data_values import code_in
-from ctan_monai.comparison.collect import metric_value
-from ctan_monai.comparison.table import TaskMetric
 from ctan_monai.errors import DataError, content_of
 from ctan_monai.files import write_atomic
+from ctan_monai.metrics import TaskMetric, metric_value
 from ctan_monai.reports.measures import DOSE_MEASURES
 from ctan_monai.reports.training import read_log
 

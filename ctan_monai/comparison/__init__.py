@@ -5,7 +5,6 @@ from .collect import collect_result, load_result, read_result
 from .complete import complete_cases, complete_results
 from .contrasts import Contrast, contrast, holm, leave_one_out, relative_contrast, sign_flip_p
 from .estimate import estimate_seconds
-from .metrics import comparison_metrics
 from .page import comparison_page
 from .paper import paper_rows
 from .parts import compare_parts
@@ -13,7 +12,7 @@ from .picture import comparison_picture
 from .plan import PAPERS_METHODS, Run, plan_runs
 from .render import baseline_rows, complete_rows, contrast_rows, further_rows, markdown_table, part_rows, table_rows
 from .runner import Runner
-from .table import Result, TaskMetric, all_contrasts, comparison_table
+from .table import Result, all_contrasts, comparison_table
 from .unequal import unequal_settings
 
 __all__ = [
@@ -22,13 +21,11 @@ __all__ = [
     "Result",
     "Run",
     "Runner",
-    "TaskMetric",
     "all_contrasts",
     "baseline_rows",
     "collect_result",
     "compare_baselines",
     "compare_parts",
-    "comparison_metrics",
     "comparison_page",
     "comparison_picture",
     "comparison_table",

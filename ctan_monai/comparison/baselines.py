@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.comparison.collect import case_values, metric_value
+from ctan_monai.comparison.collect import case_values
 from ctan_monai.comparison.contrasts import contrast
-from ctan_monai.comparison.table import Result, TaskMetric
+from ctan_monai.comparison.table import Result
 from ctan_monai.errors import DataError, content_of
+from ctan_monai.metrics import TaskMetric, metric_value
 
 __all__ = ["compare_baselines"]
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.comparison.plan import Run
-from ctan_monai.comparison.table import Result, TaskMetric
+from ctan_monai.comparison.table import Result
 from ctan_monai.errors import DataError, content_of
+from ctan_monai.metrics.task_metric import TaskMetric, metric_value
 from ctan_monai.reports.training import read_log
 
 _OF_A_RESULT = ("row", "seed", "values", "cases", "parameters", "training_seconds", "validation_seconds")
@@ -123,32 +124,6 @@ def case_values(cases: Mapping[str, Mapping[str, Any]], metric: TaskMetric) -> d
     sizes = Counter(row[metric.case_class] for row in found.values())
     weights = {name: len(found) / (len(sizes) * size) for name, size in sizes.items()}
     return {case: row[column] * metric.case_scale * weights[row[metric.case_class]] for case, row in found.items()}
-
-
-def metric_value(summary: Mapping[str, Any], metric: TaskMetric, name: str = "") -> float | None:
-    """A metric of an evaluation's ``summary`` in the unit of its title.
-
-    Args:
-        summary: of the evaluation.
-        metric: the task's.
-        name: one of those in ``metric.also``; by default the compared one.
-
-    Returns:
-        the value; None where there is none.
-    """
-    value = summary_value(summary, name or metric.metric)
-    return None if value is None else value * metric.scale
-
-
-def summary_value(summary: Mapping[str, Any], metric: str) -> float | None:
-    """A metric of an evaluation's ``summary``; "a::b" is b within a. None where there is none."""
-    found: Any = summary.get("metrics", {}).get(metric)
-    if found is None:
-        found = summary
-        for key in metric.split("::"):
-            found = found.get(key) if isinstance(found, Mapping) else None
-    value = found.get("mean") if isinstance(found, Mapping) else found
-    return None if value is None else float(value)
 
 
 def _median_seconds(log: Path) -> float:

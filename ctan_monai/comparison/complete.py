@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ctan_monai.comparison.collect import case_values
-from ctan_monai.comparison.table import Result, TaskMetric
+from ctan_monai.comparison.table import Result
+from ctan_monai.metrics import TaskMetric
 
 __all__ = ["complete_cases", "complete_results"]
 

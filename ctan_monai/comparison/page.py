@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from ctan_monai.comparison.render import line_title, method_title
-from ctan_monai.comparison.table import TaskMetric
+from ctan_monai.metrics import TaskMetric
 from ctan_monai.reports.cells import NOTHING, Cell, Table
 from ctan_monai.reports.charts import Chart, draw_chart
 from ctan_monai.reports.html import flatten, render_html

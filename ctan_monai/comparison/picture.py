@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ctan_monai.comparison.render import method_title
-from ctan_monai.comparison.table import TaskMetric
+from ctan_monai.metrics import TaskMetric
 
 
 def comparison_picture(title: str, table: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskMetric]) -> bytes:

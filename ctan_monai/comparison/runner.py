@@ -15,9 +15,9 @@ from typing import Any
 from ctan_monai.bundle.data_values import as_argument
 from ctan_monai.comparison.collect import collect_result, load_result
 from ctan_monai.comparison.plan import Run
-from ctan_monai.comparison.table import TaskMetric
 from ctan_monai.errors import DataError
 from ctan_monai.files import prepare_output_dir, write_json
+from ctan_monai.metrics import TaskMetric
 from ctan_monai.utils.folder_lock import locked_folder
 
 _SETTINGS = "run.json"

@@ -12,35 +12,9 @@ from typing import Any
 
 from ctan_monai.comparison.contrasts import contrast, holm, leave_one_out, relative_contrast
 from ctan_monai.metrics import mean_relative_performance, rank, relative_performance
+from ctan_monai.metrics.task_metric import TaskMetric
 
 BASELINE = "stl"
-
-
-@dataclass(frozen=True)
-class TaskMetric:
-    """The metric by which a task is compared.
-
-    Attributes:
-        metric: its name in the evaluation's summary; "a::b" is b within a.
-        title: as the table prints it, with its unit, such as "Dice (%)".
-        higher_is_better: the sign in equation 3.
-        case_metric: the column of the evaluation's cases whose mean is the metric; by default ``metric``.
-        case_class: the column with a case's class, where each class counts alike in that mean, as in balanced accuracy.
-        case_scale: from the column's unit to that of the title, such as 100 for "correct", which is 0 or 1.
-        scale: from the metric's unit to that of the title.
-        also: further metrics to state without comparing them, title to name.
-        digits: decimals that the methods differ by.
-    """
-
-    metric: str
-    title: str
-    higher_is_better: bool
-    case_metric: str = ""
-    case_class: str = ""
-    case_scale: float = 1.0
-    scale: float = 1.0
-    also: Mapping[str, str] = field(default_factory=dict)
-    digits: int = 2
 
 
 @dataclass

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ctan_monai.data.ham10000 import MetadataRow, parse_metadata
 from ctan_monai.errors import DataError
-from ctan_monai.imaging.limits import MOST_FILE_BYTES
+from ctan_monai.utils.limits import MOST_FILE_BYTES
 
 __all__ = ["Release", "SourceFile", "find_release"]
 

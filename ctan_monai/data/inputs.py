@@ -16,7 +16,6 @@ from pydicom import Dataset
 
 from ctan_monai.data.metaimage import is_metaimage, metaimage_stem, read_metaimage_array
 from ctan_monai.data.nifti import check_nifti, is_nifti, load_nifti, nifti_stem
-from ctan_monai.data.targets import find_targets, is_targets
 from ctan_monai.dicom import InputError, read_source
 from ctan_monai.dicom.find_series import (
     SeriesFiles,
@@ -31,6 +30,7 @@ from ctan_monai.dicom.headers import DamagedFile, dicom_header
 from ctan_monai.dicom.series import check_series
 from ctan_monai.imaging import check_memory, read_metaimage_header
 from ctan_monai.inference import FoundInputs, name_problem
+from ctan_monai.inference.find_targets import find_targets, is_targets
 from ctan_monai.utils import is_dicom, is_zip, original_names, walk_folders
 
 __all__ = ["InputError", "find_inputs"]
@@ -92,7 +92,8 @@ def find_inputs(
         dicom_output: whether DICOM results are asked for, which need a DICOM series with its identities; True or their
             kinds.
         targets: whether the network was trained with targets.
-        targets_from: where they are; None: beside the CT. See :py:func:`ctan_monai.data.targets.find_targets`.
+        targets_from: where they are; None: beside the CT. See
+            :py:func:`ctan_monai.inference.find_targets.find_targets`.
         target_doses: Gy by their names, such as ``PTV70=70,PTV63=63``; None: the names carry their doses.
         series: the DICOM series to take, each by SeriesInstanceUID, SeriesNumber or SeriesDescription; None: all.
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ctan_monai.dicom.geometry import check_axes
 from ctan_monai.errors import InputError
-from ctan_monai.imaging import check_volume_size
+from ctan_monai.utils.limits import check_volume_size
 
 __all__ = ["check_nifti", "is_nifti", "load_nifti", "nifti_stem"]
 

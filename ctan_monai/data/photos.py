@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFile, ImageOps, UnidentifiedImageError
 
 from ctan_monai.errors import DataError
-from ctan_monai.imaging.limits import MOST_PIXELS
+from ctan_monai.utils.limits import MOST_PIXELS
 
 __all__ = ["MASK_THRESHOLD", "PHOTO_FORMATS", "decode_mask", "decode_photo", "read_mask", "read_photo", "to_rgb"]
 

@@ -26,7 +26,8 @@ from ctan_monai.data.metaimage import metaimage_voxel_files
 from ctan_monai.dicom import Maker, ct_series, predicted_by
 from ctan_monai.errors import InputError, UnusableInputs, failure_lines, verdict_line
 from ctan_monai.files import file_sha256, json_text, output_errors, write_output
-from ctan_monai.inference import FoundInputs, image_name
+from ctan_monai.inference import FoundInputs
+from ctan_monai.utils import image_name
 
 try:
     import fcntl

@@ -5,23 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-SLICE = "slice_index"
-POSITION = "slice_position"
-
-
-def slice_offsets(context: Sequence[float], spacing: float) -> list[int]:
-    """Neighbors as numbers of slices: the nearest slice of each distance, at least one slice away.
-
-    Args:
-        context: distances in mm, not 0.
-        spacing: distance of the slices in mm.
-
-    Raises:
-        ValueError: a distance of 0.
-    """
-    if any(distance == 0 for distance in context):
-        raise ValueError(f"context holds a distance of 0 mm: {list(context)}. The slice itself is always an input.")
-    return [round(distance / spacing) or (1 if distance > 0 else -1) for distance in context]
+from ctan_monai.utils.keys import POSITION, SLICE
 
 
 def expand_slices(cases: Sequence[Mapping[str, Any]], slices_key: str = "body_slices") -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from pydicom.filereader import read_partial
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ctan_monai.errors import InputError
-from ctan_monai.imaging import MOST_BYTES
+from ctan_monai.utils.limits import MOST_BYTES
 
 __all__ = ["DamagedFile", "damaged_file", "file_border", "read_beginning", "read_dicom"]
 

@@ -15,7 +15,7 @@ from scipy import ndimage
 from ctan_monai.dicom.geometry import check_axes
 from ctan_monai.dicom.read_file import file_border, read_dicom
 from ctan_monai.errors import InputError
-from ctan_monai.imaging import check_volume_size
+from ctan_monai.utils.limits import check_volume_size
 
 __all__ = ["DoseGrid", "dose_in_patient_axes", "read_dose", "resample_dose"]
 

@@ -21,7 +21,7 @@ from ctan_monai.dicom.find_series import MULTI_FRAME, SeriesFiles, no_slice, no_
 from ctan_monai.dicom.headers import dicom_headers
 from ctan_monai.dicom.stack import stack_slices
 from ctan_monai.errors import InputError
-from ctan_monai.imaging import check_volume_size
+from ctan_monai.utils.limits import check_volume_size
 from ctan_monai.utils.quiet import quiet_stderr
 
 __all__ = ["CTSeries", "check_series", "ct_series", "read_ct_series", "read_pixels"]

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from monai.engines import PrepareBatch
 
-PRESENT = "_present"
+from ctan_monai.utils.keys import PRESENT
+
 FAILURE = "failure"  # of a case that could not be loaded: the reason
 
 

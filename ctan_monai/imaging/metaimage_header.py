@@ -16,7 +16,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 
 from ctan_monai.errors import InputError
-from ctan_monai.imaging.limits import check_volume_size
+from ctan_monai.utils.limits import check_volume_size
 
 __all__ = ["MetaImageHeader", "metaimage_error", "metaimage_voxel_file", "read_metaimage_header"]
 

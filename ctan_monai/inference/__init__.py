@@ -6,7 +6,7 @@ from .case_dataset import CaseDataset
 from .coverage import LEAST_PERCENT, judged_voxels, target_coverage
 from .dose_plausibility import check_dose, figure_name
 from .dose_volume import dose_volume_figure
-from .found_inputs import FoundInputs, image_name, name_problem
+from .found_inputs import FoundInputs, name_problem
 from .organ_limits import LIMIT_SOURCES, ORGAN_LIMITS, OrganLimit, organ_doses
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "check_dose",
     "dose_volume_figure",
     "figure_name",
-    "image_name",
     "judged_voxels",
     "name_problem",
     "organ_doses",

@@ -8,7 +8,7 @@ from monai.data import Dataset
 
 from ctan_monai.engines.batch import FAILURE
 from ctan_monai.errors import case_reason
-from ctan_monai.inference.found_inputs import image_name
+from ctan_monai.utils import image_name
 
 __all__ = ["CaseDataset"]
 

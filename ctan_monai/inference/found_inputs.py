@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ctan_monai.utils import original_names, printable
 
-__all__ = ["FoundInputs", "image_name", "name_problem"]
+__all__ = ["FoundInputs", "name_problem"]
 
 _LONGEST = 200  # bytes of a name: those of results are longer, and file systems take 255
 
@@ -29,17 +28,6 @@ class FoundInputs(list[dict[str, Any]]):
         super().__init__(items)
         self.left_out = [original_names(line) for line in left_out]
         self.unusable = [original_names(line) for line in unusable]
-
-
-def image_name(image: str | Path | Sequence[str | Path]) -> str:
-    """How an image is called in reports: its path; of the files of a series, the folder that holds them all.
-
-    Args:
-        image: as in an item of :py:class:`FoundInputs`. What was unpacked from a zip is called by the zip's path.
-    """
-    if isinstance(image, (str, Path)):
-        return original_names(str(image))
-    return original_names(os.path.commonpath([Path(file).parent for file in image]))
 
 
 def name_problem(path: Path) -> str | None:

@@ -3,6 +3,7 @@
 from .auroc_metric import AUROC, AUROCHandler
 from .balanced_accuracy import BalancedAccuracy, BalancedAccuracyHandler
 from .classification import auroc, calibration_points, classification_metrics, roc_points
+from .compared import comparison_metrics
 from .dose_error import VOXEL_SETS, dose_mae, dose_mae_sets
 from .dvh_curve import dvh
 from .intervals import case_rows, paired_interval
@@ -12,6 +13,7 @@ from .patient import RadiotherapyReference, radiotherapy_metrics, summarise
 from .relative import mean_relative_performance, rank, relative_performance
 from .score import mean_score
 from .segmentation import organ_dice, organ_hd95, segmentation_metrics
+from .task_metric import TaskMetric, metric_value, summary_value
 from .validation import DoseMAE, DoseMAEHandler, DoseScore, DoseScoreHandler
 
 __all__ = [
@@ -26,10 +28,12 @@ __all__ = [
     "DoseScore",
     "DoseScoreHandler",
     "RadiotherapyReference",
+    "TaskMetric",
     "auroc",
     "calibration_points",
     "case_rows",
     "classification_metrics",
+    "comparison_metrics",
     "diagnosis_metrics",
     "diagnosis_summary",
     "dose_mae",
@@ -41,6 +45,7 @@ __all__ = [
     "lesion_mask_metrics",
     "mean_relative_performance",
     "mean_score",
+    "metric_value",
     "organ_dice",
     "organ_hd95",
     "paired_interval",
@@ -51,4 +56,5 @@ __all__ = [
     "segmentation_metrics",
     "summarise",
     "summarise_lesions",
+    "summary_value",
 ]

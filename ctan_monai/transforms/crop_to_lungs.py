@@ -18,8 +18,8 @@ from monai.transforms import MapTransform
 
 from ctan_monai.data.metaimage import LPS_TO_RAS, image_affine
 from ctan_monai.dicom import InputError
-from ctan_monai.inference import image_name
 from ctan_monai.transforms.lungs import Lungs, find_lungs
+from ctan_monai.utils import image_name
 
 __all__ = ["CropToLungsd", "LungVolume", "lung_volume"]
 

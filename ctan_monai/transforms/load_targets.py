@@ -11,8 +11,8 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, ResampleToMatch
 from monai.utils import ImageMetaKey
 
-from ctan_monai.data.targets import read_targets
 from ctan_monai.errors import InputError
+from ctan_monai.transforms.read_targets import read_targets
 
 TARGETS_FILE = "targets_file"
 
@@ -25,7 +25,8 @@ class LoadTargetsd(MapTransform):
             or of a structure set, for which the CT is a DICOM series.
         image_key: the CT on the network's grid, a MetaTensor (1, X, Y, Z); its meta data name the CT's file or
             folder.
-        doses_key: Gy by the targets' names; may be missing, see :py:func:`ctan_monai.data.targets.read_targets`.
+        doses_key: Gy by the targets' names; may be missing, see
+            :py:func:`ctan_monai.transforms.read_targets.read_targets`.
 
     The path stays in the item as "targets_file".
 

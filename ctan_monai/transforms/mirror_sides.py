@@ -10,7 +10,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform, RandomizableTransform
 from monai.utils import ensure_tuple
 
-from ctan_monai.engines.batch import PRESENT
+from ctan_monai.utils.keys import PRESENT
 
 
 class RandMirrorSidesd(RandomizableTransform, MapTransform):

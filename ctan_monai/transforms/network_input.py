@@ -9,10 +9,25 @@ import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
-from ctan_monai.data.slices import POSITION, slice_offsets
 from ctan_monai.transforms.windows import checked_windows, window
+from ctan_monai.utils.keys import POSITION
 
 SPACING = "spacing"
+
+
+def slice_offsets(context: Sequence[float], spacing: float) -> list[int]:
+    """Neighbors as numbers of slices: the nearest slice of each distance, at least one slice away.
+
+    Args:
+        context: distances in mm, not 0.
+        spacing: distance of the slices in mm.
+
+    Raises:
+        ValueError: a distance of 0.
+    """
+    if any(distance == 0 for distance in context):
+        raise ValueError(f"context holds a distance of 0 mm: {list(context)}. The slice itself is always an input.")
+    return [round(distance / spacing) or (1 if distance > 0 else -1) for distance in context]
 
 
 def input_channels(

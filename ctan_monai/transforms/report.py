@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from monai.transforms import Transform
 
-from ctan_monai.data.targets import read_targets
-from ctan_monai.inference import check_dose, image_name
+from ctan_monai.inference import check_dose
 from ctan_monai.transforms.load_targets import TARGETS_FILE
 from ctan_monai.transforms.plausibility import body_edges, check_plausibility, organ_edges
+from ctan_monai.transforms.read_targets import read_targets
 from ctan_monai.transforms.save_images import case_id
 from ctan_monai.transforms.targets_on_grid import MOST_LEVELS, target_masks
+from ctan_monai.utils import image_name
 
 __all__ = ["TARGET_MASKS", "ReportPlausibilityd"]
 

@@ -12,11 +12,11 @@ import numpy as np
 from monai.transforms import Transform
 
 from ctan_monai.data.results_folder import ResultsFolder
-from ctan_monai.data.targets import is_structure_set
 from ctan_monai.dicom import dose_in_patient_axes, mask_outlines, read_source, write_rtdose, write_rtstruct, write_seg
 from ctan_monai.dicom.kinds import dicom_kinds
 from ctan_monai.dicom.segment_codes import segment_code
 from ctan_monai.transforms.load_targets import TARGETS_FILE
+from ctan_monai.transforms.read_targets import is_structure_set
 from ctan_monai.transforms.save_images import case_id
 
 __all__ = ["SaveDicomRTd"]

@@ -17,7 +17,7 @@ from monai.transforms import Transform
 from ctan_monai.data.nifti import is_nifti, nifti_stem
 from ctan_monai.data.results_folder import ResultsFolder
 from ctan_monai.files import json_text, write_output
-from ctan_monai.inference import image_name
+from ctan_monai.utils import image_name
 
 __all__ = ["SaveImagesd", "case_id"]
 

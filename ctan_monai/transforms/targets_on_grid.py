@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from ctan_monai.data.targets import Target
+from ctan_monai.transforms.read_targets import Target
 from ctan_monai.utils.names import printable
 
 __all__ = ["MOST_LEVELS", "target_masks"]
@@ -25,7 +25,7 @@ def target_masks(
     """Brings targets onto a grid, by the nearest voxel.
 
     Args:
-        targets: of :py:func:`ctan_monai.data.targets.read_targets`.
+        targets: of :py:func:`ctan_monai.transforms.read_targets.read_targets`.
         affine: (4, 4), index of the grid to RAS mm.
         shape: of the grid, (x, y, z).
 

@@ -3,11 +3,12 @@
 from .names import printable, safe_name
 from .stopwatch import Stopwatch
 from .switches import as_switch
-from .zips import is_dicom, is_zip, original_names, unzip, walk_folders
+from .zips import image_name, is_dicom, is_zip, original_names, unzip, walk_folders
 
 __all__ = [
     "Stopwatch",
     "as_switch",
+    "image_name",
     "is_dicom",
     "is_zip",
     "original_names",

@@ -11,13 +11,13 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ctan_monai.errors import InputError
-from ctan_monai.imaging.limits import MOST_BYTES
+from ctan_monai.utils.limits import MOST_BYTES
 
-__all__ = ["is_dicom", "is_zip", "original_names", "unzip", "walk_folders"]
+__all__ = ["image_name", "is_dicom", "is_zip", "original_names", "unzip", "walk_folders"]
 
 HIDDEN = (".", "__")  # folders of systems and programs, such as __MACOSX
 HEAD = 132  # bytes of a member that tell what it is: DICOM's preamble and "DICM"
@@ -41,6 +41,17 @@ def original_names(text: str) -> str:
     for folder, zipped in _unpacked.items():
         text = text.replace(folder, str(zipped))
     return text
+
+
+def image_name(image: str | Path | Sequence[str | Path]) -> str:
+    """How an image is called in reports: its path; of the files of a series, the folder that holds them all.
+
+    Args:
+        image: a path, or the files of a series. What was unpacked from a zip is called by the zip's path.
+    """
+    if isinstance(image, (str, Path)):
+        return original_names(str(image))
+    return original_names(os.path.commonpath([Path(file).parent for file in image]))
 
 
 def walk_folders(

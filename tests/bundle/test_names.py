@@ -31,10 +31,10 @@ from ctan_monai.bundle.packed_configs import packed_config, read_record
 from ctan_monai.bundle.recipient_texts import evaluation_summary
 from ctan_monai.data import find_images, find_inputs
 from ctan_monai.data.case_folder import write_nifti
-from ctan_monai.data.targets import read_targets
 from ctan_monai.dicom import write_ct_series
 from ctan_monai.errors import DataError
 from ctan_monai.transforms import LoadImageCTd
+from ctan_monai.transforms.read_targets import read_targets
 
 BUNDLE = REPOSITORY / "bundles" / "openkbp"
 SMALL = BUNDLE / "models" / "ctan_small"

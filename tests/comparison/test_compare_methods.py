@@ -18,9 +18,10 @@ from pathlib import Path
 import pytest
 from support import REPOSITORY, run_tool
 
-from ctan_monai.comparison import Run, Runner, TaskMetric, load_result
+from ctan_monai.comparison import Run, Runner, load_result
 from ctan_monai.errors import DataError
 from ctan_monai.handlers import EpochLog
+from ctan_monai.metrics import TaskMetric
 
 CONFIGS = REPOSITORY / "bundles" / "openkbp" / "configs"
 HPS = Run("HPS", ("segmentation", "dose"), "DWA", 0)

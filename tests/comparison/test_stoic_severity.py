@@ -11,10 +11,8 @@ import pytest
 import torch
 from support import REPOSITORY
 
-from ctan_monai.comparison import comparison_metrics
-from ctan_monai.comparison.collect import metric_value
 from ctan_monai.losses import ClassificationLoss
-from ctan_monai.metrics import AUROCHandler
+from ctan_monai.metrics import AUROCHandler, comparison_metrics, metric_value
 from ctan_monai.reports.classification import ClassificationReport
 
 # covid, severe, probability of severe: in the right order among the positive; a negative has the highest of all

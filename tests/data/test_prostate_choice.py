@@ -21,7 +21,6 @@ from support import run_tool
 
 from ctan_monai.data import find_inputs, independent_units, read_datalist
 from ctan_monai.data.prostate_prepare import prepare_prostate
-from ctan_monai.data.targets import read_targets
 from ctan_monai.dicom import (
     Choice,
     mask_outlines,
@@ -32,6 +31,7 @@ from ctan_monai.dicom import (
     write_rtstruct,
 )
 from ctan_monai.errors import DataError
+from ctan_monai.transforms.read_targets import read_targets
 
 AFFINE = np.array([[-10.0, 0, 0, 70], [0, -10.0, 0, 60], [0, 0, 5.0, -30], [0, 0, 0, 1]])
 SHAPE = (14, 12, 6)

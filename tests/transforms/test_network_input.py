@@ -12,8 +12,8 @@ import torch
 from monai.data import MetaTensor
 
 from ctan_monai.data import expand_slices
-from ctan_monai.data.slices import slice_offsets
 from ctan_monai.transforms import LoadAxialSliced, NetworkInputd, channel_names, input_channels
+from ctan_monai.transforms.network_input import slice_offsets
 
 WINDOWS = [[-100, 100], [0, 1000]]
 CONTEXT = [-7.5, -2.5, 2.5, 7.5]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ctan_monai.data.targets import Target
 from ctan_monai.transforms import target_masks
+from ctan_monai.transforms.read_targets import Target
 from ctan_monai.transforms.targets_on_grid import MOST_LEVELS
 from ctan_monai.utils import printable
 

@@ -18,7 +18,7 @@ from monai.deploy.operators.monai_bundle_inference_operator import (
 )
 
 from ctan_monai.data import CTReader, find_inputs
-from ctan_monai.inference import image_name
+from ctan_monai.utils import image_name
 
 
 def bundle_operator(

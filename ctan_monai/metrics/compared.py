@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from ctan_monai.comparison.table import TaskMetric
 from ctan_monai.errors import DataError
+from ctan_monai.metrics.task_metric import TaskMetric
 
 __all__ = ["comparison_metrics"]
 
