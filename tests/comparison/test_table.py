@@ -11,7 +11,6 @@ import pytest
 from ctan_monai.comparison import (
     Result,
     Run,
-    TaskMetric,
     all_contrasts,
     collect_result,
     comparison_table,
@@ -24,6 +23,7 @@ from ctan_monai.comparison import (
     read_result,
     table_rows,
 )
+from ctan_monai.metrics import TaskMetric
 
 METRICS = {
     "segmentation": TaskMetric("dice", "Dice (%)", True, also={"Jaccard": "jaccard"}),
