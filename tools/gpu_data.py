@@ -18,6 +18,7 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from ctan_monai.data.prepared import load_datalist, read_datalist
 from ctan_monai.files import write_json
+from ctan_monai.imaging.letterbox import undo_letterbox
 from ctan_monai.losses import ClassificationLoss, ComboLoss, DoseMAELoss
 from ctan_monai.metrics import (
     BalancedAccuracy,
@@ -29,7 +30,7 @@ from ctan_monai.metrics import (
     summarise,
     summarise_lesions,
 )
-from ctan_monai.transforms import MaskBodyd, RemoveFragmentsd, input_planes, undo_letterbox
+from ctan_monai.transforms import MaskBodyd, RemoveFragmentsd, input_planes
 from ctan_monai.transforms.network_input import slice_offsets
 
 SECTIONS = ("training", "validation", "test")

@@ -29,9 +29,9 @@ from ctan_monai.data.ham10000_baselines import MajorityClass, centre_mask
 from ctan_monai.data.photos import read_mask
 from ctan_monai.data.prepared import load_datalist
 from ctan_monai.files import prepare_output_dir
+from ctan_monai.imaging.letterbox import undo_letterbox
 from ctan_monai.metrics import diagnosis_metrics, lesion_mask_metrics, summarise_lesions
 from ctan_monai.reports import provenance, write_lesion_results
-from ctan_monai.transforms import undo_letterbox
 
 SETTINGS = {
     "diagnosis": "the most frequent diagnosis of the training images; probabilities are their frequencies",

@@ -18,7 +18,7 @@ from ctan_monai.data.ham10000_release import SourceFile
 from ctan_monai.data.photos import decode_mask, decode_photo
 from ctan_monai.errors import DataError, case_reason
 from ctan_monai.files import write_json
-from ctan_monai.transforms.letterboxing import content_box, letterbox
+from ctan_monai.imaging.letterbox import content_box, letterbox
 
 __all__ = ["IMAGES", "MASKS", "SEGMENTATIONS", "ImageJob", "prepare_chunk"]
 

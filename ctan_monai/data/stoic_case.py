@@ -17,7 +17,7 @@ from ctan_monai.data.stoic import age_and_sex
 from ctan_monai.dicom import InputError
 from ctan_monai.errors import DataError
 from ctan_monai.files import file_sha256, write_atomic, write_json
-from ctan_monai.transforms.crop_to_lungs import LEVELS, LungVolume, lung_volume
+from ctan_monai.imaging.lung_volume import LEVELS, LungVolume, lung_volume
 
 __all__ = ["prepare_case"]
 
@@ -29,7 +29,7 @@ def prepare_case(source: Path, settings: dict[str, Any], output: Path) -> dict[s
 
     Args:
         source: the official file, ``.../ID.mha``.
-        settings: ``size``, ``spacing`` and ``window`` of :py:func:`ctan_monai.transforms.lung_volume`.
+        settings: ``size``, ``spacing`` and ``window`` of :py:func:`ctan_monai.imaging.lung_volume.lung_volume`.
         output: the file to write, ``<dataset>/volumes/ID.nii``; its record is ``ID.json`` beside it.
 
     Returns:

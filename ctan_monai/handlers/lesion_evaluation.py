@@ -11,9 +11,9 @@ import torch
 
 from ctan_monai.data.photos import read_mask
 from ctan_monai.handlers.case_evaluation import CaseEvaluation
+from ctan_monai.imaging.letterbox import undo_letterbox
 from ctan_monai.metrics import diagnosis_metrics, lesion_mask_metrics, summarise_lesions
 from ctan_monai.reports import LesionReport
-from ctan_monai.transforms import undo_letterbox
 
 
 def load_lesion(case: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

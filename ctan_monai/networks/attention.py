@@ -88,9 +88,8 @@ class CTAE(nn.Module):
             G^j_t of all tasks, (B, C_j, *spatial), and A-hat^j_t of all tasks, (B, next_channels, *spatial / stride).
         """
         masks = self.masks(u, attended)
-        if self.cross:
-            masks = other_tasks(masks)
-        gated = [mask * p for mask in masks]  # equation 1: G^j_t = A^j_{t'} * P^j
+        gates = other_tasks(masks) if self.cross else masks
+        gated = [gates[t] * p for t in range(len(masks))]  # equation 1: G^j_t = A^j_{t'} * P^j, gates[t] = A^j_{t'}
         return gated, self.pools(gated)
 
 

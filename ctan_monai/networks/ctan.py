@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from ctan_monai.networks.mtan import AttentionNetwork
+from ctan_monai.networks.attention_network import AttentionNetwork
 
 __all__ = ["CTAN"]
 
@@ -22,12 +20,7 @@ class CTAN(AttentionNetwork):
     attention between the attended features A-hat^4_t (equation 2, ``CTAB``), to which A-hat^4_t is added.
 
     Args:
-        spatial_dims: see ``MultiTaskNetwork``.
-        in_channels: see ``MultiTaskNetwork``.
-        tasks: see ``MultiTaskNetwork``.
-        backbone: see ``MultiTaskNetwork``.
-        stem: see ``MultiTaskNetwork``.
-        pretrained: see ``MultiTaskNetwork``.
+        arguments: those of ``MultiTaskNetwork``, by position or by name.
         normalization: of equation 2: "softmax", "none" as in the paper, or "cosine". See ``cross_task_attention``.
         order: of equation 2: "equation", or "prose" for its transpose. See ``cross_task_attention``.
         ctab_activation: of CTAB: "none", or "relu" behind its convolutions. See ``CTAB``.
@@ -43,12 +36,7 @@ class CTAN(AttentionNetwork):
 
     def __init__(
         self,
-        spatial_dims: int,
-        in_channels: int,
-        tasks: Mapping[str, Mapping[str, Any]],
-        backbone: str = "resnet50",
-        stem: str = "conv3x3",
-        pretrained: bool | str | Path = False,
+        *arguments: Any,
         normalization: str = "softmax",
         order: str = "equation",
         ctab_activation: str = "none",
@@ -58,14 +46,10 @@ class CTAN(AttentionNetwork):
         attended_skips: bool = True,
         shared_pool: bool = False,
         constant_masks: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__(
-            spatial_dims,
-            in_channels,
-            tasks,
-            backbone,
-            stem,
-            pretrained,
+            *arguments,
             cross=True,
             ctab=ctab,
             pool="bottleneck",
@@ -79,4 +63,5 @@ class CTAN(AttentionNetwork):
                 "identity": ctab_identity,
                 "cross": ctab_cross,
             },
+            **options,
         )

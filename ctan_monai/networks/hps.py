@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,19 +25,8 @@ class HPS(MultiTaskNetwork):
         torch.Size([2, 5, 64, 64])
     """
 
-    def __init__(
-        self,
-        spatial_dims: int,
-        in_channels: int,
-        tasks: Mapping[str, Mapping[str, Any]],
-        backbone: str = "resnet50",
-        stem: str = "conv3x3",
-        pretrained: bool | str | Path = False,
-        width: float = 1.0,
-    ) -> None:
-        super().__init__(
-            spatial_dims, in_channels, tasks, backbone, stem, pretrained, width=width, own_bottleneck=False
-        )
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, own_bottleneck=False, **options)
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Maps an image (B, in_channels, *spatial) to each task's float32 output.

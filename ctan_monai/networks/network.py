@@ -57,7 +57,7 @@ class MultiTaskNetwork(nn.Module):
             raise ValueError(f"spatial_dims is {spatial_dims}: use 2 or 3.")
         if in_channels < 1:
             raise ValueError(f"in_channels is {in_channels}: use 1 or more.")
-        check_tasks(tasks)
+        self.check_tasks(tasks)
         self.spatial_dims = spatial_dims
         self.in_channels = in_channels
         self.task_names = list(tasks)
@@ -73,6 +73,24 @@ class MultiTaskNetwork(nn.Module):
             }
         )
         load_pretrained(self.trunk, pretrained)
+
+    @staticmethod
+    def check_tasks(tasks: Mapping[str, Mapping[str, Any]]) -> None:
+        """Raises ValueError where ``tasks`` does not map names to a level and a number of output channels."""
+        if not tasks:
+            raise ValueError("tasks is empty: name at least one task.")
+        for name, task in tasks.items():
+            # names become attributes of the module that holds the decoders, and parts of parameter names
+            if not name.isidentifier() or hasattr(nn.ModuleDict, name):
+                raise ValueError(f"Task name {name!r} cannot be used: choose another Python identifier.")
+            if set(task) != {"level", "out_channels"}:
+                raise ValueError(f"Task {name!r} has the keys {sorted(task)}, expected exactly level and out_channels.")
+            if task["level"] not in LEVELS:
+                raise ValueError(f"Task {name!r} has level {task['level']!r}: use one of {', '.join(LEVELS)}.")
+            if not isinstance(task["out_channels"], int) or task["out_channels"] < 1:
+                raise ValueError(
+                    f"Task {name!r} has out_channels {task['out_channels']!r}: use an integer of 1 or more."
+                )
 
     def check_input(self, x: torch.Tensor) -> None:
         """Raises ValueError where the input is not (B, in_channels, *spatial)."""
@@ -102,19 +120,3 @@ class MultiTaskNetwork(nn.Module):
         for t, (name, decoder) in enumerate(self.decoders.items()):
             outputs[name] = decoder(bottlenecks[t], [stage[t] for stage in skips], stem, x.shape[2:])
         return outputs
-
-
-def check_tasks(tasks: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raises ValueError where ``tasks`` does not map names to a level and a number of output channels."""
-    if not tasks:
-        raise ValueError("tasks is empty: name at least one task.")
-    for name, task in tasks.items():
-        # names become attributes of the module that holds the decoders, and parts of parameter names
-        if not name.isidentifier() or hasattr(nn.ModuleDict, name):
-            raise ValueError(f"Task name {name!r} cannot be used: choose another Python identifier.")
-        if set(task) != {"level", "out_channels"}:
-            raise ValueError(f"Task {name!r} has the keys {sorted(task)}, expected exactly level and out_channels.")
-        if task["level"] not in LEVELS:
-            raise ValueError(f"Task {name!r} has level {task['level']!r}: use one of {', '.join(LEVELS)}.")
-        if not isinstance(task["out_channels"], int) or task["out_channels"] < 1:
-            raise ValueError(f"Task {name!r} has out_channels {task['out_channels']!r}: use an integer of 1 or more.")

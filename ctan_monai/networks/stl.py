@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ctan_monai.networks.hps import HPS
@@ -21,17 +20,11 @@ class STL(HPS):
         ValueError: where ``tasks`` does not hold exactly one task.
     """
 
-    def __init__(
-        self,
-        spatial_dims: int,
-        in_channels: int,
-        tasks: Mapping[str, Mapping[str, Any]],
-        backbone: str = "resnet50",
-        stem: str = "conv3x3",
-        pretrained: bool | str | Path = False,
-    ) -> None:
+    @staticmethod
+    def check_tasks(tasks: Mapping[str, Mapping[str, Any]]) -> None:
+        """Raises ValueError where there is not exactly one task, or it is not as ``MultiTaskNetwork`` takes it."""
         if len(tasks) > 1:
             raise ValueError(
                 f"STL takes exactly one task, found {len(tasks)} ({', '.join(tasks)}): build one STL a task."
             )
-        super().__init__(spatial_dims, in_channels, tasks, backbone, stem, pretrained)
+        HPS.check_tasks(tasks)

@@ -38,8 +38,8 @@ class WideHPS(HPS):
     ) -> None:
         arguments = (spatial_dims, in_channels, tasks, backbone, stem)
         with torch.device("meta"):  # shapes only
-            width = matching_width(parameters(CTAN(*arguments)), lambda w: parameters(HPS(*arguments, False, w)))
-        super().__init__(*arguments, pretrained, width)
+            width = matching_width(parameters(CTAN(*arguments)), lambda w: parameters(HPS(*arguments, width=w)))
+        super().__init__(*arguments, pretrained, width=width)
 
 
 def matching_width(wanted: int, count: Callable[[float], int]) -> float:

@@ -3,10 +3,10 @@
 from .anti_alias import AntiAliasedSpacingd
 from .body import body_mask
 from .body_crop import CropToBodyd
-from .crop_to_lungs import CropToLungsd, lung_volume
+from .crop_to_lungs import CropToLungsd
 from .dose import DoseToGrayd
 from .inside_body import KeepInsideBodyd
-from .letterboxing import Letterboxd, content_box, letterbox, undo_letterbox
+from .letterboxing import Letterboxd
 from .load_ct import LoadImageCTd
 from .load_photo import LoadImagePhotod
 from .load_row import LoadRowd
@@ -59,13 +59,9 @@ __all__ = [
     "body_mask",
     "channel_names",
     "check_plausibility",
-    "content_box",
     "find_lungs",
     "input_channels",
     "input_planes",
-    "letterbox",
-    "lung_volume",
     "slice_indices",
     "target_masks",
-    "undo_letterbox",
 ]

@@ -22,8 +22,9 @@ from ctan_monai.data.stoic import StoicPatient, age_and_sex, find_release, read_
 from ctan_monai.data.stoic_prepare import prepare_stoic
 from ctan_monai.dicom import InputError
 from ctan_monai.errors import DataError
+from ctan_monai.imaging.lung_volume import lung_volume
 from ctan_monai.phantoms import make_stoic_patients, make_stoic_volume
-from ctan_monai.transforms import LoadLungSlicesd, lung_volume
+from ctan_monai.transforms import LoadLungSlicesd
 
 SMALL = {"size": 48, "spacing": (7.0, 7.0, 10.0)}
 EXPECTED = {"size": (48, 48), "spacing": (7.0, 7.0, 10.0), "window": (-1100, 300)}

@@ -9,7 +9,8 @@ from monai.data import MetaTensor
 from monai.transforms import Compose, ScaleIntensityRanged
 from PIL import Image
 
-from ctan_monai.transforms import Letterboxd, LoadRowd, content_box, letterbox, undo_letterbox
+from ctan_monai.imaging.letterbox import content_box, letterbox, undo_letterbox
+from ctan_monai.transforms import Letterboxd, LoadRowd
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ from monai.data import MetaTensor
 
 from ctan_monai.data import DataError
 from ctan_monai.dicom import InputError
+from ctan_monai.imaging.lung_volume import lung_volume
 from ctan_monai.phantoms import make_stoic_patients, make_stoic_volume
 from ctan_monai.transforms import (
     CropToLungsd,
     LoadLungSlicesd,
     SelectLungSlicesd,
     find_lungs,
-    lung_volume,
     slice_indices,
 )
 
