@@ -84,9 +84,11 @@ def ranges(cases: Sequence[dict[str, Any]], names: dict[str, int]) -> dict[str, 
     return found
 
 
-def flags(labels: np.ndarray, affine: np.ndarray, organ: str, names: dict[str, int], reference: np.ndarray) -> Counter:
+def flags(
+    labels: np.ndarray, affine: np.ndarray, organ: str, names: dict[str, int], reference: np.ndarray
+) -> Counter[str]:
     """Of the scan cut in the middle of an organ, along x and along z: how many of the four halves are flagged."""
-    count: Counter = Counter()
+    count: Counter[str] = Counter()
     for axis in (0, 2):
         index = np.argwhere(reference)[:, axis]
         middle = int(index.min() + index.max()) // 2
@@ -102,7 +104,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     record = read_training_record(options.checkpoint.parent) or {}
     check_record(record, options.checkpoint.parent / "training.json")
     values = {"dataset_dir": str(options.dataset_dir.resolve()), "num_workers": 0, "pretrained": False}
-    counts: Counter = Counter()
+    counts: Counter[Any] = Counter()
     bad: dict[str, list[str]] = {}
     for section in options.sections:
         setting = TrainingSetting(root, [], {**recorded_values(record), **values, "validate::section": section})

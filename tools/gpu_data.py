@@ -94,7 +94,9 @@ class OpenKBP:
             "mirror": draw.uniform(size=shape) < values["mirror_probability"],
         }
 
-    def batch(self, inputs: Mapping[str, torch.Tensor], values: Mapping[str, Any]) -> tuple[torch.Tensor, dict]:
+    def batch(
+        self, inputs: Mapping[str, torch.Tensor], values: Mapping[str, Any]
+    ) -> tuple[torch.Tensor, dict[str, Any]]:
         """Image and targets of the training slices ``inputs["index"]``, augmented."""
         data, index, mirror = self.arrays["training"], inputs["index"], inputs["mirror"]
         places = self.places("training", values["context"])[index]
@@ -205,9 +207,10 @@ class OpenKBP:
     def _positions(self, case: Mapping[str, Any]) -> torch.Tensor:
         """Of each slice of a patient where it lies within the body."""
         first, last = min(case["body_slices"]), max(case["body_slices"])
-        return ((torch.arange(self.SIZE) - first) / max(last - first, 1)).clamp(0, 1)
+        result: torch.Tensor = ((torch.arange(self.SIZE) - first) / max(last - first, 1)).clamp(0, 1)
+        return result
 
-    def _reference(self, case: Mapping[str, Any], found: tuple) -> RadiotherapyReference:
+    def _reference(self, case: Mapping[str, Any], found: tuple[Any, ...]) -> RadiotherapyReference:
         _, labels, steps, _, planes = found
         body, mask, *structures = (np.ascontiguousarray(plane.transpose(1, 2, 0)) for plane in planes)
         organs = ("brainstem", "spinal_cord", "right_parotid", "left_parotid")
@@ -259,7 +262,7 @@ class HAM10000:
         height, width = self.arrays["training"]["image"].shape[1:3]
 
         def chosen() -> np.ndarray:
-            return draw.uniform(size=shape) < values["augment_probability"]
+            return np.asarray(draw.uniform(size=shape) < values["augment_probability"])
 
         theta = affine(
             draw.uniform(-np.pi, np.pi, shape), 1 + draw.uniform(-0.15, 0.15, (*shape, 2)), np.zeros((*shape, 2))
@@ -273,7 +276,9 @@ class HAM10000:
         gamma = np.where(chosen(), draw.uniform(0.8, 1.25, shape), 1)
         return {k: x.astype(np.float32) for k, x in (("theta", theta), ("scale", scale), ("gamma", gamma))}
 
-    def batch(self, inputs: Mapping[str, torch.Tensor], values: Mapping[str, Any]) -> tuple[torch.Tensor, dict]:
+    def batch(
+        self, inputs: Mapping[str, torch.Tensor], values: Mapping[str, Any]
+    ) -> tuple[torch.Tensor, dict[str, Any]]:
         """Image and targets of the training images ``inputs["index"]``, augmented."""
         data, index = self.arrays["training"], inputs["index"]
         image = data["image"][index].permute(0, 3, 1, 2).float() / 255

@@ -49,7 +49,7 @@ def one_slice(image: torch.Tensor, label: torch.Tensor | None) -> torch.Tensor:
 def shown(image: torch.Tensor) -> np.ndarray:
     """The network's input as a grey picture in [0, 1]: its first channel, from its least to its largest value."""
     grey = image[0, 0].float().cpu().numpy()
-    return (grey - grey.min()) / max(float(np.ptp(grey)), 1e-6)
+    return np.asarray((grey - grey.min()) / max(float(np.ptp(grey)), 1e-6))
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:

@@ -319,7 +319,8 @@ _MEASURED: Any = None  # the data set, in the processes that measure
 def measure_case(folder: Path, number: int) -> dict[str, Any]:
     """All metrics of one test case; in a process that never sees the GPU."""
     torch.set_num_threads(1)
-    return _MEASURED.measure(folder, number)
+    result: dict[str, Any] = _MEASURED.measure(folder, number)
+    return result
 
 
 class Grid:

@@ -98,4 +98,5 @@ def packed_metadata(
     packed["eval_metrics"] = dict(results)
     packed["training"] = {key: record[key] for key in STATED if key in record} | {"config": recorded_values(record)}
     packed["training_data"] = {key: value for key, value in record["data"].items() if key != "statistics"}
-    return packed
+    result: dict[str, Any] = packed
+    return result

@@ -107,4 +107,5 @@ def _number(name: str, value: Any, kind: type) -> int | float:
         number = None
     if isinstance(number, bool) or not isinstance(number, int | float) or (kind is int and number != int(number)):
         raise ValueError(f"--{name} is {value!r}: expected {'a whole number' if kind is int else 'a number'}.")
-    return kind(number)
+    result: int | float = kind(number)
+    return result

@@ -34,4 +34,4 @@ def estimate_seconds(runner: Runner, run: Run) -> float:
     setting.infer(case)
     validation = (time.perf_counter() - start) * len(setting["validate::dataloader"])
     step = statistics.median(times[1:] or times)  # the first step allocates
-    return (step * len(setting.loader) + validation / setting["val_interval"]) * setting["max_epochs"]
+    return float((step * len(setting.loader) + validation / setting["val_interval"]) * setting["max_epochs"])

@@ -134,7 +134,7 @@ def _row(name: str, results: Sequence[Result], metrics: Mapping[str, TaskMetric]
     by_seed = [[r for r in results if r.seed == seed] for seed in seeds]
 
     def total(attribute: str) -> float:
-        return statistics.median(sum(getattr(r, attribute) for r in group) for group in by_seed)
+        return float(statistics.median(sum(getattr(r, attribute) for r in group) for group in by_seed))
 
     return {
         "method": name,

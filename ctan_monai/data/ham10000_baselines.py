@@ -65,4 +65,4 @@ def centre_mask(image: np.ndarray) -> np.ndarray:
     if not candidates.any():
         return np.zeros(grey.shape, bool)
     nearest = np.argmin(np.where(candidates, distance, np.inf))
-    return ndimage.binary_fill_holes(labels == labels.ravel()[nearest])
+    return np.asarray(ndimage.binary_fill_holes(labels == labels.ravel()[nearest]))

@@ -55,7 +55,8 @@ def prepare_chunk(jobs: Sequence[ImageJob], size: Sequence[int], folder: Path, r
     try:
         done = json.loads(record.read_text())
         if [item["index"] for item in done] == [job.index for job in jobs]:
-            return done
+            result: list[dict[str, Any]] = done
+            return result
     except (OSError, ValueError, KeyError, TypeError):
         pass
     images = np.load(folder / IMAGES, mmap_mode="r+")

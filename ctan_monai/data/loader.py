@@ -66,10 +66,10 @@ class _Numbered(Sampler[tuple[int, int]]):
         return enumerate(self.sampler)
 
 
-class _SeededSamples(Dataset):
+class _SeededSamples(Dataset[Any]):
     """A data set whose random transforms depend on the epoch's seed and a sample's place in the epoch alone."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset[Any]) -> None:
         self.dataset = dataset
         self.seed = 0
 
@@ -107,7 +107,7 @@ class EpochDataLoader(DataLoader):
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Dataset[Any],
         seed: int,
         batch_size: int,
         shuffle: bool = True,

@@ -194,4 +194,4 @@ def _dice_left_out(counts: np.ndarray, mask: np.ndarray, patients: int, threshol
     predicted = np.bincount(others.ravel(), minlength=patients)[::-1].cumsum()[::-1]
     overlap = np.bincount(others[mask], minlength=patients)[::-1].cumsum()[::-1]
     least = np.ceil(np.round(np.asarray(thresholds) * (patients - 1), 9)).astype(int)
-    return 2 * overlap[least] / (predicted[least] + mask.sum())
+    return np.asarray(2 * overlap[least] / (predicted[least] + mask.sum()))

@@ -134,7 +134,7 @@ def _grey_of_16_bits(values: np.ndarray, name: str) -> np.ndarray:
             f"{name}: is a 16-bit image with values up to {most}, so that white is unknown; expected up to 65535. "
             "Save it with 8 bits."
         )
-    return (np.minimum(values, 65535) >> 8).astype(np.uint8)
+    return np.asarray((np.minimum(values, 65535) >> 8).astype(np.uint8))
 
 
 def _check_pixels(image: Image.Image, name: str) -> None:

@@ -276,4 +276,5 @@ def _to_network_grid(
 
 
 def _spacing(affine: np.ndarray) -> list[float]:
-    return np.linalg.norm(affine[:3, :3], axis=0).round(6).tolist()
+    result: list[float] = np.linalg.norm(affine[:3, :3], axis=0).round(6).tolist()
+    return result

@@ -77,7 +77,7 @@ class ResultsFolder:
         self.checkpoint = checkpoint
         self._identities: dict[str, dict[str, str]] = {}
         self._staging: Path | None = None
-        self._remove_staging: weakref.finalize | None = None
+        self._remove_staging: weakref.finalize[..., Any] | None = None
         self._staged: dict[str, list[str]] = {}  # case to its new files, as they are asked for
         self._withheld: dict[str, list[str]] = {}
         self._verdicts: dict[str, tuple[int, str]] = {}  # case to the level of its line, and the line

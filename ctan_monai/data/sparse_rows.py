@@ -116,4 +116,4 @@ def parse_few_digits(words: np.ndarray, width: np.ndarray) -> np.ndarray:
     pairs += words
     # the type is said: numpy 1 would take that of the array, uint32
     hundreds = np.multiply(pairs & np.uint32(0xFF), np.int64(100), dtype=np.int64)
-    return hundreds + ((pairs >> np.uint32(16)) & np.uint32(0xFF))
+    return np.asarray(hundreds + ((pairs >> np.uint32(16)) & np.uint32(0xFF)))

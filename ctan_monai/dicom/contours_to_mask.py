@@ -134,4 +134,4 @@ def _signed_distance(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     if not mask.any():
         return np.full(mask.shape, -np.inf)
     inside, outside = (ndimage.distance_transform_edt(m, sampling=spacing) for m in (padded, ~padded))
-    return (inside - outside)[1:-1, 1:-1]
+    return np.asarray((inside - outside)[1:-1, 1:-1])

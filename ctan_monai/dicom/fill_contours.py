@@ -26,7 +26,7 @@ def fill_even_odd(polygons: Sequence[np.ndarray], shape: tuple[int, int]) -> np.
         bool (width, height).
     """
     inside, outline = _fill(polygons, shape)
-    return inside | outline
+    return np.asarray(inside | outline)
 
 
 def combine_contours(polygons: Sequence[np.ndarray], shape: tuple[int, int]) -> tuple[np.ndarray, bool]:

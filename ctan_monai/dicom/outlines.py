@@ -69,4 +69,4 @@ def _corners(ring: np.ndarray) -> np.ndarray:
     before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
     turn = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
     back = (before * after).sum(axis=1) < 0
-    return ring[(turn != 0) | back]
+    return np.asarray(ring[(turn != 0) | back])

@@ -53,7 +53,7 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
         """An evaluator of the same network by the same metrics on the same data that logs and writes nothing."""
         return MultiTaskEvaluator(**{**self.arguments, "val_handlers": None})
 
-    def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Any]:
+    def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> Any:  # a list, after decollating
         if FAILURE in batchdata:
             return self._failed(engine, {key: value[0] for key, value in batchdata.items()})
         tasks = getattr(engine.prepare_batch, "tasks", ())
@@ -67,8 +67,8 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
 
     def _failed(self, engine: SupervisedEvaluator, item: dict[str, Any]) -> Any:
         """In place of a result the reason why there is none."""
-        engine.state.batch = [item]  # type: ignore[assignment]
-        engine.state.output = [{}]  # type: ignore[assignment]
+        engine.state.batch = [item]
+        engine.state.output = [{}]
         return engine.state.output
 
     def _compute(self, engine: SupervisedEvaluator, batchdata: dict[str, Any], finite: bool = False) -> Any:

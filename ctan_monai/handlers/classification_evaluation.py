@@ -66,4 +66,5 @@ class ClassificationEvaluation(CaseEvaluation):
 
     def write(self) -> Path:
         """Write json, csv and the report; returns the report's path."""
-        return self.report.write()
+        result: Path = self.report.write()
+        return result

@@ -95,4 +95,5 @@ class LesionEvaluation(CaseEvaluation):
 
     def write(self) -> Path:
         """Write json, csv and the report; returns the report's path."""
-        return self.report.write(summarise_lesions(self.rows, self.classes))
+        result: Path = self.report.write(summarise_lesions(self.rows, self.classes))
+        return result

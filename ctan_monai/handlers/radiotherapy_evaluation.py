@@ -102,7 +102,8 @@ class RadiotherapyEvaluation(CaseEvaluation):
 
     def write(self) -> Path:
         """Write json, csv and the report; returns the report's path."""
-        return self.report.write(summarise(self.rows))
+        result: Path = self.report.write(summarise(self.rows))
+        return result
 
 
 def _prediction(output: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:

@@ -83,7 +83,7 @@ def _array(value: Any) -> np.ndarray:
 
 
 def _spread(planes: np.ndarray) -> np.ndarray:
-    return planes[np.linspace(0, len(planes) - 1, min(len(planes), _MOST_PANELS)).round().astype(int)]
+    return np.asarray(planes[np.linspace(0, len(planes) - 1, min(len(planes), _MOST_PANELS)).round().astype(int)])
 
 
 def _fullest(references: list[np.ndarray]) -> int:

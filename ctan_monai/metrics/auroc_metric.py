@@ -43,7 +43,7 @@ class AUROC(CumulativeIterationMetric):
 
     def aggregate(self) -> torch.Tensor:
         """The area under the ROC curve, float64, a fraction."""
-        rows = self.get_buffer()
+        rows = self.get_buffer()  # type: ignore[no-untyped-call]
         if rows is None:
             raise ValueError("AUROC has seen no case yet.")
         rows = rows[~torch.isnan(rows[:, 1])].cpu().numpy()

@@ -38,7 +38,7 @@ class BalancedAccuracy(CumulativeIterationMetric):
 
     def aggregate(self) -> torch.Tensor:
         """Over the images of all processes; NaN if none has a label."""
-        values = self.get_buffer()
+        values = self.get_buffer()  # type: ignore[no-untyped-call]
         if values is None:
             raise ValueError("BalancedAccuracy has seen no image yet.")
         predicted, true = values[values[:, 1] >= 0].cpu().numpy().T
@@ -58,6 +58,6 @@ class BalancedAccuracyHandler(IgniteMetricHandler):
         save_details: whether to keep the classes by image in `engine.state.metric_details`.
     """
 
-    def __init__(self, output_transform: Callable | None = None, save_details: bool = True) -> None:
+    def __init__(self, output_transform: Callable[..., Any] | None = None, save_details: bool = True) -> None:
         output_transform = output_transform or from_engine(["pred_diagnosis", "label_diagnosis"])
         super().__init__(metric_fn=BalancedAccuracy(), output_transform=output_transform, save_details=save_details)

@@ -145,7 +145,7 @@ def resampled_auroc(positive: np.ndarray, scores: np.ndarray, drawn: np.ndarray)
     right = np.where(pairs > 0, 1.0, np.where(pairs == 0, 0.5, 0.0)).astype(np.float32)
     total = higher.sum(axis=1, dtype=float) * lower.sum(axis=1, dtype=float)
     sums = np.einsum("rn,rn->r", higher @ right, lower, dtype=float)
-    return np.divide(sums, total, out=np.full(len(drawn), np.nan), where=total > 0)
+    return np.asarray(np.divide(sums, total, out=np.full(len(drawn), np.nan), where=total > 0))
 
 
 def roc_points(positive: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

@@ -104,7 +104,7 @@ def _share(values: np.ndarray, where: np.ndarray, drawn: np.ndarray) -> np.ndarr
     """Mean of the values in each resample, over the cases that count."""
     total = drawn[:, where].sum(axis=1, dtype=float)
     sums = drawn[:, where] @ values[where].astype(float)
-    return np.divide(sums, total, out=np.full(len(drawn), np.nan), where=total > 0)
+    return np.asarray(np.divide(sums, total, out=np.full(len(drawn), np.nan), where=total > 0))
 
 
 def _mean_known(values: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ def relative_performance(value: float, baseline: float, higher_is_better: bool) 
     """
     if not baseline > 0:
         raise ValueError(f"Equation 3 divides by the baseline's metric, which must be positive; it is {baseline}.")
-    return 100.0 * (-1) ** int(higher_is_better) * (baseline - value) / baseline
+    return float(100.0 * (-1) ** int(higher_is_better) * (baseline - value) / baseline)
 
 
 def mean_relative_performance(

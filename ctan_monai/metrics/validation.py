@@ -53,13 +53,13 @@ class _MeanOverPatients(CumulativeIterationMetric):
         prediction = convert_to_tensor(y_pred.detach(), track_meta=False).float()
         reference = convert_to_tensor(y.detach(), track_meta=False).to(prediction)
         if not reference.mean() > 0:
-            return reference.new_tensor(float("nan"))
+            return torch.full_like(reference.mean(), float("nan"))
         error = (prediction - reference).abs()
         mask = kwargs.get("mask")
         if mask is not None:
             error = error[convert_to_tensor(mask, track_meta=False).to(device=error.device, dtype=torch.bool)]
         if not error.numel():
-            return reference.new_tensor(float("nan"))
+            return torch.full_like(reference.mean(), float("nan"))
         # a prediction with NaN is the worst there is, not a patient to leave out
         mae = torch.nan_to_num(error.mean(), nan=float("inf"), posinf=float("inf"))
         return self._value(mae, reference)
@@ -69,7 +69,7 @@ class _MeanOverPatients(CumulativeIterationMetric):
 
     def aggregate(self) -> torch.Tensor:
         """Mean over the patients of all processes that have a reference; NaN if none has."""
-        values = self.get_buffer()
+        values = self.get_buffer()  # type: ignore[no-untyped-call]
         if values is None:
             raise ValueError(f"{type(self).__name__} has seen no patient yet.")
         return torch.nanmean(values)
@@ -107,7 +107,7 @@ class DoseScoreHandler(IgniteMetricHandler):
         save_details: whether to keep the values by patient in `engine.state.metric_details`.
     """
 
-    def __init__(self, output_transform: Callable | None = None, save_details: bool = True) -> None:
+    def __init__(self, output_transform: Callable[..., Any] | None = None, save_details: bool = True) -> None:
         output_transform = output_transform or from_engine(["pred_dose", "label_dose"])
         super().__init__(metric_fn=DoseScore(), output_transform=output_transform, save_details=save_details)
 
@@ -121,7 +121,7 @@ class DoseMAEHandler(IgniteMetricHandler):
         save_details: whether to keep the values by patient in `engine.state.metric_details`.
     """
 
-    def __init__(self, output_transform: Callable = lambda x: x, save_details: bool = True) -> None:
+    def __init__(self, output_transform: Callable[..., Any] = lambda x: x, save_details: bool = True) -> None:
         super().__init__(metric_fn=DoseMAE(), output_transform=output_transform, save_details=save_details)
         # Ignite unrolls lists into single items, and refuses three lists; MONAI's class does not pass its argument on
         self._skip_unrolling = True

@@ -92,7 +92,8 @@ class Float32Layer(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Returns ``layer(x)`` in float32."""
         if torch.jit.is_scripting():
-            return self.layer(x.float()).float()
+            result: torch.Tensor = self.layer(x.float()).float()
         else:
             with autocast_off(x):
-                return self.layer(x.float())
+                result = self.layer(x.float())
+        return result

@@ -42,7 +42,8 @@ class UpBlock(nn.Module):
     def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
         """Maps (B, in_channels, *coarse) and the skip (B, skip_channels, *fine) to (B, out_channels, *fine)."""
         x = interpolate(self.reduce(x), size=skip.shape[2:], mode=self.mode, align_corners=False)
-        return self.convs(torch.cat([x.to(skip.dtype), skip], dim=1))
+        result: torch.Tensor = self.convs(torch.cat([x.to(skip.dtype), skip], dim=1))
+        return result
 
 
 class PixelDecoder(nn.Module):
@@ -145,4 +146,5 @@ class ImageDecoder(nn.Module):
             if j == 3 and self.own_bottleneck:
                 features.append(bottleneck)
             features = [block(torch.cat(features, dim=1))]
-        return self.head(features[0].flatten(2).float().mean(dim=2))
+        result: torch.Tensor = self.head(features[0].flatten(2).float().mean(dim=2))
+        return result

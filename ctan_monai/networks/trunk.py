@@ -99,7 +99,8 @@ class Trunk(ResNet):
 
     def stem(self, x: torch.Tensor) -> torch.Tensor:
         """The first convolution block: (B, stem_channels, *spatial), for ``conv7x7`` half as large."""
-        return self.act(self.bn1(self.conv1(x)))
+        result: torch.Tensor = self.act(self.bn1(self.conv1(x)))
+        return result
 
     # TorchScript reads the comment below too, and only accepts it at the end of its line
     def forward(  # type: ignore[override]

@@ -19,7 +19,7 @@ class Canvas:
 
     def ellipsoid(self, centre: Sequence[float] | np.ndarray, radii: Sequence[float] | np.ndarray) -> np.ndarray:
         parts = [((g - c) / r) ** 2 for g, c, r in zip((self.x, self.y, self.z), centre, radii, strict=True)]
-        return parts[0] + parts[1] + parts[2] < 1
+        return np.asarray(parts[0] + parts[1] + parts[2] < 1)
 
     def tube(
         self, centre: tuple[float, float], radii: tuple[float, float], span: tuple[float, float], tilt: float = 0.0

@@ -31,4 +31,4 @@ def make_pelvis_dose(pelvis: Pelvis, spacing: tuple[float, float, float]) -> np.
     share[pelvis.structures["rectum"] & ~pelvis.target] *= _RECTUM_SPARING
     share = ndimage.gaussian_filter(share, [4.0 / size for size in spacing])
     share[~pelvis.body] = 0
-    return (PRESCRIPTION / np.median(share[pelvis.structures["ctv"]]) * share).astype(np.float32)
+    return np.asarray((PRESCRIPTION / np.median(share[pelvis.structures["ctv"]]) * share).astype(np.float32))

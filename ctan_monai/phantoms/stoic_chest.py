@@ -69,13 +69,13 @@ def make_chest(rng: np.random.Generator, spacing: tuple[float, float, float], co
         lung_hu = _other(rng, lung_hu, lungs, inside, (x, y, z), depth, spacing)
     hu = np.where(lungs, lung_hu, hu)
     hu = ndimage.gaussian_filter(hu, 0.5) + rng.normal(0, _NOISE_HU, shape)
-    return np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
+    return np.asarray(np.clip(np.rint(hu), -1024, 3071).astype(np.int16))
 
 
 def _smooth(rng: np.random.Generator, shape: tuple[int, ...], spacing: tuple[float, ...], mm: float) -> np.ndarray:
     """A random field of mean 0 and standard deviation 1 that varies over so many mm."""
     field = ndimage.gaussian_filter(rng.normal(size=shape), [mm / s for s in spacing])
-    return (field - field.mean()) / field.std()
+    return np.asarray((field - field.mean()) / field.std())
 
 
 def _covid(

@@ -66,7 +66,7 @@ def attention_maps(network: nn.Module, image: torch.Tensor) -> AttentionMaps:
 
     def keep(*place: Any) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
-            kept[place] = output.detach().float().cpu()  # type: ignore[index]
+            kept[place] = output.detach().float().cpu()
 
         return hook
 

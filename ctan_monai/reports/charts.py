@@ -60,7 +60,7 @@ def legend(axes: Axes, dark: bool, handles: Sequence[Line2D] | None = None, colu
     ink = _INK[dark]
     options = {"handles": list(handles)} if handles is not None else {}
     axes.legend(
-        **options,  # type: ignore[arg-type]
+        **options,
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
         ncols=columns,

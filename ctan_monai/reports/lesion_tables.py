@@ -104,5 +104,6 @@ def worst_table(rows: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def _value(summary: Summary, key: str) -> float | None:
     if key in ("dice", "jaccard"):
-        return summary["metrics"].get(key, {}).get("mean")
+        result: float | None = summary["metrics"].get(key, {}).get("mean")
+        return result
     return (summary.get("diagnosis") or {}).get(key)

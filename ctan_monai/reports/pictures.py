@@ -213,4 +213,4 @@ def colour_bar(
     bar = figure.colorbar(mappable, cax=figure.add_axes(box), orientation="horizontal", extend=extend)
     bar.set_label(label, color=_INK, fontsize=9.5, labelpad=2)
     bar.ax.tick_params(colors=_INK, labelsize=8.5, length=3)
-    bar.outline.set_edgecolor(_FAINT)  # type: ignore[operator]
+    bar.outline.set_edgecolor(_FAINT)

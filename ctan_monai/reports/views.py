@@ -74,7 +74,7 @@ def plane_picture(volume: np.ndarray, plane: str, index: int) -> np.ndarray:
         superior at the top, anterior at the left.
     """
     slice_2d = np.take(volume, index, axis=PLANES[plane])
-    return slice_2d.T if plane == "axial" else slice_2d.T[::-1]
+    return np.asarray(slice_2d.T if plane == "axial" else slice_2d.T[::-1])
 
 
 def most_informative_slices(volume: np.ndarray, masks: Sequence[np.ndarray]) -> tuple[int, int, int]:

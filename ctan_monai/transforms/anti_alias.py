@@ -79,4 +79,5 @@ def _smooth(image: MetaTensor, sigmas: np.ndarray) -> MetaTensor:
     for axis, sigma in enumerate(sigmas, start=1):
         if sigma > 0:
             array = ndimage.gaussian_filter1d(array, sigma, axis=axis, mode="nearest")
-    return MetaTensor(torch.from_numpy(array).to(image.device)).copy_meta_from(image)
+    result: MetaTensor = MetaTensor(torch.from_numpy(array).to(image.device)).copy_meta_from(image)
+    return result

@@ -34,4 +34,4 @@ def body_mask(ct_hu: np.ndarray, threshold: float = -300.0) -> np.ndarray:
     in_plane[:, 1, 1] = in_plane[1, :, 1] = True
     rimmed = np.pad(~body, ((1, 1), (1, 1), (0, 0)), constant_values=True)
     background, _ = ndimage.label(rimmed, structure=in_plane)
-    return (background != background[:1, :1])[1:-1, 1:-1]
+    return np.asarray((background != background[:1, :1])[1:-1, 1:-1])

@@ -44,7 +44,7 @@ class Letterboxd(MapTransform, InvertibleTransform):
             fitted = letterbox(Image.fromarray(pixels), box, self.size).transpose(2, 0, 1)
             result = MetaTensor(torch.from_numpy(fitted.astype(np.float32)), meta=dict(image.meta))
             result.applied_operations = list(image.applied_operations)
-            self.push_transform(result, orig_size=tuple(image.shape[1:]), extra_info={"box": box})
+            self.push_transform(result, orig_size=tuple(image.shape[1:]), extra_info={"box": box})  # type: ignore[no-untyped-call]
             d[key] = result
         return d
 

@@ -17,7 +17,7 @@ ROW = "index"
 @lru_cache(maxsize=64)
 def _memory_map(path: str) -> np.ndarray:
     """The array as a memory map; opened once a process."""
-    return np.load(path, mmap_mode="r")
+    return np.asarray(np.load(path, mmap_mode="r"))
 
 
 class LoadRowd(MapTransform):

@@ -163,7 +163,7 @@ def organ_edges(label_map: np.ndarray, affine: np.ndarray, label_names: Mapping[
 
 def _face_areas(affine: np.ndarray) -> np.ndarray:
     """mm2 of a voxel's face across each axis."""
-    return np.linalg.norm(np.cross(affine[:3, [1, 2, 0]].T, affine[:3, [2, 0, 1]].T), axis=1)
+    return np.asarray(np.linalg.norm(np.cross(affine[:3, [1, 2, 0]].T, affine[:3, [2, 0, 1]].T), axis=1))
 
 
 def body_edges(body: np.ndarray, affine: np.ndarray) -> list[str]:

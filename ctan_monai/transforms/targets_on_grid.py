@@ -54,7 +54,7 @@ def _on_grid(target: Target, affine: np.ndarray, shape: Sequence[int]) -> np.nda
     moved = ndimage.affine_transform(
         array, to_target[:3, :3], to_target[:3, 3], tuple(shape), order=0, mode="grid-constant"
     )
-    return moved.astype(target.array.dtype)
+    return np.asarray(moved.astype(target.array.dtype))
 
 
 def _unused(name: str, taken: dict[str, tuple[float, np.ndarray]]) -> str:

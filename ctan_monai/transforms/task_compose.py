@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from monai.transforms import Compose, MapTransform
 
@@ -16,8 +17,8 @@ class TaskCompose(Compose):
         transforms: of the outputs, such as "pred_segmentation" and "pred_dose".
     """
 
-    def __init__(self, transforms: Sequence[Callable]) -> None:
+    def __init__(self, transforms: Sequence[Callable[..., Any]]) -> None:
         super().__init__(transforms)
-        for transform in self.flatten().transforms:
+        for transform in self.flatten().transforms:  # type: ignore[no-untyped-call]
             if isinstance(transform, MapTransform):
                 transform.allow_missing_keys = True
