@@ -10,19 +10,10 @@ from dataclasses import dataclass
 
 from ctan_monai.errors import DataError
 
-__all__ = ["CLASSES", "CLASS_TITLES", "MetadataRow", "parse_metadata"]
+__all__ = ["CLASSES", "MetadataRow", "parse_metadata"]
 
 #: The seven diagnoses in the order of the network's channels: alphabetic.
 CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
-CLASS_TITLES = {
-    "akiec": "actinic keratosis or intraepithelial carcinoma",
-    "bcc": "basal cell carcinoma",
-    "bkl": "benign keratosis-like lesion",
-    "df": "dermatofibroma",
-    "mel": "melanoma",
-    "nv": "melanocytic nevus",
-    "vasc": "vascular lesion",
-}
 _REQUIRED = ("lesion_id", "image_id", "dx")
 _FACTS = ("dx_type", "age", "sex", "localization", "dataset")
 

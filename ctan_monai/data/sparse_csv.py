@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ctan_monai.data.sparse_rows import parse_rows
 from ctan_monai.errors import DataError
 from ctan_monai.files import write_atomic
 
@@ -106,7 +106,7 @@ def _parse(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Parses the rows of a text from ``start``; ``lines`` are their numbers in the file."""
     try:
-        parsed = parse_rows(text, start, values)
+        parsed = _parse_rows(text[start:], values)
         if parsed is None:
             parsed = _parse_any(text[start:], values)
         _check_indices(parsed[0], size)
@@ -114,6 +114,25 @@ def _parse(
         row, found = bad.args
         raise DataError(f"{path}: line {lines[row]} {found}. {remedy}") from None
     return parsed
+
+
+def _parse_rows(rows: bytes, values: bool) -> tuple[np.ndarray, np.ndarray] | None:
+    """Parses rows by numpy; None if one is not as it should be, which is for :func:`_parse_any` to name."""
+    end = b"\n" if values else b",\n"
+    count = rows.count(end)
+    if not count or count != rows.count(b"\n") or count != rows.count(b","):
+        return None
+    try:
+        text = io.StringIO(rows.decode("ascii") if values else rows.replace(end, b"\n").decode("ascii"))
+        if values:
+            row = [("index", np.int64), ("value", np.float64)]
+            found = np.loadtxt(text, row, comments=None, delimiter=",", ndmin=1)
+            indices, data = np.ascontiguousarray(found["index"]), np.ascontiguousarray(found["value"])
+        else:
+            indices, data = np.loadtxt(text, np.int64, comments=None, ndmin=1), np.empty(0)
+    except (ValueError, OverflowError, UnicodeDecodeError):
+        return None
+    return (indices, data) if len(indices) == count and np.isfinite(data).all() else None
 
 
 def _parse_any(rows: bytes, values: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from .relative import mean_relative_performance, rank, relative_performance
 from .score import mean_score
 from .segmentation import organ_dice, organ_hd95, segmentation_metrics
 from .task_metric import TaskMetric, metric_value, summary_value
-from .validation import DoseMAE, DoseMAEHandler, DoseScore, DoseScoreHandler
+from .validation import DoseScore, DoseScoreHandler
 
 __all__ = [
     "AUROC",
@@ -23,8 +23,6 @@ __all__ = [
     "AUROCHandler",
     "BalancedAccuracy",
     "BalancedAccuracyHandler",
-    "DoseMAE",
-    "DoseMAEHandler",
     "DoseScore",
     "DoseScoreHandler",
     "RadiotherapyReference",
