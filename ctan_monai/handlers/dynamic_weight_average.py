@@ -24,8 +24,8 @@ def dwa_weights(before_last: Sequence[float], last: Sequence[float], temperature
         temperature: T; a large one makes the weights equal.
 
     Example:
-        >>> dwa_weights([1.0, 1.0], [1.0, 4.0])
-        [0.364851..., 1.635148...]
+        >>> [round(weight, 4) for weight in dwa_weights([1.0, 1.0], [1.0, 4.0])]
+        [0.3649, 1.6351]
     """
     ratios = [b / max(a, 1e-12) / temperature for a, b in zip(before_last, last, strict=True)]
     top = max(ratios)
