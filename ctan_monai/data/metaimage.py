@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from ctan_monai.dicom.geometry import check_axes
+from ctan_monai.dicom.geometry import LPS_TO_RAS, check_axes
 from ctan_monai.imaging.metaimage_header import (
     MetaImageHeader,
     metaimage_error,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 __all__ = [
-    "LPS_TO_RAS",
     "image_affine",
     "is_metaimage",
     "metaimage_stem",
@@ -36,7 +35,6 @@ __all__ = [
     "read_metaimage_array",
 ]
 
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _PIECE = 1 << 20
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from scipy import ndimage
 
 __all__ = ["AlignedMeanDose", "MeanDose", "OrganAtlas"]
 
@@ -164,11 +165,8 @@ class _BodyGrid:
 
 def _box_centre(mask: np.ndarray) -> np.ndarray:
     """Centre of the mask's bounding box, in voxels."""
-    centre = []
-    for axis in range(mask.ndim):
-        used = np.flatnonzero(mask.any(axis=tuple(i for i in range(mask.ndim) if i != axis)))
-        centre.append((used[0] + used[-1]) / 2)
-    return np.array(centre)
+    (box,) = ndimage.find_objects(mask.astype(np.int8))
+    return np.array([(used.start + used.stop - 1) / 2 for used in box])
 
 
 def _resample(array: np.ndarray, start: np.ndarray, step: np.ndarray, shape: Sequence[int]) -> np.ndarray:

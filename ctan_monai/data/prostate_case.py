@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose, ResampleToMatchd
+from nibabel.affines import voxel_sizes
 
 from ctan_monai.data.case_folder import source_checksums, write_case_folder, write_nifti
 from ctan_monai.data.prostate_rois import PROSTATE_LABELS, match_rois
@@ -134,7 +135,7 @@ def _write_case(
         **paths,
         "segmentation_present": [int(label in masks) for label in PROSTATE_LABELS],
         "body_slices": np.flatnonzero(body.any(axis=(0, 1))).tolist(),
-        "spacing": np.linalg.norm(network["image"][1][:3, :3], axis=0).round(6).tolist(),
+        "spacing": voxel_sizes(network["image"][1]).round(6).tolist(),
         "original": {**own, "spacing": _spacing(affine), "structures": structures},
         "sha256": {path: file_sha256(folder / Path(path).relative_to(prefix)) for path in files},
     }
@@ -276,5 +277,5 @@ def _to_network_grid(
 
 
 def _spacing(affine: np.ndarray) -> list[float]:
-    result: list[float] = np.linalg.norm(affine[:3, :3], axis=0).round(6).tolist()
+    result: list[float] = voxel_sizes(affine).round(6).tolist()
     return result

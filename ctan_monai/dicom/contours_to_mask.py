@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from nibabel.affines import voxel_sizes
 from scipy import ndimage
 
 from ctan_monai.dicom.fill_contours import combine_contours, fill_even_odd
@@ -50,7 +51,7 @@ def rasterise(structure: Structure, affine: np.ndarray, shape: Sequence[int]) ->
     """
     if structure.damaged:
         raise InputError(structure.damaged)
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    spacing = voxel_sizes(affine)
     tolerance = min(SAME_PLANE_MM / float(spacing[2]), FLAT)
     planes = _planes(structure, affine, tolerance)
     nearest: dict[int, float] = {}

@@ -1,17 +1,25 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""The check of an image's axes, the same for DICOM and NIfTI."""
+"""Between the patient's axes of DICOM and of NIfTI, and the check of an image's axes."""
 
 from __future__ import annotations
 
 import numpy as np
+from nibabel.affines import voxel_sizes
 
 from ctan_monai.errors import InputError
 
-__all__ = ["check_axes"]
+__all__ = ["LPS_TO_RAS", "check_axes", "flip_lps"]
+
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM and ITK are LPS, NIfTI and MONAI RAS; it is its own inverse
 
 MAX_ROTATION_DEG = 10.0  # a head turned by this much occurs in training data; more is another kind of image
 MAX_SHEAR_DEG = 0.5  # rounding of positions stays below; a tilted gantry does not
+
+
+def flip_lps(points: np.ndarray) -> np.ndarray:
+    """Points (..., 3) in mm from LPS to RAS, or back."""
+    return points * LPS_TO_RAS.diagonal()[:3]
 
 
 def check_axes(affine: np.ndarray, name: str) -> None:
@@ -30,7 +38,7 @@ def check_axes(affine: np.ndarray, name: str) -> None:
             f"{name}: the affine is not a valid voxel-to-mm matrix: {affine.tolist()}. "
             "Expected finite numbers and three independent axes. Convert the image again from its source."
         )
-    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    axes = affine[:3, :3] / voxel_sizes(affine)
     shear = np.degrees(np.arcsin(np.abs(axes.T @ axes - np.eye(3)).max().clip(0, 1)))
     if shear > MAX_SHEAR_DEG:
         raise InputError(

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from nibabel.affines import voxel_sizes
 from pydicom import Dataset
 from pydicom.uid import RTDoseStorage
 from scipy import ndimage
 
-from ctan_monai.dicom.geometry import check_axes
+from ctan_monai.dicom.geometry import LPS_TO_RAS, check_axes, flip_lps
 from ctan_monai.dicom.read_file import file_border, read_dicom
 from ctan_monai.errors import InputError
 from ctan_monai.utils.limits import check_volume_size
@@ -120,7 +121,7 @@ def _affine(path: Path | str, dataset: Dataset, frames: int) -> np.ndarray:
     affine[:3, 1] = column * row_spacing
     affine[:3, 2] = direction * steps.mean()
     affine[:3, 3] = position
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine  # DICOM is LPS, here it is RAS
+    affine = LPS_TO_RAS @ affine
     check_axes(affine, str(path))
     return affine
 
@@ -139,17 +140,17 @@ def dose_in_patient_axes(gray: np.ndarray, affine: np.ndarray, spacing: float = 
     Returns:
         float32 Gy; columns to the left, rows to the back, frames to the head.
     """
-    own = np.linalg.norm(affine[:3, :3], axis=0)
+    own = voxel_sizes(affine)
     axes = affine[:3, :3] / own
     along = np.abs(axes).argmax(axis=0)  # the patient's axis of each of the dose's
     if not spacing and np.abs(axes).max(axis=0).min() > 1 - 1e-7:
         return DoseGrid(gray, affine)
     steps = np.full(3, float(spacing)) if spacing else own[np.argsort(along)]
     corners = np.stack(np.meshgrid(*[(0, size - 1) for size in gray.shape], indexing="ij"), -1).reshape(-1, 3)
-    places = (corners @ affine[:3, :3].T + affine[:3, 3]) * [-1, -1, 1]  # LPS
+    places = flip_lps(corners @ affine[:3, :3].T + affine[:3, 3])
     shape = np.ceil(np.ptp(places, axis=0) / steps - EDGE).astype(int) + 1
     first = (places.min(axis=0) + places.max(axis=0) - (shape - 1) * steps) / 2
-    grid = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.array(
+    grid = LPS_TO_RAS @ np.array(
         [[steps[0], 0, 0, first[0]], [0, steps[1], 0, first[1]], [0, 0, steps[2], first[2]], [0, 0, 0, 1]]
     )
     margin = np.ceil(steps.max() / own).astype(int)  # the nearest voxel's dose around the outermost centers

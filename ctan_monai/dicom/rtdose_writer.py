@@ -7,10 +7,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from nibabel.affines import voxel_sizes
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 from pydicom import Dataset
 from pydicom.uid import RTDoseStorage, RTPlanStorage, generate_uid
 
+from ctan_monai.dicom.geometry import LPS_TO_RAS
 from ctan_monai.dicom.maker import PHANTOM, Maker
 from ctan_monai.dicom.new_object import image_reference, new_object, save_object
 from ctan_monai.dicom.read_file import read_dicom
@@ -96,8 +98,8 @@ def _axial(gray: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _set_grid(dataset: Dataset, shape: tuple[int, ...], affine: np.ndarray, absolute_offsets: bool) -> None:
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
-    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+    lps = LPS_TO_RAS @ affine
+    spacing = voxel_sizes(lps)
     cosines = lps[:3, :2] / spacing[:2] + 0.0  # no -0
     dataset.ImagePositionPatient = [f"{v:.8g}" for v in lps[:3, 3]]
     dataset.ImageOrientationPatient = [f"{v:.8g}" for v in cosines.T.ravel()]

@@ -13,6 +13,7 @@ from pydicom import Dataset
 from pydicom.config import disable_value_validation
 from pydicom.uid import RTStructureSetStorage
 
+from ctan_monai.dicom.geometry import flip_lps
 from ctan_monai.dicom.read_file import damaged_file, file_border, read_dicom
 from ctan_monai.errors import InputError
 
@@ -150,7 +151,7 @@ def _read_contours(path: Path | str, roi: Dataset, contours: list[Dataset]) -> S
         if len(points) < 3:
             short += 1
             continue
-        outlines.append(points * [-1.0, -1.0, 1.0])  # DICOM is LPS, here it is RAS
+        outlines.append(flip_lps(points))
         used[kind] += 1
         taken[kind] += kind in TAKEN_AS_CLOSED
     notes = [f"{n} contours of type {kind}, which are left out: they hold no area" for kind, n in left_out.items()]

@@ -20,6 +20,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.uid import UID, RTStructureSetStorage
 
+from ctan_monai.dicom.geometry import flip_lps
 from ctan_monai.dicom.maker import PHANTOM, Maker
 from ctan_monai.dicom.new_object import image_reference, new_object, save_object
 from ctan_monai.dicom.segment_codes import structure_color
@@ -107,6 +108,6 @@ def _contours(source: DicomSource, lines: Sequence[np.ndarray]) -> list[Dataset]
         contour.ContourNumber = number
         contour.ContourGeometricType, contour.NumberOfContourPoints = "CLOSED_PLANAR", len(line)
         # 0.1 micrometres, in the 16 characters that DICOM has for a number
-        contour.ContourData = [f"{v:.4f}" for v in (line * [-1.0, -1.0, 1.0]).ravel()]
+        contour.ContourData = [f"{v:.4f}" for v in flip_lps(line).ravel()]
         contours.append(contour)
     return contours

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydicom import Dataset
 
-from ctan_monai.dicom.geometry import check_axes
+from ctan_monai.dicom.geometry import LPS_TO_RAS, check_axes
 from ctan_monai.errors import InputError
 
 __all__ = ["stack_slices"]
@@ -61,7 +61,7 @@ def stack_slices(name: str, slices: Mapping[Path, Dataset]) -> tuple[list[Path],
             f"{name}: slice {paths[sideways.argmax()].name} lies {sideways.max():.1f} mm beside the line of the rest; "
             "expected slices stacked along one line. Put each volume's slices into a folder of its own."
         )
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine  # DICOM is LPS, NIfTI and MONAI are RAS
+    affine = LPS_TO_RAS @ affine
     check_axes(affine, name)
     return paths, affine
 

@@ -8,9 +8,11 @@ import datetime
 from pathlib import Path
 
 import numpy as np
+from nibabel.affines import voxel_sizes
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from ctan_monai.dicom.geometry import LPS_TO_RAS
 from ctan_monai.dicom.save import save_dicom
 
 __all__ = ["write_ct_series"]
@@ -41,8 +43,8 @@ def write_ct_series(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
-    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+    lps = LPS_TO_RAS @ affine
+    spacing = voxel_sizes(lps)
     cosines = lps[:3, :3] / spacing
     head_first = np.cross(cosines[:, 0], cosines[:, 1])[2] > 0  # of an axial series
     study, series, frame = generate_uid(prefix=None), generate_uid(prefix=None), generate_uid(prefix=None)

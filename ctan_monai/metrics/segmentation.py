@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from monai.metrics import compute_dice, compute_hausdorff_distance
+from scipy import ndimage
 
 from ctan_monai.metrics.checks import check_same_shape
 
@@ -23,11 +24,7 @@ def _crop_to_both(reference: np.ndarray, prediction: np.ndarray) -> tuple[torch.
     nothing but the time.
     """
     either = reference | prediction
-    box = []
-    for axis in range(either.ndim):
-        used = np.flatnonzero(either.any(axis=tuple(i for i in range(either.ndim) if i != axis)))
-        box.append(slice(used[0], used[-1] + 1))
-    crop = tuple(box)
+    (crop,) = ndimage.find_objects(either.astype(np.int8))
     return (torch.from_numpy(reference[crop].copy())[None, None], torch.from_numpy(prediction[crop].copy())[None, None])
 
 

@@ -25,6 +25,7 @@ from ctan_monai.dicom import (
     write_rtdose,
     write_rtstruct,
 )
+from ctan_monai.dicom.geometry import LPS_TO_RAS
 from ctan_monai.errors import DataError
 from ctan_monai.files import prepare_output_dir
 from ctan_monai.phantoms.prostate_anatomy import Pelvis, make_pelvis
@@ -109,7 +110,7 @@ def write_prostate_patient(folder: Path, number: int, seed: int = 0) -> Pelvis:
     pelvis = make_pelvis(rng, spacing, size)
     dose = make_pelvis_dose(pelvis, spacing)
     origin = np.array([*(-(size - 1) / 2 * np.array(spacing[:2])), rng.uniform(-400, -300)]).round(2)
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.block([[np.diag(spacing), origin[:, None]], [0, 0, 0, 1]])
+    affine = LPS_TO_RAS @ np.block([[np.diag(spacing), origin[:, None]], [0, 0, 0, 1]])
     series = folder / ("CT" if number % 2 else "DICOM/0001")  # nested and named in more than one way
     source = read_source(write_ct_series(series, pelvis.ct, affine, f"phantom_{number:03d}", "pelvis", prefix="CT"))
     absent = str(rng.choice(_AT_TIMES_ABSENT)) if number % _LACKS_AN_ORGAN == _LACKS_AN_ORGAN // 2 else ""

@@ -12,6 +12,7 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import InvertibleTransform, MapTransform, SpatialResample
+from nibabel.affines import voxel_sizes
 from scipy import ndimage
 
 __all__ = ["AntiAliasedSpacingd"]
@@ -53,7 +54,7 @@ class AntiAliasedSpacingd(MapTransform, InvertibleTransform):
         for key in self.key_iterator(d):
             image = d[key]
             affine = image.affine.cpu().numpy().astype(float)
-            old = np.linalg.norm(affine[:3, :3], axis=0)
+            old = voxel_sizes(affine)
             new = np.where(np.abs(old - self.pixdim) < SAME_SPACING_MM, old, self.pixdim)
             shape = np.asarray(image.shape[1:])
             new_shape = np.maximum(np.rint(shape * old / new), 1).astype(int)

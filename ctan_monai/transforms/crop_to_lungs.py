@@ -14,8 +14,9 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
+from nibabel.affines import voxel_sizes
 
-from ctan_monai.data.metaimage import LPS_TO_RAS
+from ctan_monai.dicom.geometry import LPS_TO_RAS
 from ctan_monai.imaging.lung_volume import lung_volume
 from ctan_monai.utils import image_name
 
@@ -86,7 +87,7 @@ class CropToLungsd(MapTransform):
 def _to_sitk(array: np.ndarray, affine: np.ndarray) -> sitk.Image:
     """An int16 image of an array (x, y, z) in HU and its affine to RAS mm."""
     lps = LPS_TO_RAS @ affine.astype(float)
-    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+    spacing = voxel_sizes(lps)
     limits = np.iinfo(np.int16)
     image = sitk.GetImageFromArray(np.clip(np.rint(array), limits.min, limits.max).astype(np.int16).transpose(2, 1, 0))
     image.SetSpacing(spacing.tolist())

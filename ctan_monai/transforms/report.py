@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from monai.transforms import Transform
+from nibabel.affines import voxel_sizes
 
 from ctan_monai.inference import check_dose
 from ctan_monai.transforms.load_targets import TARGETS_FILE
@@ -77,7 +78,7 @@ class ReportPlausibilityd(Transform):
         d = dict(data)
         body = d[self.body_key]
         affine = body.affine.cpu().numpy()
-        spacing = np.linalg.norm(affine[:3, :3], axis=0)
+        spacing = voxel_sizes(affine)
         arrays = [d[k][0].cpu().numpy() if k in d else None for k in (self.segmentation_key, self.dose_key)]
         inside = body[0].cpu().numpy().astype(bool)
         report = check_plausibility(arrays[0], arrays[1], spacing.tolist(), self.ranges, self.label_names, inside)
@@ -128,7 +129,7 @@ class ReportPlausibilityd(Transform):
             if not masks:
                 warnings.append(f"The targets' volume has over {MOST_LEVELS} different doses: coverage was not judged.")
         organs = {} if labels is None else {name: labels == value for name, value in self.label_names.items()}
-        spacing = np.linalg.norm(affine[:3, :3], axis=0).tolist()
+        spacing = voxel_sizes(affine).tolist()
         found, sentences = check_dose(dose, organs, masks, spacing)
         warnings += sentences
         return ({} if file is None else {"targets_from": image_name(file)}) | found

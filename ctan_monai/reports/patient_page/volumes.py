@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from nibabel.affines import voxel_sizes
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 
 __all__ = ["PageVolumes", "page_volumes"]
@@ -61,7 +62,7 @@ def page_volumes(
     def turned(array: np.ndarray) -> np.ndarray:
         return np.asarray(apply_orientation(array, order))
 
-    spacing = np.linalg.norm((affine @ inv_ornt_aff(order, ct.shape))[:3, :3], axis=0)
+    spacing = voxel_sizes(affine @ inv_ornt_aff(order, ct.shape))
     organs = {} if labels is None else {name: labels == label for name, label in label_names.items()}
     return PageVolumes(
         ct=turned(ct),
