@@ -25,15 +25,20 @@ BRITISH = re.compile(
 )
 PAGES = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "bundles/*/docs/*.md", "bundles/*/models/*/*.md")
+    for pattern in (
+        *("*.md", "docs/**/*.md", "bundles/*/docs/*.md", "bundles/*/models/*/*.md"),
+        *("ctan_monai/*/templates/*.md.j2", "ctan_monai/*/templates/*.html.j2"),
+    )
     for path in REPOSITORY.glob(pattern)
     if path.name != "table.md"  # written by a tool
 )
 
 
 def sentences(markdown: str) -> Iterator[str]:
-    """Of running text: without code, tables and the addresses of links."""
-    text = re.sub(r"^ *```.*?^ *```", "", markdown, flags=re.DOTALL | re.MULTILINE)
+    """Of running text: without code, what a template fills in, tables and the addresses of links."""
+    text = re.sub(r"{%.*?%}|{#.*?#}|<(style|script).*?</\1>", "", markdown, flags=re.DOTALL)
+    text = re.sub(r"{{.*?}}", "FILLED", text, flags=re.DOTALL)
+    text = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r"^ *\|.*$", "", text, flags=re.MULTILINE)
     text = re.sub(r"`[^`]*`", "CODE", text)
     text = re.sub(r"\]\([^)]*\)", "]", re.sub(r"<[^>]+>", "", text))
