@@ -32,7 +32,7 @@ _MEANINGS = {
     "own grid, mean over the structures that it has, then over cases. What was missed counts 0.",
     "jaccard": "Intersection over union of predicted and reference mask.",
     "accuracy": "Share of cases whose most probable class is right.",
-    "balanced_accuracy": "Mean over classes of the share that was recognised: rare classes count like frequent ones.",
+    "balanced_accuracy": "Mean over classes of the share that was recognized: rare classes count like frequent ones.",
     "auroc": "Area under the ROC curve: 50 % is chance.",
     **{measure.key: measure.meaning for measure in DOSE_MEASURES},
 }

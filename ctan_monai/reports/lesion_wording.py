@@ -36,7 +36,7 @@ def summary_sentences(summary: Summary) -> list[str]:
         )
         sentences.append(text[0].upper() + text[1:])
         sentences.append(
-            f"The balanced accuracy, the mean over the diagnoses of the share that is recognised, is "
+            f"The balanced accuracy, the mean over the diagnoses of the share that is recognized, is "
             f"{number(diagnosis['balanced_accuracy'], 1)} %."
         )
     return sentences
