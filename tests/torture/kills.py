@@ -1,0 +1,483 @@
+# Copyright 2026 The ctan-monai authors
+# SPDX-License-Identifier: Apache-2.0
+"""Kills the real commands at their file operations, runs them again, and compares with the undisturbed result.
+
+    python tests/torture/kills.py --state runs/torture [--full] [--seconds 120] [--only stoic]
+
+One process imports everything, and forks a child for each try: a kill costs as long as the work, not as the imports.
+What the preparations compute without writing, such as the lungs of a CT, is remembered from the undisturbed run.
+What is done is kept as JSON lines in the state's folder; the same command goes on, unless the program has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import functools
+import gzip
+import hashlib
+import io
+import json
+import os
+import pickle
+import random
+import re
+import runpy
+import shutil
+import sys
+import tempfile
+import time
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tools"), str(REPOSITORY / "tests")]
+
+import compare_methods  # noqa: E402
+import make_phantom  # noqa: E402
+import pack_bundle  # noqa: E402
+import prepare_data  # noqa: E402
+import torch  # noqa: E402
+import tqdm  # noqa: E402
+from torture.forked import FULL, KILL, TORN, Ended, forked  # noqa: E402
+from torture.outcomes import Outcome  # noqa: E402
+
+from ctan_monai.bundle import predict  # noqa: E402
+from ctan_monai.comparison import runner  # noqa: E402
+from ctan_monai.data import openkbp_case, prostate_case, stoic_case  # noqa: E402
+
+PART = "kills"
+RECOVERED, REFUSED, FAULT = "recovered", "refused, recovered", "FAULT"
+EXAMPLES = 3
+_TIMES = ("prepared", "made", "seconds", "time", "machine", "checkpoint_seconds", "training_seconds",
+          "validation_seconds", "memory_mb", "peak_memory_mb")  # fmt: skip
+_PICTURES = (".html", ".png", ".log")  # with times in them: they are there, and whole
+
+Command = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A command to be interrupted.
+
+    Attributes:
+        what: its name in the table.
+        begin: makes the folder as it is before the command.
+        command: that writes into the folder.
+        check: after the interruption and before the next run: what is wrong with the folder, or None.
+        sampled: how many of the operations are tried in a full run; None: each.
+        full_disk: likewise, with a full disk in place of the kill.
+        ignored: first parts of paths that may differ.
+    """
+
+    what: str
+    begin: Callable[[Path], object]
+    command: Callable[[Path], Command]
+    check: Callable[[Path], str | None] = lambda folder: None
+    sampled: int | None = None
+    full_disk: int = 20
+    ignored: tuple[str, ...] = ()
+
+
+# data set -> patients, options of the preparation, options of the one that it replaces
+DATASETS: dict[str, tuple[int, list[str], list[str]]] = {
+    "ham10000": (21, ["--size", "32"], ["--size", "40"]),
+    "openkbp": (3, [], []),
+    "prostate": (3, ["--size", "32", "--spacing", "12", "12", "3"], ["--size", "32", "--spacing", "12", "12", "6"]),
+    "stoic": (10, ["--size", "32", "--spacing", "12", "12", "20"], ["--size", "32", "--spacing", "10", "10", "20"]),
+}
+
+
+# functions that take most of the time and write nothing, and which of their arguments decide the result
+_COMPUTED: tuple[tuple[Any, str, int], ...] = (
+    (openkbp_case, "read_patient", 0),
+    (openkbp_case, "body_mask", 0),
+    (prostate_case, "_read_patient", 0),
+    (prostate_case, "_to_network_grid", 0),
+    (stoic_case, "lung_volume", 1),  # the last one names the image
+)
+
+
+def remember_computed(folder: Path) -> None:
+    """Keep in a folder what :py:data:`_COMPUTED` return."""
+    folder.mkdir(exist_ok=True)
+
+    def remembered(function: Callable[..., Any], first: int) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            key = hashlib.sha256(pickle.dumps((function.__qualname__, arguments[first:]))).hexdigest()
+            path = folder / key
+            if path.is_file():
+                return pickle.loads(path.read_bytes())
+            result = function(*arguments)
+            temporary = folder / f"{key}.{os.getpid()}"
+            temporary.write_bytes(pickle.dumps(result))
+            temporary.rename(path)
+            return result
+
+        return call
+
+    for module, name, first in _COMPUTED:
+        setattr(module, name, remembered(getattr(module, name), first))
+
+
+def contents(folder: Path, ignored: Sequence[str] = ()) -> dict[str, str]:
+    """Path to a digest of what lies in a folder, apart from times; empty folders, too."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if name.startswith(tuple(ignored)):
+            continue
+        if path.is_dir():
+            if not any(path.iterdir()):
+                found[name] = "empty folder"
+        elif path.name.startswith("events.out.tfevents"):
+            found[str(Path(name).with_name("events.out.tfevents"))] = "there"
+        else:
+            found[name] = _digest(path)
+    return found
+
+
+def _digest(path: Path) -> str:
+    if path.suffix in _PICTURES:
+        return "there" if path.stat().st_size else "empty"
+    if path.suffix == ".pt":
+        return _tensors(torch.load(path, map_location="cpu", weights_only=True))
+    data = path.read_bytes()
+    if path.suffix == ".json":
+        data = json.dumps(_without_times(json.loads(data))).encode()
+    elif path.suffix == ".gz":
+        data = gzip.decompress(data)
+    elif path.suffix == ".csv":
+        rows = list(csv.DictReader(io.StringIO(data.decode())))
+        data = json.dumps(_without_times(rows)).encode()
+    elif path.suffix == ".md":
+        data = re.sub(rb"\d{4}-\d\d-\d\d[^|\n]*|[\d.]+ (s|min|h)\b", b"", data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _tensors(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return hashlib.sha256(value.contiguous().view(-1).view(torch.uint8).numpy().tobytes()).hexdigest()
+    if isinstance(value, dict):
+        return str({key: _tensors(item) for key, item in value.items() if key not in _TIMES})
+    return str([_tensors(item) for item in value]) if isinstance(value, list | tuple) else str(value)
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_times(item) for key, item in value.items() if key not in _TIMES}
+    return [_without_times(item) for item in value] if isinstance(value, list) else value
+
+
+def vouched(folder: Path) -> str | None:
+    """What is wrong with a data list: it is there, and a file is not as it says."""
+    path = folder / "datalist.json"
+    if not path.is_file():
+        return None
+    facts = json.loads(path.read_text())["files"]
+    wrong = [
+        name
+        for name, fact in facts.items()
+        if not (folder / name).is_file() or hashlib.sha256((folder / name).read_bytes()).hexdigest() != fact["sha256"]
+    ]
+    return f"the list vouches for {wrong[:3]}, which differ" if wrong or not facts else None
+
+
+class Kills:
+    """The scenarios, and what was tried of them.
+
+    Args:
+        state: folder for the data that they need, and for what was found.
+        seed: of the samples.
+        only: part of the names of the scenarios that are tried.
+    """
+
+    def __init__(self, state: Path, seed: int, only: str = "") -> None:
+        self.state = state.resolve()
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.seed = seed
+        self.only = only
+        self.version = _version()
+        self.record = self.state / "kills.jsonl"
+        self.done: dict[tuple[str, str, int], dict[str, Any]] = {}
+        for line in self.record.read_text().splitlines() if self.record.is_file() else []:
+            entry = json.loads(line)
+            if entry["version"] == self.version:
+                self.done[entry["what"], entry["mode"], entry["point"]] = entry
+        self.work = self.state / "work"
+
+    # the material
+
+    def path(self, name: str) -> Path:
+        """A folder beside those that are watched."""
+        return self.state / f"{name}_{self.version[:8]}"
+
+    def made(self, name: str, make: Callable[[Path], Command]) -> Path:
+        """What a command makes, once."""
+        folder = self.path(name)
+        if not folder.exists():
+            temporary = folder.with_name(f"making_{name}")
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            ended = forked(make(temporary), temporary)
+            if ended.status:
+                raise RuntimeError(f"{name}: exit status {ended.status}: {ended.text[-2000:]}")
+            temporary.rename(folder)
+        return folder
+
+    def release(self, dataset: str, seed: int = 0) -> Path:
+        """A phantom."""
+        arguments = [dataset, "--patients", str(DATASETS[dataset][0]), "--seed", str(seed), "--output"]
+        return self.made(f"release_{dataset}_{seed}", lambda out: lambda: make_phantom.main([*arguments, str(out)]))
+
+    def prepare(self, dataset: str, seed: int = 0, former: bool = False, *more: str) -> Callable[[Path], Command]:
+        """A preparation's command."""
+        options = DATASETS[dataset][2 if former else 1]
+        release = self.release(dataset, seed)
+
+        def command(out: Path) -> Command:
+            return lambda: prepare_data.main(
+                [dataset, "--source", str(release), "--output", str(out), *options, *more]
+            )
+
+        return command
+
+    def prepared(self, dataset: str, seed: int = 0, former: bool = False) -> Path:
+        """A prepared phantom."""
+        return self.made(f"prepared_{dataset}_{seed}{former}", self.prepare(dataset, seed, former))
+
+    def scenarios(self) -> Iterator[Callable[[], Scenario]]:
+        """All of them; each is made when it is needed."""
+        for dataset in DATASETS:
+            yield named(f"{dataset}, into an empty folder", functools.partial(self._preparation, dataset, False))
+            yield named(f"{dataset}, over other data", functools.partial(self._preparation, dataset, True))
+
+    def _preparation(self, dataset: str, over: bool, what: str) -> Scenario:
+        command = self.prepare(dataset)
+        same = DATASETS[dataset][1] == DATASETS[dataset][2]
+        begin: Callable[[Path], object] = Path.mkdir
+        if over:
+            former = self.prepared(dataset, int(same), not same)
+
+            def begin(out: Path) -> None:
+                shutil.copytree(former, out, copy_function=os.link)  # nothing is changed in place
+
+        return Scenario(what, begin, command, vouched)
+
+    # the tries
+
+    def wanted(self, scenario: Scenario) -> tuple[dict[str, str], Ended]:
+        """What the undisturbed command leaves, and its operations."""
+        path = self.path("wanted") / (re.sub(r"\W+", "_", scenario.what) + ".json")
+        if path.is_file():
+            stored = json.loads(path.read_text())
+            return stored["contents"], Ended(**stored["ended"])
+        ended = self._run(scenario, fresh=True)
+        if ended.status:
+            raise RuntimeError(f"{scenario.what}: exit status {ended.status}: {ended.text[-2000:]}")
+        found = self._contents(scenario)
+        assert not isinstance(found, str), found
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"contents": found, "ended": asdict(ended)}))
+        return found, ended
+
+    def _run(self, scenario: Scenario, mode: str = KILL, point: int = 0, fresh: bool = False) -> Ended:
+        out = self.work / "out"
+        if fresh:
+            shutil.rmtree(self.work, ignore_errors=True)
+            (self.work / "tmp").mkdir(parents=True)
+            scenario.begin(out)
+        return forked(scenario.command(out), self.work, mode, point)
+
+    def _contents(self, scenario: Scenario) -> dict[str, str] | str:
+        """Read in a process of its own: this one must stay without threads."""
+        path = self.state / "contents.json"
+        out = self.work / "out"
+
+        def read() -> None:
+            found = {
+                **contents(out, scenario.ignored),
+                **{f"temporary folder: {name}": text for name, text in contents(self.work / "tmp").items()},
+            }
+            path.write_text(json.dumps(found))
+
+        ended = forked(read, self.state / "reading")
+        return json.loads(path.read_text()) if ended.status == 0 else ended.text[-300:]
+
+    def attempt(self, scenario: Scenario, mode: str, point: int) -> tuple[str, str]:
+        """One interruption; returns the outcome and what was found."""
+        wanted, _ = self.wanted(scenario)
+        ended = self._run(scenario, mode, point, fresh=True)
+        before = f"{mode} at operation {point} ({ended.last})"
+        if mode == FULL:
+            if ended.status not in (0, 2) or "Traceback" in ended.text:
+                return FAULT, f"{before}: status {ended.status}: {ended.text[-300:]}"
+            if ended.status == 2 and not _one_line(ended.text):
+                return FAULT, f"{before}: not one line: {ended.text[-300:]}"
+        elif ended.status >= 0:
+            return FAULT, f"{before}: ended before, status {ended.status}"
+        if wrong := scenario.check(self.work / "out"):
+            return FAULT, f"{before}: {wrong}"
+        again = self._run(scenario)
+        outcome = RECOVERED
+        if again.status == 2 and _one_line(again.text) and (remedy := self._remedy(again.text)):
+            outcome = REFUSED
+            remedy()
+            again = self._run(scenario)
+        if again.status or "Traceback" in again.text:
+            return FAULT, f"{before}: not again, status {again.status}: {again.text[-300:]}"
+        found = self._contents(scenario)
+        if found != wanted:
+            if isinstance(found, str):
+                return FAULT, f"{before}: cannot be read: {found}"
+            return FAULT, f"{before}: differs in {_differing(found, wanted)}"
+        return outcome, before
+
+    def _remedy(self, text: str) -> Command | None:
+        """Do as a refusal says, where it names what to remove."""
+        named = re.search(r"[Rr]emove (\S*/work/out/\S+?)[,;.]?(\s|$)", text)
+        if named is None:
+            return None
+        path = Path(named[1])
+        return lambda: shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def plan(self, scenario: Scenario, full: bool) -> list[tuple[str, int]]:
+        """Interruptions of a scenario, in the order in which they are tried."""
+        _, ended = self.wanted(scenario)
+        order = random.Random(f"{self.seed} {scenario.what}")
+        every = list(range(1, ended.operations + 1))
+        # a file can be torn where the operation before opened it
+        torn = [number + 1 for number in ended.opened if number < ended.operations]
+        kills = [(KILL, number) for number in every] + [(TORN, number) for number in torn]
+        if scenario.sampled is not None:
+            kills = order.sample(kills, min(len(kills), scenario.sampled))
+        disk = order.sample(every, min(len(every), scenario.full_disk))
+        tries = kills + [(FULL, number) for number in disk]
+        if not (full and scenario.sampled is None):
+            order.shuffle(tries)
+        return tries
+
+    def run(self, seconds: float, full: bool) -> list[Outcome]:
+        """Try for a time, or all; the scenarios take turns, unless it is all."""
+        end = time.monotonic() + seconds
+        scenarios = [scenario for scenario in self.scenarios() if self.only in scenario.what]
+        left: dict[str, list[tuple[str, int]]] = {}
+        made: dict[str, Scenario] = {}
+        while scenarios and time.monotonic() < end:
+            for make in list(scenarios):
+                scenario = made.get(make.what) or made.setdefault(make.what, make())
+                if scenario.what not in left:
+                    left[scenario.what] = [
+                        one for one in self.plan(scenario, full) if (scenario.what, *one) not in self.done
+                    ]
+                tries = left[scenario.what]
+                for _ in range(len(tries) if full else min(1, len(tries))):
+                    if time.monotonic() >= end:
+                        break
+                    self._note(scenario, *tries.pop(0))
+                if not tries:
+                    scenarios.remove(make)
+        shutil.rmtree(self.work, ignore_errors=True)
+        return self.outcomes()
+
+    def _note(self, scenario: Scenario, mode: str, point: int) -> None:
+        outcome, text = self.attempt(scenario, mode, point)
+        entry = {"version": self.version, "what": scenario.what, "mode": mode, "point": point, "outcome": outcome,
+                 "text": text.replace(str(self.state), "")}  # fmt: skip
+        self.done[scenario.what, mode, point] = entry
+        with self.record.open("a") as stream:
+            stream.write(json.dumps(entry) + "\n")
+        if outcome == FAULT:
+            print(f"{scenario.what}: {entry['text']}", file=sys.stderr)
+
+    def outcomes(self) -> list[Outcome]:
+        """The table's rows."""
+        found: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for entry in self.done.values():
+            found[f"{entry['what']}: {entry['mode']}", entry["outcome"]].append(entry["text"])
+        return [
+            Outcome(PART, what, outcome, len(texts), texts[:EXAMPLES])
+            for (what, outcome), texts in sorted(found.items())
+        ]
+
+
+@dataclass(frozen=True)
+class named:  # noqa: N801
+    """A scenario that is yet to be made."""
+
+    what: str
+    make: Callable[[str], Scenario]
+
+    def __call__(self) -> Scenario:
+        """Make it."""
+        return self.make(self.what)
+
+
+def _one_line(text: str) -> bool:
+    lines = [line for line in text.splitlines() if line.startswith("error: ")]
+    return len(lines) == 1 and "Traceback" not in text
+
+
+def _differing(found: dict[str, str], wanted: dict[str, str]) -> list[str]:
+    kinds = {name: "is missing" for name in wanted.keys() - found.keys()}
+    kinds |= {name: "is left over" for name in found.keys() - wanted.keys()}
+    kinds |= {name: "differs" for name in found.keys() & wanted.keys() if found[name] != wanted[name]}
+    return [f"{name} {kind}" for name, kind in sorted(kinds.items())][:4]
+
+
+def _version() -> str:
+    digest = hashlib.sha256()
+    for folder in ("ctan_monai", "tools", "bundles"):
+        for path in sorted((REPOSITORY / folder).rglob("*")):
+            if path.suffix in (".py", ".json", ".j2"):
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def run(state: Path, seed: int, seconds: float, full: bool, only: str = "") -> list[Outcome]:
+    """Interrupt the commands.
+
+    Args:
+        state: folder that is made; what is done is kept there.
+        seed: of the samples.
+        seconds: after which no further try begins.
+        full: each operation of the preparations and all samples of the others; otherwise in turns, in random order.
+        only: part of the names of the scenarios; empty: all.
+
+    Returns:
+        what is known so far, of earlier calls, too.
+    """
+    os.fsync = lambda handle: None  # type: ignore[assignment] # a kill, unlike a power cut, loses nothing written
+    os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    sys.dont_write_bytecode = True
+    tqdm.tqdm.monitor_interval = 0  # no thread
+    kills = Kills(state, seed, only)
+    remember_computed(kills.path("computed"))
+    tempfile.tempdir = str(kills.work / "tmp")
+    os.environ["TMPDIR"] = tempfile.tempdir
+    return kills.run(seconds, full)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; the exit status says whether there is a fault."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--state", type=Path, required=True, help="folder of what is done")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--full", action="store_true", help="each operation, not a sample")
+    parser.add_argument("--only", default="", help="part of a scenario's name")
+    options = parser.parse_args(arguments)
+    rows = run(options.state, options.seed, options.seconds, options.full, options.only)
+    for row in rows:
+        print(f"{row.count:5} {row.outcome:20} {row.what}")
+    print(f"{sum(row.count for row in rows):5} in all")
+    return int(any(row.outcome == FAULT for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
