@@ -16,40 +16,49 @@ import csv
 import functools
 import gzip
 import hashlib
+import importlib
 import io
 import json
 import os
 import pickle
+import pkgutil
 import random
 import re
 import runpy
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}  # before PyTorch is loaded
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tools"), str(REPOSITORY / "tests")]
 
 import compare_methods  # noqa: E402
 import make_phantom  # noqa: E402
+import nibabel as nib  # noqa: E402
+import numpy as np  # noqa: E402
 import pack_bundle  # noqa: E402
 import prepare_data  # noqa: E402
 import torch  # noqa: E402
 import tqdm  # noqa: E402
+from PIL import Image  # noqa: E402
 from torture.forked import FULL, KILL, TORN, Ended, forked  # noqa: E402
 from torture.outcomes import Outcome  # noqa: E402
 
-from ctan_monai.bundle import predict  # noqa: E402
+import ctan_monai  # noqa: E402
+from ctan_monai.bundle import pack, predict  # noqa: E402
 from ctan_monai.comparison import runner  # noqa: E402
 from ctan_monai.data import openkbp_case, prostate_case, stoic_case  # noqa: E402
+from ctan_monai.networks.trunk import BACKBONES  # noqa: E402
 
 PART = "kills"
 RECOVERED, REFUSED, FAULT = "recovered", "refused, recovered", "FAULT"
@@ -241,9 +250,7 @@ class Kills:
         release = self.release(dataset, seed)
 
         def command(out: Path) -> Command:
-            return lambda: prepare_data.main(
-                [dataset, "--source", str(release), "--output", str(out), *options, *more]
-            )
+            return lambda: prepare_data.main([dataset, "--source", str(release), "--output", str(out), *options, *more])
 
         return command
 
@@ -257,6 +264,15 @@ class Kills:
             yield named(f"{dataset}, into an empty folder", functools.partial(self._preparation, dataset, False))
             yield named(f"{dataset}, over other data", functools.partial(self._preparation, dataset, True))
 
+        yield named("training", self._training)
+        yield named("prediction of photographs", self._photographs)
+        yield named("prediction of photographs over another network's", self._photographs_again)
+        yield named("prediction of CTs", self._cts)
+        yield named("prediction of CTs over another network's", self._cts_again)
+        yield named("packing", self._packing)
+        yield named("packing over an older zip", self._packing_again)
+        yield named("comparison", self._comparison)
+
     def _preparation(self, dataset: str, over: bool, what: str) -> Scenario:
         command = self.prepare(dataset)
         same = DATASETS[dataset][1] == DATASETS[dataset][2]
@@ -268,6 +284,125 @@ class Kills:
                 shutil.copytree(former, out, copy_function=os.link)  # nothing is changed in place
 
         return Scenario(what, begin, command, vouched)
+
+    def _training(self, what: str) -> Scenario:
+        data = self.prepared("ham10000")
+        return Scenario(what, Path.mkdir, lambda out: self._train(data, out, 0, 3), sampled=50, full_disk=10)
+
+    @staticmethod
+    def _train(data: Path, out: Path, seed: int, epochs: int) -> Command:
+        configs = REPOSITORY / "bundles" / "ham10000" / "configs"
+        files = [str(configs / name) for name in ("train.json", "smoke.json")]
+        values = {**TINY, "dataset_dir": data, "output_dir": out, "max_epochs": epochs, "seed": seed, "resume": True}
+        return lambda: bundle_command("training", files, values)
+
+    def network(self, bundle: str, number: int) -> Path:
+        """The unpacked bundle of the first or the second network."""
+        if bundle == "ham10000":
+            data = self.prepared(bundle)
+            trained = self.made(f"trained_{number}", lambda out: self._train(data, out, number, 1))
+        else:
+            trained = self.made(f"weights_{number}", lambda out: lambda: scaled_weights(out, 1 + number / 8))
+
+        def unpacked(out: Path) -> Command:
+            def command() -> int:
+                status = pack_bundle.main(self._pack(bundle, trained, out / "packed.zip"))
+                with zipfile.ZipFile(out / "packed.zip") as archive:
+                    archive.extractall(out)
+                return status
+
+            return command
+
+        return self.made(f"bundle_{bundle}_{number}", unpacked) / bundle
+
+    @staticmethod
+    def _pack(bundle: str, trained: Path, output: Path) -> list[str]:
+        checkpoint = str(trained / "model.pt")
+        return [bundle, "--checkpoint", checkpoint, "--output", str(output), "--half", "--formats"]
+
+    def _packing(self, what: str) -> Scenario:
+        trained = self.network("ham10000", 0) and self.path("trained_0")
+
+        def command(out: Path) -> Command:
+            return lambda: pack_bundle.main(self._pack("ham10000", trained, out / "packed.zip"))
+
+        return Scenario(what, Path.mkdir, command, checked_zip, sampled=20, full_disk=5)
+
+    def _packing_again(self, what: str) -> Scenario:
+        former = self.network("ham10000", 1).parent
+
+        def begin(out: Path) -> None:
+            out.mkdir()
+            for name in ("packed.zip", "packed.zip.sha256"):
+                shutil.copy(former / name, out)
+
+        first = self._packing(what)
+        return Scenario(what, begin, first.command, checked_zip, sampled=20, full_disk=5)
+
+    def images(self, bundle: str) -> Path:
+        """Three inputs of a network."""
+        if bundle == "ham10000":
+            release = self.release(bundle)
+
+            def make(out: Path) -> Command:
+                photos = sorted(release.rglob("*.jpg"))[:3]
+                return lambda: [shutil.copy(photo, out) for photo in photos] and 0
+
+        else:
+
+            def make(out: Path) -> Command:
+                return lambda: [tiny_ct(out / f"patient_{number}.nii.gz", number) for number in range(2)] and 0
+
+        return self.made(f"images_{bundle}", make)
+
+    def results(self, bundle: str, number: int) -> Path:
+        """What a network predicts."""
+        return self.made(f"results_{bundle}_{number}", lambda out: self._predict(bundle, number, out))
+
+    def _predict(self, bundle: str, number: int, out: Path) -> Command:
+        network, images = self.network(bundle, number), self.images(bundle)
+        arguments = ["--bundle", str(network), str(images), str(out), "--device", "cpu"]
+        # 3: nothing of a phantom's result may be used, as the report says
+        return lambda: 0 if (status := predict.main(arguments)) == 3 else status
+
+    def _prediction(self, what: str, bundle: str, again: bool, check: Callable[[Path], str | None]) -> Scenario:
+        number = int(again)
+        self.network(bundle, number)
+        begin: Callable[[Path], object] = Path.mkdir
+        if again:
+            former = self.results(bundle, 0)
+
+            def begin(out: Path) -> None:
+                shutil.copytree(former, out)
+
+        return Scenario(
+            what, begin, lambda out: self._predict(bundle, number, out), check, 40 if again else 25, 10, ("former",)
+        )
+
+    def _photographs(self, what: str) -> Scenario:
+        return self._prediction(what, "ham10000", False, rows_fit_masks)
+
+    def _photographs_again(self, what: str) -> Scenario:
+        return self._prediction(what, "ham10000", True, rows_fit_masks)
+
+    def _cts(self, what: str) -> Scenario:
+        return self._prediction(what, "openkbp", False, lambda out: None)
+
+    def _cts_again(self, what: str) -> Scenario:
+        results = [self.results("openkbp", number) for number in (0, 1)]
+        return self._prediction(what, "openkbp", True, lambda out: of_one_network(out, results))
+
+    def _comparison(self, what: str) -> Scenario:
+        data = self.prepared("ham10000")
+
+        def command(out: Path) -> Command:
+            values = [f"{k}={json.dumps(v)}" for k, v in (TINY | {"max_epochs": 1}).items() if k != "method"]
+            smoke = REPOSITORY / "bundles" / "ham10000" / "configs" / "smoke.json"
+            arguments = ["--bundle", "ham10000", "--dataset_dir", str(data), "--output", str(out), "--config_file",
+                         str(smoke), "--methods", "HPS", "CTAN", "--set", *values]  # fmt: skip
+            return lambda: compare_methods.main(arguments)
+
+        return Scenario(what, Path.mkdir, command, sampled=40, full_disk=5)
 
     # the tries
 
@@ -295,17 +430,20 @@ class Kills:
         return forked(scenario.command(out), self.work, mode, point)
 
     def _contents(self, scenario: Scenario) -> dict[str, str] | str:
-        """Read in a process of its own: this one must stay without threads."""
+        """Read in a process of its own where PyTorch reads: this one must stay without threads."""
         path = self.state / "contents.json"
         out = self.work / "out"
 
         def read() -> None:
-            found = {
-                **contents(out, scenario.ignored),
-                **{f"temporary folder: {name}": text for name, text in contents(self.work / "tmp").items()},
-            }
-            path.write_text(json.dumps(found))
+            left = {f"temporary folder: {name}": text for name, text in contents(self.work / "tmp").items()}
+            path.write_text(json.dumps({**contents(out, scenario.ignored), **left}))
 
+        if not any(out.rglob("*.pt")):
+            try:
+                read()
+            except (OSError, ValueError) as error:
+                return str(error)
+            return json.loads(path.read_text())
         ended = forked(read, self.state / "reading")
         return json.loads(path.read_text()) if ended.status == 0 else ended.text[-300:]
 
@@ -406,8 +544,147 @@ class Kills:
         ]
 
 
+# a network and images that take a second an epoch
+TINY: dict[str, Any] = {"size": [32, 32], "backbone": "tiny", "method": "HPS", "batch_size": 16, "num_workers": 0}
+
+
+def import_all() -> None:
+    """What the commands import on their way, once and not in each child; and a network that is smaller than any."""
+    for module in pkgutil.walk_packages(ctan_monai.__path__, "ctan_monai."):
+        importlib.import_module(module.name)
+    for name in ("ignite.handlers", "monai.engines", "monai.handlers", "matplotlib.pyplot", "torch.utils.tensorboard"):
+        importlib.import_module(name)
+    BACKBONES["tiny"] = ("basic", [2, 2, 2, 2], 1 / 16)
+    torch.backends.mkldnn.enabled = False  # it compiles for each shape of each process
+
+
+def bundle_command(run_id: str, files: Sequence[str], values: dict[str, Any]) -> int:
+    """``python -m monai.bundle run`` in this process."""
+    sys.argv = ["monai.bundle", "run", run_id, "--config_file", str(list(files))]
+    for key, value in values.items():
+        sys.argv += [f"--{key}", str(value)]
+    runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
+    return 0
+
+
+class ForkedRun:
+    """Stands for :py:class:`subprocess.Popen` in a comparison: its runs are forked, too, and their operations count."""
+
+    def __init__(self, command: Sequence[str], stdout: Any, stderr: int, env: dict[str, str]) -> None:
+        assert command[1:3] == ["-m", "monai.bundle"] and stderr == subprocess.STDOUT
+        self.returncode: int | None = None
+        self.child = os.fork()
+        if not self.child:
+            status = 1
+            try:
+                os.environ |= env
+                for stream in (1, 2):
+                    os.dup2(stdout.fileno(), stream)
+                sys.argv = ["monai.bundle", *command[3:]]
+                runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
+                status = 0
+            except BaseException:
+                sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+            finally:
+                os._exit(status)
+
+    def poll(self) -> int | None:
+        """As in :py:mod:`subprocess`."""
+        if self.returncode is None and (ended := os.waitpid(self.child, os.WNOHANG))[0]:
+            self.returncode = os.waitstatus_to_exitcode(ended[1])
+        return self.returncode
+
+    def wait(self) -> None:
+        """As in :py:mod:`subprocess`."""
+        while self.poll() is None:
+            time.sleep(0.02)
+
+    def terminate(self) -> None:
+        """As in :py:mod:`subprocess`."""
+        os.kill(self.child, 15)
+
+
+def remember_wheel(folder: Path) -> None:
+    """Let packing build its wheel once: pip takes ten times as long as all else."""
+    folder.mkdir(exist_ok=True)
+
+    def build(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        wheels = Path(command[command.index("--wheel-dir") + 1])
+        if not any(folder.iterdir()):
+            done = subprocess.run(command, **options)
+            for wheel in wheels.glob("*.whl"):
+                shutil.copy(wheel, folder)
+            return done
+        wheels.mkdir(exist_ok=True)
+        for wheel in folder.iterdir():
+            shutil.copy(wheel, wheels)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    pack.subprocess = SimpleNamespace(run=build)  # type: ignore[attr-defined]
+
+
+def scaled_weights(folder: Path, factor: float) -> int:
+    """The network that comes with the repository, or one like it that predicts something else."""
+    shutil.copytree(REPOSITORY / "bundles" / "openkbp" / "models" / "ctan_small", folder, dirs_exist_ok=True)
+    state = torch.load(folder / "model.pt", weights_only=True)
+    torch.save({key: v * factor if v.is_floating_point() else v for key, v in state.items()}, folder / "model.pt")
+    return 0
+
+
+def tiny_ct(path: Path, number: int) -> Path:
+    """A block of water on 64 x 64 x 12 voxels."""
+    array = np.full((64, 64, 12), -1000, np.int16)
+    array[12:52, 12 : 50 - number] = 40
+    nib.save(nib.Nifti1Image(array, np.diag([-7.8, -7.8, 3, 1])), path)
+    return path
+
+
+def checked_zip(folder: Path) -> str | None:
+    """A zip that is there is whole, and its SHA-256 is its own."""
+    path, digest = folder / "packed.zip", folder / "packed.zip.sha256"
+    if path.is_file():
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                return "the zip is damaged"
+    if digest.is_file():
+        found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no zip"
+        if digest.read_text().split()[0] != found:
+            return "the SHA-256 is another zip's"
+    return None
+
+
+def rows_fit_masks(folder: Path) -> str | None:
+    """Each row of the table is about the mask beside it."""
+    path = folder / "predictions.csv"
+    for row in csv.DictReader(io.StringIO(path.read_text())) if path.is_file() else []:
+        mask = folder / f"{row['case_id']}_segmentation.png"
+        if not mask.is_file():
+            return f"{row['case_id']} has a row and no mask"
+        with Image.open(mask) as image:
+            percent = round(float(100 * (np.asarray(image) > 0).mean()), 3)
+        if percent != float(row["lesion_percent"]):
+            return f"{row['case_id']} has a row of weights {row['weights_sha256']} and another network's mask"
+    return None
+
+
+def of_one_network(folder: Path, results: Sequence[Path]) -> str | None:
+    """All files of a case that lie side by side are one network's."""
+    for case in {path.name.split("_segmentation")[0] for path in results[0].glob("*_segmentation.nii.gz")}:
+        found = []
+        for path in folder.glob(f"{case}_*.nii.gz"):
+            data = path.read_bytes()
+            found.append([data == (one / path.name).read_bytes() for one in results])
+        report = folder / f"{case}_report.json"
+        if report.is_file():
+            weights = json.loads(report.read_text())["weights_sha256"]
+            found.append([weights == json.loads((one / report.name).read_text())["weights_sha256"] for one in results])
+        if found and not any(map(all, zip(*found, strict=True))):
+            return f"{case} has files of two networks"
+    return None
+
+
 @dataclass(frozen=True)
-class named:  # noqa: N801
+class named:
     """A scenario that is yet to be made."""
 
     what: str
@@ -453,11 +730,14 @@ def run(state: Path, seed: int, seconds: float, full: bool, only: str = "") -> l
         what is known so far, of earlier calls, too.
     """
     os.fsync = lambda handle: None  # type: ignore[assignment] # a kill, unlike a power cut, loses nothing written
-    os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     sys.dont_write_bytecode = True
     tqdm.tqdm.monitor_interval = 0  # no thread
     kills = Kills(state, seed, only)
+    import_all()
     remember_computed(kills.path("computed"))
+    remember_wheel(kills.path("wheel"))
+    runner.subprocess = SimpleNamespace(Popen=ForkedRun, STDOUT=subprocess.STDOUT)  # type: ignore[attr-defined]
+    runner._POLL_SECONDS = 0.02
     tempfile.tempdir = str(kills.work / "tmp")
     os.environ["TMPDIR"] = tempfile.tempdir
     return kills.run(seconds, full)
