@@ -47,6 +47,7 @@ _OF_A_CASE = (  # every file that a bundle's inference writes for a case
 )
 _LAST = ("report.json", "probabilities.json")  # where one of them is, all other files of the case are there, too
 _TABLES = ("probabilities.csv", "predictions.csv")
+_TIME = "%Y%m%d-%H%M%S-%f"  # in names of former results
 
 
 class ResultsFolder:
@@ -58,7 +59,8 @@ class ResultsFolder:
     The files of a case are written in a hidden folder and moved in together when the case is complete, so that whoever
     watches the folder sees whole cases only. What a killed run left there is removed by the next one. The former files
     of a case that is predicted again are moved to ``former/``, so that what lies in the folder was made together; the
-    other cases stay, in the tables too.
+    other cases stay, in the tables too. The rows of all cases of a run go to ``former/`` before the first of its
+    results comes: wherever the run ends, a row is about the files beside it. A case without a row is not finished.
 
     Args:
         path: folder, made when needed.
@@ -82,6 +84,7 @@ class ResultsFolder:
         self._withheld: dict[str, list[str]] = {}
         self._verdicts: dict[str, tuple[int, str]] = {}  # case to the level of its line, and the line
         self._recorded = False
+        self._withdrawn: dict[str, dict[str, Mapping[str, Any]]] | None = None  # table to the rows that it had
         self.left_out: list[str] = []
         self.unusable: list[str] = []
         self.incomplete: list[str] = []
@@ -151,6 +154,7 @@ class ResultsFolder:
         if self._staging is None or not names:
             return
         new = [path for name in names if (path := self._staging / f"{case}_{name}").is_file()]
+        self._withdraw_rows()
         with output_errors(self.path / f"{case}_{names[0]}"):
             self._move_former(case)
         for path in new:
@@ -256,13 +260,34 @@ class ResultsFolder:
         self._record()
         weights = {"weights_sha256": self.weights} if self.weights else {}
         with self._alone():
-            merged = self._rows(name) | {case: {"case_id": case, **row, **weights} for case, row in rows.items()}
-            columns = list(dict.fromkeys(column for row in merged.values() for column in row))
-            text = io.StringIO(newline="")
-            writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
-            writer.writeheader()
-            writer.writerows(merged.values())
-            write_output(self.path / name, text.getvalue())
+            withdrawn = (self._withdrawn or {}).get(name, {})
+            # the results of cases that this run has lost are still the former ones
+            kept = {case: row for case, row in withdrawn.items() if case not in self._identities}
+            new = {case: {"case_id": case, **row, **weights} for case, row in rows.items()}
+            write_output(self.path / name, _table(self._rows(name) | kept | new))
+
+    def _withdraw_rows(self) -> None:
+        """Take the rows of this run's cases out of the tables, once: their files are about to change."""
+        if self._withdrawn is not None:
+            return
+        self._withdrawn = {}
+        with self._alone():
+            for name in _TABLES:
+                rows = self._rows(name)
+                ours = {case: row for case, row in rows.items() if case in self._identities}
+                if not ours:
+                    continue
+                self._withdrawn[name] = ours
+                path = self.path / name
+                former = self.path / FORMER_NAME / f"{path.stem}_{datetime.now(UTC):{_TIME}}{path.suffix}"
+                write_output(former, _table(ours))
+                others = {case: row for case, row in rows.items() if case not in ours}
+                if others:
+                    write_output(path, _table(others))
+                else:
+                    with output_errors(path):
+                        path.unlink()
+                logger.info("%s: the rows of a former run are now in %s", path, former)
 
     def _stage(self) -> Path:
         """The folder in which this run writes."""
@@ -284,10 +309,11 @@ class ResultsFolder:
 
     def _move_former(self, case: str) -> None:
         """A user may have worked on them: they are kept."""
-        former = [file for name in _OF_A_CASE if (file := self.path / f"{case}_{name}").is_file()]
+        names = sorted(_OF_A_CASE, key=lambda name: name not in _LAST)  # these vouch for the others
+        former = [file for name in names if (file := self.path / f"{case}_{name}").is_file()]
         if not former:
             return
-        folder = self.path / FORMER_NAME / f"{case}_{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+        folder = self.path / FORMER_NAME / f"{case}_{datetime.now(UTC):{_TIME}}"
         folder.mkdir(parents=True)
         for file in former:
             file.rename(folder / file.name)
@@ -348,6 +374,16 @@ class ResultsFolder:
     def _has_files(self, case: str) -> bool:
         folders = [self.path, *self.path.glob(f"{STAGING}*")]  # of other runs, too
         return any((folder / f"{case}_{name}").exists() for folder in folders for name in _OF_A_CASE)
+
+
+def _table(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """The text of a csv file."""
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(rows.values())
+    return text.getvalue()
 
 
 def _lock(folder: Path) -> int | None:

@@ -89,6 +89,43 @@ def test_the_same_patient_again_moves_the_former_files_away(tmp_path: Path) -> N
     assert {p.name: p.read_text() for p in former.iterdir()} == {f"CT_{name}": "old" for name in FILES}
 
 
+def _rows(folder: Path) -> dict[str, str]:
+    path = folder / "predictions.csv"
+    if not path.is_file():
+        return {}
+    with path.open() as file:
+        return {row["case_id"]: row["lesion_percent"] for row in csv.DictReader(file)}
+
+
+def test_an_interrupted_second_network_leaves_no_row_of_the_first(tmp_path: Path) -> None:
+    for name in ("a", "b", "c", "d"):
+        series(tmp_path / "in" / name, name)
+    out = tmp_path / "out"
+    old = {name: {"lesion_percent": "1"} for name in ("a", "b", "c")}
+    for names in (("a", "b", "c"), ("d",)):  # d is no case of the second network's run
+        first = ResultsFolder(out, "ham10000")
+        first.claim([item for item in find_inputs(tmp_path / "in") if item["case_id"] in names])
+        for name in names:
+            first.file(name, "segmentation.png").write_text("old")
+            first.commit(name)
+        first.write_table("predictions.csv", {name: {"lesion_percent": "1"} for name in names})
+
+    second = ResultsFolder(out, "ham10000")
+    second.claim([item for item in find_inputs(tmp_path / "in") if item["case_id"] in old])
+    second.file("a", "segmentation.png").write_text("new")
+    assert _rows(out) == {name: "1" for name in ("a", "b", "c", "d")}, "nothing has changed yet"
+    second.commit("a")  # killed here, before the table is written
+    assert (out / "a_segmentation.png").read_text() == "new"
+    assert _rows(out) == {"d": "1"}
+    (former,) = (out / "former").glob("predictions_*.csv")
+    with former.open() as file:
+        assert {row["case_id"] for row in csv.DictReader(file)} == set(old)
+
+    second.fail("c", "it cannot be read")
+    second.write_table("predictions.csv", {"a": {"lesion_percent": "2"}})
+    assert _rows(out) == {"a": "2", "c": "1", "d": "1"}, "the mask of c is still the first network's"
+
+
 def test_several_runs_share_a_folder_and_its_table(tmp_path: Path) -> None:
     out = tmp_path / "out"
     (tmp_path / "model.pt").write_bytes(b"weights")
