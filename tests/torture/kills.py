@@ -50,12 +50,14 @@ import pack_bundle  # noqa: E402
 import prepare_data  # noqa: E402
 import torch  # noqa: E402
 import tqdm  # noqa: E402
+from monai.bundle import ConfigParser  # noqa: E402
 from PIL import Image  # noqa: E402
 from torture.forked import FULL, KILL, TORN, Ended, forked  # noqa: E402
 from torture.outcomes import Outcome  # noqa: E402
 
 import ctan_monai  # noqa: E402
 from ctan_monai.bundle import pack, predict  # noqa: E402
+from ctan_monai.bundle.packed_configs import packed_config  # noqa: E402
 from ctan_monai.comparison import runner  # noqa: E402
 from ctan_monai.data import openkbp_case, prostate_case, stoic_case  # noqa: E402
 from ctan_monai.networks.trunk import BACKBONES  # noqa: E402
@@ -300,9 +302,11 @@ class Kills:
         """The unpacked bundle of the first or the second network."""
         if bundle == "ham10000":
             data = self.prepared(bundle)
-            trained = self.made(f"trained_{number}", lambda out: self._train(data, out, number, 1))
+            trained = self.made("trained_0", lambda out: self._train(data, out, 0, 1))
+            if number:
+                first, trained = trained, self.made("trained_1", lambda out: lambda: opposite_masks(first, out))
         else:
-            trained = self.made(f"weights_{number}", lambda out: lambda: scaled_weights(out, 1 + number / 8))
+            trained = self.made(f"weights_{number}", lambda out: lambda: random_weights(out, number))
 
         def unpacked(out: Path) -> Command:
             def command() -> int:
@@ -623,11 +627,27 @@ def remember_wheel(folder: Path) -> None:
     pack.subprocess = SimpleNamespace(run=build)  # type: ignore[attr-defined]
 
 
-def scaled_weights(folder: Path, factor: float) -> int:
-    """The network that comes with the repository, or one like it that predicts something else."""
-    shutil.copytree(REPOSITORY / "bundles" / "openkbp" / "models" / "ctan_small", folder, dirs_exist_ok=True)
+def opposite_masks(source: Path, folder: Path) -> int:
+    """A training's network, but for lesion and skin, which change their places."""
+    shutil.copytree(source, folder, dirs_exist_ok=True)
     state = torch.load(folder / "model.pt", weights_only=True)
-    torch.save({key: v * factor if v.is_floating_point() else v for key, v in state.items()}, folder / "model.pt")
+    *_, last = (name for name in state if "segmentation" in name and name.endswith("weight"))
+    for name in (last, last.removesuffix("weight") + "bias"):
+        state[name] = -state[name]
+    torch.save(state, folder / "model.pt")
+    return 0
+
+
+def random_weights(folder: Path, seed: int) -> int:
+    """A network for CTs that has not been trained, with the record of the one that comes with the repository."""
+    bundle = REPOSITORY / "bundles" / "openkbp"
+    shutil.copytree(bundle / "models" / "ctan_small", folder, dirs_exist_ok=True)
+    record = json.loads((folder / "training.json").read_text())
+    record["values"] |= {"method": "HPS", "backbone": "tiny"}
+    (folder / "training.json").write_text(json.dumps(record))
+    torch.manual_seed(seed)
+    config = ConfigParser(packed_config(bundle / "configs" / "inference.json", record))
+    torch.save(config.get_parsed_content("network_def").state_dict(), folder / "model.pt")
     return 0
 
 
