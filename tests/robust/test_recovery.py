@@ -16,28 +16,38 @@ from support import run_tool
 from ctan_monai.data.prepared import read_datalist
 from ctan_monai.errors import DataError
 
-# file operations at least: the figures of the smallest phantoms are some more
-OPERATIONS = {"ham10000": (70, 100), "openkbp": (80, 80), "prostate": (80, 80), "stoic": (60, 60)}
+# file operations at least, into an empty folder and over other data: the smallest phantoms have some more
+OPERATIONS = {"ham10000": (70, 100), "openkbp": (70, 70), "prostate": (70, 70), "stoic": (50, 60)}
 
 
-def _enumerate(dataset: str, work: Path, step: int) -> None:
-    result = run_tool("tests/robust/enumerate_recovery.py", dataset, str(work), "1", str(step))
-    assert result.returncode == 0, result.stderr
-    assert "fault" not in result.stdout, result.stdout
-    first, second = (int(number) for number in re.findall(r"operations .*: (\d+)", result.stdout))
-    least = OPERATIONS[dataset]
-    assert first >= least[0] and second >= least[1]
+def _kill(state: Path, *options: str) -> list[tuple[int, str, str]]:
+    """Count, outcome and scenario of each row of the table."""
+    result = run_tool("tests/torture/kills.py", "--state", str(state), *options)
+    assert result.returncode == 0, result.stdout + result.stderr
+    lines = re.findall(r"^ *(\d+) (recovered|refused, recovered|FAULT) +(.+)$", result.stdout, re.M)
+    return [(int(count), outcome, what) for count, outcome, what in lines]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("dataset", OPERATIONS)
 def test_recovery_at_each_file_operation(dataset: str, tmp_path: Path) -> None:
-    _enumerate(dataset, tmp_path, 1)
+    rows = _kill(tmp_path, "--only", f"{dataset}, ", "--full")
+    kills = {what: count for count, _, what in rows if what.endswith(": kill")}
+    least = OPERATIONS[dataset]
+    assert kills[f"{dataset}, into an empty folder: kill"] >= least[0]
+    assert kills[f"{dataset}, over other data: kill"] >= least[1]
 
 
-def test_recovery_at_some_file_operations(tmp_path: Path) -> None:
-    _enumerate("ham10000", tmp_path, 25)
+@pytest.mark.slow
+def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
+    """And a sample of the kills, the torn files and the full disks of one preparation."""
+    record = tmp_path / "kills.jsonl"
+    for tries in (6, 12):
+        rows = _kill(tmp_path, "--only", "ham10000, over", "--tries", "6")
+        assert sum(count for count, _, _ in rows) == tries
+    tried = [(one["mode"], one["point"]) for one in map(json.loads, record.read_text().splitlines())]
+    assert len(set(tried)) == 12
 
 
 @pytest.fixture(scope="module")

@@ -504,13 +504,13 @@ class Kills:
             order.shuffle(tries)
         return tries
 
-    def run(self, seconds: float, full: bool) -> list[Outcome]:
+    def run(self, seconds: float, full: bool, tries_left: int | None = None) -> list[Outcome]:
         """Try for a time, or all; the scenarios take turns, unless it is all."""
         end = time.monotonic() + seconds
         scenarios = [scenario for scenario in self.scenarios() if self.only in scenario.what]
         left: dict[str, list[tuple[str, int]]] = {}
         made: dict[str, Scenario] = {}
-        while scenarios and time.monotonic() < end:
+        while scenarios and time.monotonic() < end and tries_left != 0:
             for make in list(scenarios):
                 scenario = made.get(make.what) or made.setdefault(make.what, make())
                 if scenario.what not in left:
@@ -519,9 +519,10 @@ class Kills:
                     ]
                 tries = left[scenario.what]
                 for _ in range(len(tries) if full else min(1, len(tries))):
-                    if time.monotonic() >= end:
+                    if time.monotonic() >= end or tries_left == 0:
                         break
                     self._note(scenario, *tries.pop(0))
+                    tries_left = None if tries_left is None else tries_left - 1
                 if not tries:
                     scenarios.remove(make)
         shutil.rmtree(self.work, ignore_errors=True)
@@ -736,7 +737,7 @@ def _version() -> str:
     return digest.hexdigest()
 
 
-def run(state: Path, seed: int, seconds: float, full: bool, only: str = "") -> list[Outcome]:
+def run(state: Path, seed: int, seconds: float, full: bool, only: str = "", tries: int | None = None) -> list[Outcome]:
     """Interrupt the commands.
 
     Args:
@@ -745,6 +746,7 @@ def run(state: Path, seed: int, seconds: float, full: bool, only: str = "") -> l
         seconds: after which no further try begins.
         full: each operation of the preparations and all samples of the others; otherwise in turns, in random order.
         only: part of the names of the scenarios; empty: all.
+        tries: how many of them this call makes at most; None: all that the time allows.
 
     Returns:
         what is known so far, of earlier calls, too.
@@ -760,7 +762,7 @@ def run(state: Path, seed: int, seconds: float, full: bool, only: str = "") -> l
     runner._POLL_SECONDS = 0.02
     tempfile.tempdir = str(kills.work / "tmp")
     os.environ["TMPDIR"] = tempfile.tempdir
-    return kills.run(seconds, full)
+    return kills.run(seconds, full, tries)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -769,10 +771,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--state", type=Path, required=True, help="folder of what is done")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--tries", type=int, help="kills at most, in this call (default: all)")
     parser.add_argument("--full", action="store_true", help="each operation, not a sample")
     parser.add_argument("--only", default="", help="part of a scenario's name")
     options = parser.parse_args(arguments)
-    rows = run(options.state, options.seed, options.seconds, options.full, options.only)
+    rows = run(options.state, options.seed, options.seconds, options.full, options.only, options.tries)
     for row in rows:
         print(f"{row.count:5} {row.outcome:20} {row.what}")
     print(f"{sum(row.count for row in rows):5} in all")
