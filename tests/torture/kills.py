@@ -205,7 +205,7 @@ class Kills:
     Args:
         state: folder for the data that they need, and for what was found.
         seed: of the samples.
-        only: part of the names of the scenarios that are tried.
+        only: regular expression of the names of the scenarios that are tried.
     """
 
     def __init__(self, state: Path, seed: int, only: str = "") -> None:
@@ -302,9 +302,9 @@ class Kills:
         """The unpacked bundle of the first or the second network."""
         if bundle == "ham10000":
             data = self.prepared(bundle)
-            trained = self.made("trained_0", lambda out: self._train(data, out, 0, 1))
+            first = trained = self.made("trained_0", lambda out: self._train(data, out, 0, 1))
             if number:
-                first, trained = trained, self.made("trained_1", lambda out: lambda: opposite_masks(first, out))
+                trained = self.made("trained_1", lambda out: lambda: opposite_masks(first, out))
         else:
             trained = self.made(f"weights_{number}", lambda out: lambda: random_weights(out, number))
 
@@ -507,7 +507,7 @@ class Kills:
     def run(self, seconds: float, full: bool, tries_left: int | None = None) -> list[Outcome]:
         """Try for a time, or all; the scenarios take turns, unless it is all."""
         end = time.monotonic() + seconds
-        scenarios = [scenario for scenario in self.scenarios() if self.only in scenario.what]
+        scenarios = [scenario for scenario in self.scenarios() if re.search(self.only, scenario.what)]
         left: dict[str, list[tuple[str, int]]] = {}
         made: dict[str, Scenario] = {}
         while scenarios and time.monotonic() < end and tries_left != 0:
@@ -745,7 +745,7 @@ def run(state: Path, seed: int, seconds: float, full: bool, only: str = "", trie
         seed: of the samples.
         seconds: after which no further try begins.
         full: each operation of the preparations and all samples of the others; otherwise in turns, in random order.
-        only: part of the names of the scenarios; empty: all.
+        only: regular expression of the names of the scenarios; empty: all.
         tries: how many of them this call makes at most; None: all that the time allows.
 
     Returns:
@@ -773,7 +773,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--tries", type=int, help="kills at most, in this call (default: all)")
     parser.add_argument("--full", action="store_true", help="each operation, not a sample")
-    parser.add_argument("--only", default="", help="part of a scenario's name")
+    parser.add_argument("--only", default="", help="regular expression of scenarios' names")
     options = parser.parse_args(arguments)
     rows = run(options.state, options.seed, options.seconds, options.full, options.only, options.tries)
     for row in rows:
