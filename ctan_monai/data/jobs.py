@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from ctan_monai.errors import DataError, case_reason
 from ctan_monai.utils import original_names
+from ctan_monai.utils.folder_lock import inherited_locks
 
 __all__ = ["list_reasons", "prepare_cases"]
 
@@ -54,7 +55,8 @@ def _results(
         return
     remaining = dict(jobs)
     with _pool(min(workers, os.cpu_count() or 1)) as pool:
-        futures = {pool.submit(_try, prepare, arguments): key for key, arguments in jobs.items()}
+        with inherited_locks():  # the first call forks the workers
+            futures = {pool.submit(_try, prepare, arguments): key for key, arguments in jobs.items()}
         try:
             for future in as_completed(futures):
                 key = futures.pop(future)
@@ -70,7 +72,9 @@ def _results(
     for key, arguments in remaining.items():  # one of them ended a worker: each gets one of its own
         with _pool(1) as pool:
             try:
-                yield key, pool.submit(_try, prepare, arguments).result()
+                with inherited_locks():
+                    future = pool.submit(_try, prepare, arguments)
+                yield key, future.result()
             except BrokenProcessPool:
                 yield (
                     key,
@@ -88,7 +92,7 @@ def _end_with(parent: int) -> None:
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(1)
+            time.sleep(0.2)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +18,13 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["lock_folder", "locked_folder", "unlock_folder"]
+__all__ = ["inherited_locks", "lock_folder", "locked_folder", "unlock_folder"]
 
 logger = logging.getLogger(__name__)
 
+_WAIT_SECONDS = 3.0  # in which the workers of a killed program end, see ctan_monai.data.jobs
+
+_inherited = False
 _handles: dict[str, int] = {}  # folder to its open handle
 _counts: dict[str, int] = {}  # folder to how often this process has taken it
 
@@ -64,12 +68,34 @@ def locked_folder(folder: str | Path, option: str) -> Iterator[None]:
         unlock_folder(name)
 
 
+@contextlib.contextmanager
+def inherited_locks() -> Iterator[None]:
+    """Processes that are forked within it hold this process's folders as long as they live: they write there, too.
+
+    A worker may outlive a killed program by a second, and must not meet the next one in the folder.
+    """
+    global _inherited
+    former, _inherited = _inherited, True
+    try:
+        yield
+    finally:
+        _inherited = former
+
+
 def _take(name: str, folder: str | Path, option: str) -> None:
     if fcntl is None:
         return
     handle = os.open(name, os.O_RDONLY)
+    end = time.monotonic() + _WAIT_SECONDS
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(0.1)
     except BlockingIOError as error:
         os.close(handle)
         raise DataError(
@@ -85,7 +111,7 @@ def _take(name: str, folder: str | Path, option: str) -> None:
 
 def _forget() -> None:
     """A worker process shares its parent's lock, and would keep it after the parent was killed."""
-    for handle in _handles.values():
+    for handle in () if _inherited else _handles.values():
         os.close(handle)
     _handles.clear()
 

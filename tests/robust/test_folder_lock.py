@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from ignite.engine import Engine, Events
 from ctan_monai.data.preparation import preparation
 from ctan_monai.errors import DataError
 from ctan_monai.handlers import HandlerGroup, TrainingCheckpoint
+from ctan_monai.utils import folder_lock
 from ctan_monai.utils.folder_lock import locked_folder
 
 _HOLD = """
@@ -29,6 +31,22 @@ child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(30,
 child.start()
 print(child.pid, flush=True)
 time.sleep(60)
+"""
+
+
+_PREPARE = """
+import os, sys, time
+from pathlib import Path
+from ctan_monai.data.jobs import prepare_cases
+from ctan_monai.data.preparation import preparation
+
+def write(path):
+    while True:  # a worker ends between two calls of Python at the latest
+        path.write_text(str(os.getpid()))
+        time.sleep(0.01)
+
+with preparation(Path(sys.argv[1])):
+    list(prepare_cases({name: (Path(sys.argv[1]) / name,) for name in "ab"}, write, 2, "", "case"))
 """
 
 
@@ -56,7 +74,10 @@ def _trainer(folder: Path, fail: bool = False) -> Engine:
     return engine
 
 
-def test_a_folder_is_taken_by_one_process_and_free_when_it_is_killed(tmp_path: Path) -> None:
+def test_a_folder_is_taken_by_one_process_and_free_when_it_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_lock, "_WAIT_SECONDS", 0.2)
     with _another_process(tmp_path) as process:
         with pytest.raises(DataError, match="another program is writing into this folder"), preparation(tmp_path):
             pass
@@ -67,6 +88,20 @@ def test_a_folder_is_taken_by_one_process_and_free_when_it_is_killed(tmp_path: P
         process.wait()
         _trainer(tmp_path).run([0], max_epochs=1)  # while a worker of the killed process still lives
     assert (tmp_path / "model.pt").is_file()
+
+
+def test_workers_of_a_killed_preparation_do_not_meet_the_next_one(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in "ab"]
+    with subprocess.Popen([sys.executable, "-c", _PREPARE, str(tmp_path)], stderr=subprocess.DEVNULL) as process:
+        while not all(file.is_file() and file.read_text() for file in files):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+    with preparation(tmp_path):
+        for file in files:
+            file.write_text("the next one's")
+        time.sleep(1.5)
+        assert [file.read_text() for file in files] == ["the next one's"] * 2
 
 
 def test_one_process_takes_a_folder_several_times(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ from ctan_monai.networks.trunk import BACKBONES  # noqa: E402
 PART = "kills"
 RECOVERED, REFUSED, FAULT = "recovered", "refused, recovered", "FAULT"
 EXAMPLES = 3
-_TIMES = ("prepared", "made", "seconds", "time", "machine", "checkpoint_seconds", "training_seconds",
+_TIMES = ("commit", "prepared", "made", "seconds", "time", "machine", "checkpoint_seconds", "training_seconds",
           "validation_seconds", "memory_mb", "peak_memory_mb")  # fmt: skip
 _PICTURES = (".html", ".png", ".log")  # with times in them: they are there, and whole
 
