@@ -560,7 +560,6 @@ def import_all() -> None:
     for name in ("ignite.handlers", "monai.engines", "monai.handlers", "matplotlib.pyplot", "torch.utils.tensorboard"):
         importlib.import_module(name)
     BACKBONES["tiny"] = ("basic", [2, 2, 2, 2], 1 / 16)
-    torch.backends.mkldnn.enabled = False  # it compiles for each shape of each process
 
 
 def bundle_command(run_id: str, files: Sequence[str], values: dict[str, Any]) -> int:
