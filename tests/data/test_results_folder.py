@@ -89,6 +89,26 @@ def test_the_same_patient_again_moves_the_former_files_away(tmp_path: Path) -> N
     assert {p.name: p.read_text() for p in former.iterdir()} == {f"CT_{name}": "old" for name in FILES}
 
 
+def test_former_files_that_are_moved_in_part_have_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, out = series(tmp_path / "CT", "Anna"), tmp_path / "out"
+    run(out, source, text="old")
+    moved: list[Path] = []
+
+    def rename(path: Path, target: Path) -> Path:
+        if moved:
+            raise OSError("stopped here")
+        moved.append(path)
+        return path.replace(target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(OSError, match="stopped here"):
+        run(out, source, text="new")
+    assert [path.name for path in moved] == ["CT_report.json"]
+    monkeypatch.undo()
+    run(out, source, text="new")
+    assert {(out / f"CT_{name}").read_text() for name in FILES} == {"new"}
+
+
 def _rows(folder: Path) -> dict[str, str]:
     path = folder / "predictions.csv"
     if not path.is_file():
