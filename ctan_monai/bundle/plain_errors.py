@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from traceback import walk_tb
 from types import TracebackType
 
 from ctan_monai.errors import DataError, lack_of_resources, plain_cause
 
 _previous = sys.excepthook
+_previous_of_threads = threading.excepthook
 
 
 def show_cause_last() -> None:
@@ -21,6 +23,14 @@ def show_cause_last() -> None:
     ``CTAN_TRACEBACK=1`` brings them back.
     """
     sys.excepthook = _hook
+    threading.excepthook = _thread_hook
+
+
+def _thread_hook(arguments: threading.ExceptHookArgs) -> None:
+    """TensorBoard's writer raises a full disk in its thread, and again in the next call of the main one."""
+    error = arguments.exc_value
+    if error is None or lack_of_resources(error) is None or os.environ.get("CTAN_TRACEBACK"):
+        _previous_of_threads(arguments)
 
 
 def _hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

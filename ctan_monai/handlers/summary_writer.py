@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,17 @@ class _OnFirstUse:
             from torch.utils.tensorboard import SummaryWriter  # here: it takes a second to import
 
             self._writer = SummaryWriter(self.log_dir)
-            atexit.register(self._writer.close)
+            atexit.register(self._end)
         return getattr(self._writer, name)
+
+    def _end(self) -> None:
+        with contextlib.suppress(OSError):  # a full disk has been reported by the call that met it
+            self.close()
 
     def close(self) -> None:
         """End the file; what is written later goes into another one."""
         if self._writer is not None:
-            atexit.unregister(self._writer.close)
+            atexit.unregister(self._end)
             self._writer.close()
             self._writer = None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import run_tool
 import torch
 from ignite.engine import Engine
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -44,3 +45,22 @@ def test_every_bundle_writes_one(bundle: str, repository: Path) -> None:
     for part in ("train", "validate"):
         handler = config[part]["named_handlers"]["tensorboard"]
         assert handler["_target_"] == "ctan_monai.handlers.TensorBoardStats" and handler["log_dir"] == "@log_dir"
+
+
+def test_the_thread_of_a_writer_does_not_tell_of_a_full_disk_again() -> None:
+    """The main thread reports it in one line."""
+    code = (
+        "import errno, os, threading\n"
+        "from ctan_monai.bundle.plain_errors import show_cause_last\n"
+        "show_cause_last()\n"
+        "def fail():\n"
+        "    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'x')\n"
+        "def other():\n"
+        "    raise ValueError('a fault')\n"
+        "for target in (fail, other):\n"
+        "    thread = threading.Thread(target=target)\n"
+        "    thread.start()\n"
+        "    thread.join()\n"
+    )
+    printed = run_tool("-c", code).stderr
+    assert "No space left" not in printed and "ValueError: a fault" in printed

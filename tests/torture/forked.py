@@ -89,7 +89,7 @@ class _Counter:
         if event == "open" and isinstance(values[0], str | bytes | os.PathLike):
             self.file = os.path.abspath(os.fsdecode(values[0]))
         if self.mode == FULL and 0 < self.point <= number and (event in _MADE or self._creates(event, values)):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(values[0]))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fsdecode(values[0]))
 
     def _concerns(self, event: str, values: tuple[Any, ...]) -> bool:
         path = values[0]
