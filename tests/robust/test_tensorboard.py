@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import run_tool
 import torch
 from ignite.engine import Engine
+from support import run_tool
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ctan_monai.handlers import TensorBoardStats, ValidationPicture
