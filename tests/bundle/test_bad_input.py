@@ -201,12 +201,11 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("written", [False, True])
 def test_an_output_folder_that_stayed_empty_is_removed(tmp_path: Path, written: bool) -> None:
     folder = tmp_path / "new"
-    script = (
-        f"from ctan_monai.files import prepare_output_dir as p; d = p({str(folder)!r}); {written} and (d / 'x').touch()"
-    )
-    assert run_tool("-c", script).returncode == 0
+    prepare = "from ctan_monai.files import prepare_output_dir as prepare; "
+    script = f"folder = prepare({str(folder)!r}); {written} and (folder / 'x').touch()"
+    assert run_tool("-c", prepare + script).returncode == 0
     assert folder.exists() is written
     before = tmp_path / "before"
     before.mkdir()
-    assert run_tool("-c", f"from ctan_monai.files import prepare_output_dir as p; p({str(before)!r})").returncode == 0
+    assert run_tool("-c", f"{prepare}prepare({str(before)!r})").returncode == 0
     assert before.exists(), "the user's own folder stays"
