@@ -43,7 +43,7 @@ from torture.outcomes import Outcome
 from torture.readers import READERS, Reader, make_files
 
 from ctan_monai.errors import DataError
-from ctan_monai.imaging import MOST_BYTES
+from ctan_monai.utils.limits import MOST_BYTES
 
 __all__ = ["run"]
 

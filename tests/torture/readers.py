@@ -38,7 +38,6 @@ from ctan_monai.bundle import load_weights
 from ctan_monai.bundle.packed_configs import packed_config, packed_metadata, read_record
 from ctan_monai.bundle.recipient_texts import evaluation_results, evaluation_summary
 from ctan_monai.comparison.collect import load_result, read_result
-from ctan_monai.comparison.metrics import comparison_metrics
 from ctan_monai.comparison.plan import Run
 from ctan_monai.data import CTReader, describe_data, expand_slices, read_datalist
 from ctan_monai.data.case_folder import write_case_folder
@@ -55,7 +54,6 @@ from ctan_monai.data.results_folder import ResultsFolder
 from ctan_monai.data.sparse_csv import write_sparse_csv
 from ctan_monai.data.stoic import age_and_sex, read_reference
 from ctan_monai.data.stoic_case import _read_record
-from ctan_monai.data.targets import read_targets
 from ctan_monai.dicom import (
     find_rt_patients,
     mask_outlines,
@@ -67,9 +65,11 @@ from ctan_monai.dicom import (
     write_rtstruct,
 )
 from ctan_monai.errors import InputError, content_of
+from ctan_monai.metrics import comparison_metrics
 from ctan_monai.phantoms.ham10000 import write_ham10000_phantom
 from ctan_monai.phantoms.openkbp import make_openkbp_patient
 from ctan_monai.transforms import ReportPlausibilityd
+from ctan_monai.transforms.read_targets import read_targets
 
 __all__ = ["READERS", "Reader", "make_files"]
 
