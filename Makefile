@@ -13,6 +13,8 @@ PHANTOM := data/openkbp_phantom_release
 PREPARED := data/openkbp_phantom
 SMOKE := runs/smoke
 SERVING := runs/serving
+TORTURE := runs/torture
+SEED ?= 0
 LABEL := .venv-label
 # PIP_CONSTRAINT is a list parted by spaces: an address has none
 LABEL_PIP = PIP_CONSTRAINT="$$($(LABEL)/bin/python -c 'from pathlib import Path as p; print(p("requirements/label.txt").absolute().as_uri())')" \
@@ -41,8 +43,8 @@ override PYTHON := $(value PYTHON)
 export PYTHON
 endif
 
-.PHONY: help install quickstart predict ct-given test test-all label-test deploy-test pacs-test fresh-test lint docs benchmark \
-  clean
+.PHONY: help install quickstart predict ct-given test test-all label-test deploy-test pacs-test fresh-test torture lint docs \
+  benchmark clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -135,6 +137,10 @@ $(VENV)/.pacs-installed: $(VENV)/.test-installed
 fresh-test: ## "make quickstart" and "make test" on a bare Debian 12 and 13, in a chroot (root only): [DEBIAN=13] [COMMANDS=install]
 	tests/fresh/fresh_test.sh
 
+torture: $(VENV)/.test-installed ## Kills, damaged files, full disks and attacks, with a table of what came of them: [FULL=1 (hours)] [SECONDS=600] [SEED=0] [OUTPUT=page.md]
+	$(RUN) tests/torture/main.py --state $(TORTURE) --seed $(SEED) $(if $(FULL),--full) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  $(if $(OUTPUT),--output $(OUTPUT))
+
 lint: $(VENV)/.test-installed ## Style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
@@ -149,4 +155,4 @@ benchmark: install ## Speed of loading, training and inference on this machine
 	$(RUN) tools/benchmark.py openkbp --output docs/results/benchmark_openkbp.json
 
 clean: ## Remove what the quickstart and the serving tests made (data, runs), not the environments
-	rm -rf $(PHANTOM) $(PREPARED) $(SMOKE) $(SERVING) runs/ctan_small runs/ctan_targets
+	rm -rf $(PHANTOM) $(PREPARED) $(SMOKE) $(SERVING) $(TORTURE) runs/ctan_small runs/ctan_targets

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ctan_monai.errors import DataError, lack_of_resources, plain_cause
+from ctan_monai.errors import DataError, lack_of_resources, plain_cause, visible
 from ctan_monai.utils import original_names
 from ctan_monai.utils.quiet import quiet_libraries
 
@@ -34,7 +34,7 @@ def exit_status(action: Callable[[], object], *also: type[Exception]) -> int:
         message = lack_of_resources(cause)
         if message is None and not isinstance(cause, plain):
             raise
-        print(f"error: {original_names(message or str(cause))}", file=sys.stderr)
+        print(f"error: {visible(original_names(message or str(cause)))}", file=sys.stderr)
         return cause.exit_status if isinstance(cause, DataError) else 2
     return 0
 

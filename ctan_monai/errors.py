@@ -14,10 +14,17 @@ from typing import Any
 
 __all__ = [
     *("DataError", "InputError", "UnusableInputs", "UnusableResults", "case_reason", "content_of", "failure_lines"),
-    *("lack_of_resources", "plain_cause", "verdict_line"),
+    *("lack_of_resources", "plain_cause", "verdict_line", "visible"),
 ]
 
+# but for tab and line break: controls, marks that turn the direction of text, halves of characters
+_UNSEEN = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
 _WRAPPERS = re.compile(r"Failed to (evaluate|instantiate)|applying transform ")  # MONAI's, around what goes wrong
+
+
+def visible(text: str) -> str:
+    """Text without what a terminal obeys, such as an escape sequence in a DICOM string or in a file's name."""
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 class DataError(ValueError):
@@ -28,6 +35,9 @@ class DataError(ValueError):
     """
 
     exit_status = 2
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(visible(one) if isinstance(one, str) else one for one in arguments))
 
 
 class InputError(DataError):
@@ -152,4 +162,6 @@ def case_reason(error: Exception, name: str = "") -> str:
     places = extract_tb(cause.__traceback__)
     place = f" ({Path(places[-1].filename).name}, line {places[-1].lineno})" if places else ""
     prefix = f"{name}: " if name else ""
-    return f"{prefix}it cannot be used: {type(cause).__name__}: {cause}{place}. Please report this with the file."
+    return visible(
+        f"{prefix}it cannot be used: {type(cause).__name__}: {cause}{place}. Please report this with the file."
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import csv
 import errno
 import hashlib
 import io
@@ -12,7 +13,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +27,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 TEMPORARY = ".ctan_tmp"  # ends the name of a file that is being written
+_FORMULA = ("=", "+", "-", "@", "\t", "\n")  # how cells begin that spreadsheets compute
 
 
 def write_atomic(path: str | Path, content: str | bytes | Callable[[IO[bytes]], None]) -> None:
@@ -160,6 +162,35 @@ def json_text(content: Any) -> str:
     return json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A table as CSV; a missing value is an empty cell.
+
+    Text that a spreadsheet would run as a formula ("=1+1", also of a structure's or a file's name) gets an apostrophe
+    before it, by which spreadsheets know text.
+
+    Args:
+        rows: columns are those of all rows, in order of first appearance; rows may lack some.
+    """
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    # the csv module writes None as an empty cell and a float with all its digits
+    writer.writerows([[_cell(row.get(name)) for name in columns] for row in [{name: name for name in columns}, *rows]])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r\n", "\n").replace("\r", "\n")  # the csv module does not quote it, and readers end a row
+    if value.startswith(_FORMULA):
+        try:
+            float(value)
+        except ValueError:
+            return f"'{value}"
+    return value
+
+
 def write_json(path: str | Path, content: Any) -> Path:
     """Write :py:func:`json_text`, atomically.
 
@@ -168,6 +199,24 @@ def write_json(path: str | Path, content: Any) -> Path:
     """
     write_atomic(path, json_text(content))
     return Path(path)
+
+
+def parse_json(text: str) -> Any:
+    """JSON as the standard has it: Python also takes NaN and Infinity, and makes infinity of 1e400.
+
+    Raises:
+        ValueError: it is not JSON, or its brackets are too deep.
+    """
+    try:
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("its brackets are too deep") from error
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"it holds {text}, which is not a number")
+    return number
 
 
 def read_json(path: str | Path, expected: str) -> dict[str, Any]:
@@ -181,8 +230,8 @@ def read_json(path: str | Path, expected: str) -> dict[str, Any]:
         DataError: it cannot be read, or is not a JSON object.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:  # the last: brackets without end
+        content = parse_json(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error}); expected {expected}") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: holds a {type(content).__name__}; expected {expected}")
@@ -205,10 +254,10 @@ def read_training_record(folder: str | Path | None) -> dict[str, Any] | None:
     if path is None or not path.is_file():
         return None
     try:
-        record = json.loads(path.read_text())
+        record = parse_json(path.read_text())
         if not isinstance(record, dict) or not all(isinstance(record.get(k, {}), dict) for k in ("values", "data")):
             raise ValueError("no JSON object with 'values' and 'data', objects, too")
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: is not a training's record ({error}). Restore the file that the training wrote, or move it away "
             "and give its values again, such as --method and --backbone."

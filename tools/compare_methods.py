@@ -49,7 +49,7 @@ from ctan_monai.comparison import (
     unequal_settings,
 )
 from ctan_monai.data import independent_units, read_datalist
-from ctan_monai.errors import DataError
+from ctan_monai.errors import DataError, content_of
 from ctan_monai.files import write_atomic, write_json
 from ctan_monai.metrics import comparison_metrics
 from ctan_monai.networks import METHODS
@@ -89,7 +89,11 @@ def write_table(
     """
     units = dict(zip((str(case["case_id"]) for case in cases), independent_units(cases), strict=True))
     contents = {run.name: load_result(runner.result_path(run), run) for run in runs if runner.finished(run)}
-    results = [read_result(content, runner.metrics) for content in contents.values()]
+    results = []
+    for run in runs:
+        if run.name in contents:
+            with content_of(runner.result_path(run), "Remove it, and the run is done again."):
+                results.append(read_result(contents[run.name], runner.metrics))
     table = comparison_table(results, runner.metrics, units)
     contrasts = all_contrasts(results, runner.metrics, units)
     pairs = contrast_rows(contrasts, runner.metrics)

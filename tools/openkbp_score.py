@@ -31,6 +31,7 @@ from ctan_monai.data.openkbp import SHAPE, read_patient
 from ctan_monai.data.sparse_csv import read_prediction_csv
 from ctan_monai.errors import DataError
 from ctan_monai.metrics import dose_score, dvh_metrics, dvh_score
+from ctan_monai.utils.limits import MOST_GY
 
 
 def find_patients(reference: Path, prediction: Path) -> list[str]:
@@ -71,6 +72,8 @@ def read_prediction(path: Path) -> np.ndarray:
     indices, values, ended = read_prediction_csv(path, int(np.prod(SHAPE)))
     if not ended:
         print(f"{path}: the last row has no line break; read as whole, as the challenge does.", file=sys.stderr)
+    if (most := np.abs(values).max(initial=0)) > MOST_GY:
+        raise DataError(f"{path}: holds the value {most:g}, expected Gy, at most {MOST_GY:,}. Predict again.")
     dose = np.zeros(SHAPE)
     dose.reshape(-1)[indices] = values
     return dose

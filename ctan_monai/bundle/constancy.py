@@ -120,7 +120,7 @@ def compare(bundle: Path, reference: Path, dice: float, dose: float, device: str
     """
     try:
         before = json.loads((reference / RECORD).read_text())["packages"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise DataError(f"{reference}: not a reference; make one by --store CT or --phantom.") from error
     now = _versions()
     for name in now:

@@ -8,7 +8,7 @@ import threading
 from traceback import walk_tb
 from types import TracebackType
 
-from ctan_monai.errors import DataError, lack_of_resources, plain_cause
+from ctan_monai.errors import DataError, lack_of_resources, plain_cause, visible
 
 _previous = sys.excepthook
 _previous_of_threads = threading.excepthook
@@ -44,7 +44,7 @@ def _hook(kind: type[BaseException], error: BaseException, traceback: TracebackT
         return
     message = lack_of_resources(cause)
     if (message or _is_ours(cause)) and not os.environ.get("CTAN_TRACEBACK"):
-        print(f"\nerror: {message or cause}", file=sys.stderr)
+        print(f"\nerror: {visible(message or str(cause))}", file=sys.stderr)
         return
     _previous(kind, error, traceback)
     if cause is not error:

@@ -319,7 +319,7 @@ def _values(pairs: Sequence[str]) -> dict[str, Any]:
             raise DataError(f"--set {pair}: {key} is what INPUT, RESULTS and --bundle say: give these.")
         try:
             values[key] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             values[key] = text
         if code := code_in(values[key]):
             raise DataError(f"--set {pair}: {code} is code to MONAI. Give a number, text or list, such as amp=false.")

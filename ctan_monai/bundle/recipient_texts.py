@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import shutil
@@ -18,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ctan_monai.bundle.data_values import code_in
 from ctan_monai.errors import DataError, content_of
-from ctan_monai.files import write_atomic
+from ctan_monai.files import parse_json, write_atomic
 from ctan_monai.metrics import TaskMetric, metric_value
 from ctan_monai.reports.measures import DOSE_MEASURES
 from ctan_monai.reports.training import read_log
@@ -52,7 +51,7 @@ def evaluation_summary(training_dir: Path) -> dict[str, Any]:
     """
     path = training_dir / "evaluation" / "evaluation.json"
     with content_of(path, "Evaluate again."):
-        summary = dict(json.loads(path.read_text())["summary"]) if path.is_file() else {}
+        summary = dict(parse_json(path.read_text())["summary"]) if path.is_file() else {}
     for name, value in summary.items():
         if code := code_in({name: value}):
             raise DataError(f"{path}: the value of 'summary: {name}' has {code}: expected numbers. Evaluate again.")

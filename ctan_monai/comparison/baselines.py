@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from ctan_monai.comparison.collect import case_values
 from ctan_monai.comparison.contrasts import contrast
 from ctan_monai.comparison.table import Result
 from ctan_monai.errors import DataError, content_of
+from ctan_monai.files import parse_json
 from ctan_monai.metrics import TaskMetric, metric_value
 
 __all__ = ["compare_baselines"]
@@ -44,9 +44,9 @@ def compare_baselines(
     found = []
     for path in paths:
         try:
-            content = json.loads(path.read_text())
+            content = parse_json(path.read_text())
             summary, cases = content["summary"], content.get("patients") or content["images"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{path}: cannot be read as a baseline result ({error!r}). Give a file that its tool wrote."
             ) from error

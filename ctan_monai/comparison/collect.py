@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections import Counter
@@ -13,6 +12,7 @@ from typing import Any
 from ctan_monai.comparison.plan import Run
 from ctan_monai.comparison.table import Result
 from ctan_monai.errors import DataError, content_of
+from ctan_monai.files import parse_json
 from ctan_monai.metrics.task_metric import TaskMetric, metric_value
 from ctan_monai.reports.training import read_log
 
@@ -41,8 +41,8 @@ def collect_result(
 def _collect(
     path: Path, folder: Path, run: Run, settings: Mapping[str, Any], metrics: Mapping[str, TaskMetric]
 ) -> dict[str, Any]:
-    evaluation = json.loads(path.read_text())
-    training = json.loads((folder / "training.json").read_text())
+    evaluation = parse_json(path.read_text())
+    training = parse_json((folder / "training.json").read_text())
     values, cases = {}, {}
     for task in run.tasks:
         metric = metrics[task]
@@ -77,10 +77,12 @@ def load_result(path: Path, run: Run) -> dict[str, Any]:
         DataError: it is not such a file, or that of another run or bundle.
     """
     try:
-        content = json.loads(path.read_text())
+        content = parse_json(path.read_text())
         missing = {*_OF_A_RESULT, "settings", "summary", "training", "training_log"} - set(content)
         if not isinstance(content, dict) or missing:
             raise ValueError(f"it lacks {', '.join(sorted(missing)) or 'everything'}")
+        if not all(isinstance(content[name], dict) for name in ("settings", "summary", "training")):
+            raise ValueError("its settings, summary or training are not objects")
         found = (content["row"], content["seed"], sorted(content["values"]), sorted(content["cases"]))
         expected = (run.row, run.seed, sorted(run.tasks), sorted(run.tasks))
         if found != expected:
@@ -88,7 +90,7 @@ def load_result(path: Path, run: Run) -> dict[str, Any]:
         for task, value in content["values"].items():
             if not math.isfinite(value):
                 raise ValueError(f"its {task} is {value}")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(
             f"{path}: is not a result of {run.row}, seed {run.seed}, with the tasks {', '.join(run.tasks)} ({error}). "
             "Remove it, and the run is done again; or give another --results."

@@ -15,8 +15,8 @@ from typing import Any
 from ctan_monai.bundle.data_values import as_argument
 from ctan_monai.comparison.collect import collect_result, load_result
 from ctan_monai.comparison.plan import Run
-from ctan_monai.errors import DataError
-from ctan_monai.files import prepare_output_dir, write_json
+from ctan_monai.errors import DataError, content_of
+from ctan_monai.files import prepare_output_dir, read_json, write_json
 from ctan_monai.metrics import TaskMetric
 from ctan_monai.utils.folder_lock import locked_folder
 
@@ -80,7 +80,7 @@ class Runner:
             begun_path = self.result_path(run)
             begun = load_result(begun_path, run)["settings"]
         elif begun_path.is_file():
-            begun = json.loads(begun_path.read_text())
+            begun = read_json(begun_path, "the settings of a run. Remove its folder, and the run is done again.")
         if str(begun.get("method", "")).startswith("method_"):  # version 0.1.0 named the override files
             begun = {**begun, **run.values, "seed": begun.get("seed")}
         now = self.settings(run)
@@ -190,7 +190,8 @@ class Runner:
 
 def _max_epochs(folder: Path) -> int:
     path = folder / "training.json"
-    return int(json.loads(path.read_text())["max_epochs"]) if path.is_file() else 0
+    with content_of(path, "Remove the run's folder, and it is done again."):
+        return int(json.loads(path.read_text())["max_epochs"]) if path.is_file() else 0
 
 
 def _duration(seconds: float) -> str:

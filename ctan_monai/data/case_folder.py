@@ -76,7 +76,7 @@ def _read_record(output: Path, made_from: Mapping[str, Any]) -> dict[str, Any] |
         if any(record[key] != value for key, value in made_from.items()):
             return None
         sizes_match = all((output / name).stat().st_size == size for name, size in record["sizes"].items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return record if sizes_match else None
 

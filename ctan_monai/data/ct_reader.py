@@ -16,6 +16,7 @@ from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 from ctan_monai.data.metaimage import is_metaimage, read_metaimage_array
 from ctan_monai.data.nifti import check_nifti, is_nifti
 from ctan_monai.dicom import InputError, read_ct_series
+from ctan_monai.utils.limits import MOST_HU
 
 __all__ = ["CTReader"]
 
@@ -56,7 +57,7 @@ class CTReader(ImageReader):
         """HU of shape (x, y, z), and the meta data.
 
         Raises:
-            InputError: voxels that are NaN or infinite.
+            InputError: voxels that are NaN, infinite, or no HU of any CT.
         """
         if isinstance(img, tuple):
             array, affine = img
@@ -75,4 +76,10 @@ class CTReader(ImageReader):
                 raise InputError(
                     f"{self._name}: {bad} voxels are NaN or infinite; expected HU. Replace them by -1024 (air)."
                 )
+        most = max(abs(float(array.min())), abs(float(array.max())))
+        if most > MOST_HU:
+            raise InputError(
+                f"{self._name}: holds values up to {most:g}; expected HU, at most {MOST_HU} up or down. Its voxels or "
+                "its scaling (NIfTI's slope, RescaleSlope) are damaged, or it is not a CT: convert or export it again."
+            )
         return array, meta

@@ -57,7 +57,7 @@ def prepare_chunk(jobs: Sequence[ImageJob], size: Sequence[int], folder: Path, r
         if [item["index"] for item in done] == [job.index for job in jobs]:
             result: list[dict[str, Any]] = done
             return result
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     images = np.load(folder / IMAGES, mmap_mode="r+")
     segmentations = np.load(folder / SEGMENTATIONS, mmap_mode="r+")

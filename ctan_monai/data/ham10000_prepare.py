@@ -200,7 +200,7 @@ def _read(path: Path, key: str) -> dict[str, Any] | None:
     """A file of ours, if it is of the same files and size."""
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) and content.get("key") == key else None
 

@@ -28,10 +28,11 @@ from ctan_monai.dicom.find_series import (
 )
 from ctan_monai.dicom.headers import DamagedFile, dicom_header
 from ctan_monai.dicom.series import check_series
+from ctan_monai.errors import visible
 from ctan_monai.imaging import check_memory, read_metaimage_header
 from ctan_monai.inference import FoundInputs, name_problem
 from ctan_monai.inference.find_targets import find_targets, is_targets
-from ctan_monai.utils import is_dicom, is_zip, original_names, walk_folders
+from ctan_monai.utils import is_dicom, is_zip, original_names, safe_name, walk_folders
 
 __all__ = ["InputError", "find_inputs"]
 
@@ -298,7 +299,7 @@ def _lines(left_out: Iterable[tuple[Path, str]]) -> list[str]:
         place = path if what == _TARGETS else path.parent
         folders.setdefault(original_names(str(place)), Counter())[what] += 1
     return [
-        f"{folder}: {', '.join(f'{what} ({n} files)' for what, n in sorted(counts.items()))}"
+        visible(f"{folder}: {', '.join(f'{what} ({n} files)' for what, n in sorted(counts.items()))}")
         for folder, counts in sorted(folders.items())
     ]
 
@@ -336,7 +337,7 @@ def _case_ids(root: Path, volumes: list[_Volume]) -> list[str]:
     """File-name-safe, unique names."""
 
     def plain(text: str) -> str:
-        return re.sub(r"[^\w.-]+", "_", text).strip("_.") or "case"
+        return safe_name(re.sub(r"[^\w.-]+", "_", text).strip("_.")) or "case"
 
     names = [plain(volume.stem) for volume in volumes]
     for i in [i for i, n in enumerate(names) if names.count(n) > 1]:

@@ -18,6 +18,7 @@ import numpy as np
 from ctan_monai.data.sparse_csv import read_sparse_csv, read_sparse_mask, write_sparse_csv
 from ctan_monai.errors import DataError
 from ctan_monai.files import write_atomic
+from ctan_monai.utils.limits import MOST_GY, MOST_HU
 
 __all__ = [
     "HU_OFFSET",
@@ -47,7 +48,6 @@ PTVS = ("PTV56", "PTV63", "PTV70")
 PRESCRIBED_GY = {"PTV56": 56, "PTV63": 63, "PTV70": 70}
 STRUCTURES = OARS + PTVS
 SPLIT_FOLDERS = {"training": "train-pats", "validation": "validation-pats", "test": "test-pats"}
-MOST_HU = 65535  # of any CT; those of the release go to 4095
 REQUIRED_FILES = ("ct.csv", "dose.csv", "possible_dose_mask.csv", "voxel_dimensions.csv")
 # The paper's four organs, in label order 1..4: our names and the official ones.
 SEGMENTATION_ORGANS = {
@@ -127,7 +127,7 @@ def read_dose_csv(path: Path | str) -> np.ndarray:
     """Reads a dose (``dose.csv``, or a submission's ``pt_N.csv``) in Gy, float64 in the official axes.
 
     Raises:
-        DataError: the file is missing or damaged, or has a negative dose.
+        DataError: the file is missing or damaged, or has a dose below 0 or above ``MOST_GY``.
     """
     return _read_dose(Path(path))[1]
 
@@ -135,9 +135,13 @@ def read_dose_csv(path: Path | str) -> np.ndarray:
 def _read_dose(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The rows' voxels, and the dose."""
     indices, values = read_sparse_csv(path, int(np.prod(SHAPE)))
-    if len(indices) and values.min() < 0:
-        row = int(np.flatnonzero(values < 0)[0])
-        raise DataError(f"{path}: line {row + 2} has the dose {values[row]} Gy, expected no negative dose.")
+    wrong = np.flatnonzero((values < 0) | (values > MOST_GY))
+    if len(wrong):
+        row = int(wrong[0])
+        raise DataError(
+            f"{path}: line {row + 2} has the dose {values[row]:g} Gy, expected 0 to {MOST_GY:,} Gy. Copy the file from "
+            "the release again."
+        )
     dose = np.zeros(SHAPE, np.float64)
     dose.reshape(-1)[indices] = values
     return indices, dose

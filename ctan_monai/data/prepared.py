@@ -206,6 +206,8 @@ def _check_files(folder: Path, cases: Sequence[Mapping[str, Any]], facts: Any) -
     facts = facts if isinstance(facts, dict) else {}  # earlier versions did not list them
     for name in dict.fromkeys(name for case in cases for _, name in listed_files(case)):
         file = folder / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise DataError(f"{path}: names the file {name!r}, which is not in its folder. {_AGAIN}")
         try:
             found = file.stat().st_size if file.is_file() else None
         except (OSError, ValueError) as error:  # a name that can be none

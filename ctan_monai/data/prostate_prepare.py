@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ from ctan_monai.data.split import SECTIONS, stratified_split
 from ctan_monai.dicom import Choice, InputError, find_rt_patients, planning_cases
 from ctan_monai.dicom.targets import parse_doses
 from ctan_monai.errors import DataError
-from ctan_monai.files import prepare_output_dir
+from ctan_monai.files import parse_json, prepare_output_dir
 from ctan_monai.utils import original_names
 
 __all__ = ["add_arguments", "prepare_prostate", "run"]
@@ -255,8 +254,8 @@ def _read_split(split: str) -> dict[str, list[str]] | None:
     if split in ("seeded", "all"):
         return None
     try:
-        content = json.loads(Path(split).read_text())
-    except (OSError, ValueError, RecursionError) as error:
+        content = parse_json(Path(split).read_text())
+    except (OSError, ValueError) as error:
         raise DataError(f"{split}: --split is neither 'seeded', 'all' nor a JSON file ({error}).") from error
     if (
         not isinstance(content, dict)

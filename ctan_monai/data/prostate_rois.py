@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ctan_monai.errors import DataError
+from ctan_monai.files import parse_json
 
 __all__ = ["PROSTATE_LABELS", "ROI_MAP", "match_rois", "read_roi_map"]
 
@@ -64,8 +64,8 @@ def read_roi_map(path: Path | str) -> dict[str, list[str]]:
     """
     expected = f"expected an object of labels ({', '.join(PROSTATE_LABELS)}) to lists of regular expressions"
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = parse_json(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error}), {expected}.") from error
     if not isinstance(content, dict) or not all(
         isinstance(value, list) and all(isinstance(item, str) for item in value) for value in content.values()

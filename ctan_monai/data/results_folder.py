@@ -8,8 +8,6 @@ import contextlib
 import csv
 import functools
 import hashlib
-import io
-import json
 import logging
 import os
 import shutil
@@ -25,7 +23,7 @@ import pydicom
 from ctan_monai.data.metaimage import metaimage_voxel_files
 from ctan_monai.dicom import Maker, ct_series, predicted_by
 from ctan_monai.errors import InputError, UnusableInputs, failure_lines, verdict_line
-from ctan_monai.files import file_sha256, json_text, output_errors, write_output
+from ctan_monai.files import csv_text, file_sha256, json_text, output_errors, parse_json, write_output
 from ctan_monai.inference import FoundInputs
 from ctan_monai.utils import image_name
 
@@ -264,7 +262,7 @@ class ResultsFolder:
             # the results of cases that this run has lost are still the former ones
             kept = {case: row for case, row in withdrawn.items() if case not in self._identities}
             new = {case: {"case_id": case, **row, **weights} for case, row in rows.items()}
-            write_output(self.path / name, _table(self._rows(name) | kept | new))
+            write_output(self.path / name, csv_text(list((self._rows(name) | kept | new).values())))
 
     def _withdraw_rows(self) -> None:
         """Take the rows of this run's cases out of the tables, once: their files are about to change."""
@@ -280,10 +278,10 @@ class ResultsFolder:
                 self._withdrawn[name] = ours
                 path = self.path / name
                 former = self.path / FORMER_NAME / f"{path.stem}_{datetime.now(UTC):{_TIME}}{path.suffix}"
-                write_output(former, _table(ours))
+                write_output(former, csv_text(list(ours.values())))
                 others = {case: row for case, row in rows.items() if case not in ours}
                 if others:
-                    write_output(path, _table(others))
+                    write_output(path, csv_text(list(others.values())))
                 else:
                     with output_errors(path):
                         path.unlink()
@@ -344,7 +342,7 @@ class ResultsFolder:
     def _read(self) -> dict[str, dict[str, str]]:
         path = self.path / INPUTS_NAME
         try:
-            content = json.loads(path.read_text()) if path.is_file() else {}
+            content = parse_json(path.read_text()) if path.is_file() else {}
             if not isinstance(content, dict) or not all(_is_identity(value) for value in content.values()):
                 raise ValueError("it is not as this program writes it")
             return content
@@ -362,28 +360,17 @@ class ResultsFolder:
         try:
             with path.open(newline="", encoding="utf-8") as stream:
                 table = csv.DictReader(stream, strict=True)
+                columns = table.fieldnames or []  # of an empty file only now: later it is closed
                 rows = {row.get("case_id"): row for row in table}
         except (OSError, ValueError, csv.Error) as error:
             raise InputError(f"{path}: cannot be read as a table ({error}). Rename or remove it.") from error
-        if "case_id" not in (table.fieldnames or []) or not all(
-            None not in [*row, *row.values()] for row in rows.values()
-        ):
+        if "case_id" not in columns or not all(None not in [*row, *row.values()] for row in rows.values()):
             raise InputError(f"{path}: is not a table of results: expected a column 'case_id'. Rename or remove it.")
         return {str(case): row for case, row in rows.items()}
 
     def _has_files(self, case: str) -> bool:
         folders = [self.path, *self.path.glob(f"{STAGING}*")]  # of other runs, too
         return any((folder / f"{case}_{name}").exists() for folder in folders for name in _OF_A_CASE)
-
-
-def _table(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """The text of a csv file."""
-    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows(rows.values())
-    return text.getvalue()
 
 
 def _lock(folder: Path) -> int | None:
@@ -430,7 +417,8 @@ def image_identity(image: str | Path | Sequence[str | Path]) -> dict[str, str]:
 
 def _is_identity(value: Any) -> bool:
     """Whether it can be of :py:func:`image_identity`."""
-    return isinstance(value, dict) and "image" in value and ("sha256" in value or "series_instance_uid" in value)
+    texts = isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+    return texts and "image" in value and ("sha256" in value or "series_instance_uid" in value)
 
 
 def _same(known: Mapping[str, str] | None, identity: Mapping[str, str]) -> bool:

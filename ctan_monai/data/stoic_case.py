@@ -68,7 +68,7 @@ def _read_record(output: Path) -> dict[str, Any] | None:
     try:
         record = json.loads(output.with_suffix(".json").read_text())
         whole = record["format"] == _FORMAT and output.stat().st_size == record["bytes"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return record if whole and {"settings", "made_from", "source_sha256", "entry"} <= set(record) else None
 

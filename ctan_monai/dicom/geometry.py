@@ -9,11 +9,12 @@ from nibabel.affines import voxel_sizes
 
 from ctan_monai.errors import InputError
 
-__all__ = ["LPS_TO_RAS", "check_axes", "flip_lps"]
+__all__ = ["FARTHEST_MM", "LPS_TO_RAS", "check_axes", "flip_lps"]
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM and ITK are LPS, NIfTI and MONAI RAS; it is its own inverse
 
 MAX_ROTATION_DEG = 10.0  # a head turned by this much occurs in training data; more is another kind of image
+FARTHEST_MM = 1e5  # of a point from the origin: 100 m
 MAX_SHEAR_DEG = 0.5  # rounding of positions stays below; a tilted gantry does not
 
 
@@ -30,13 +31,19 @@ def check_axes(affine: np.ndarray, name: str) -> None:
         name: the file or folder, for the message.
 
     Raises:
-        InputError: non-finite or singular affine; sheared axes (gantry tilt); rotated by over 10 degrees.
+        InputError: non-finite or singular affine; a spacing or position beyond 100 m; sheared axes (gantry tilt);
+            rotated by over 10 degrees.
     """
     affine = np.asarray(affine, dtype=float)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise InputError(
             f"{name}: the affine is not a valid voxel-to-mm matrix: {affine.tolist()}. "
             "Expected finite numbers and three independent axes. Convert the image again from its source."
+        )
+    if np.abs(affine).max() > FARTHEST_MM:
+        raise InputError(
+            f"{name}: its spacing or position has the value {np.abs(affine).max():g} mm, expected at most "
+            f"{FARTHEST_MM:g}. The header is damaged: convert or export the image again."
         )
     axes = affine[:3, :3] / voxel_sizes(affine)
     shear = np.degrees(np.arcsin(np.abs(axes.T @ axes - np.eye(3)).max().clip(0, 1)))

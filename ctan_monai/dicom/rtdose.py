@@ -16,7 +16,7 @@ from scipy import ndimage
 from ctan_monai.dicom.geometry import LPS_TO_RAS, check_axes, flip_lps
 from ctan_monai.dicom.read_file import file_border, read_dicom
 from ctan_monai.errors import InputError
-from ctan_monai.utils.limits import check_volume_size
+from ctan_monai.utils.limits import MOST_GY, check_volume_size
 
 __all__ = ["DoseGrid", "dose_in_patient_axes", "read_dose", "resample_dose"]
 
@@ -75,6 +75,11 @@ def _read(path: Path | str, frame_uid: str) -> DoseGrid:
     scaling = dataset.get("DoseGridScaling")
     if scaling is None or not 0 < float(scaling) < np.inf:
         raise InputError(f"{path}: DoseGridScaling is {scaling}, expected Gy per stored value. Export the dose again.")
+    if stored.max() * float(scaling) > MOST_GY:
+        raise InputError(
+            f"{path}: holds values up to {stored.max() * float(scaling):g} Gy, expected at most {MOST_GY:,}; its "
+            f"DoseGridScaling is {scaling}. Export the dose again."
+        )
     if stored.min() < 0:
         raise InputError(
             f"{path}: holds values down to {stored.min() * float(scaling):g} Gy, expected a dose from 0. Export the "

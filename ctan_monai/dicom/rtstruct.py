@@ -13,7 +13,7 @@ from pydicom import Dataset
 from pydicom.config import disable_value_validation
 from pydicom.uid import RTStructureSetStorage
 
-from ctan_monai.dicom.geometry import flip_lps
+from ctan_monai.dicom.geometry import FARTHEST_MM, flip_lps
 from ctan_monai.dicom.read_file import damaged_file, file_border, read_dicom
 from ctan_monai.errors import InputError
 
@@ -21,7 +21,6 @@ __all__ = ["Structure", "frames_of_reference", "read_structures"]
 
 EXCLUSIVE = "CLOSEDPLANAR_XOR"
 CLOSED = ("CLOSED_PLANAR", EXCLUSIVE)  # outlines that hold an area; points and open lines hold none
-FARTHEST_MM = 1e5  # of a point from the origin: 100 m
 TAKEN_AS_CLOSED = ("INTERPOLATED_PLANAR", "")  # outside the standard, but OsiriX and others write closed contours so
 
 

@@ -12,7 +12,7 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
-from ctan_monai.files import write_atomic
+from ctan_monai.files import csv_text, write_atomic
 
 
 class EpochLog:
@@ -50,19 +50,10 @@ class EpochLog:
             row["learning_rate"] = self.optimizer.param_groups[0]["lr"]
         row["seconds"] = round(time.perf_counter() - self._start, 2)
         rows = [r for r in self.read(self.path) if int(r["epoch"]) < epoch]
-        write_atomic(self.path, _to_csv([*rows, row]))
+        write_atomic(self.path, csv_text([*rows, row]))
 
     @staticmethod
     def read(path: str | Path) -> list[dict[str, str]]:
         """The rows of a log; none where the file does not exist."""
         path = Path(path)
         return list(csv.DictReader(io.StringIO(path.read_text()))) if path.is_file() else []
-
-
-def _to_csv(rows: list[dict[str, Any]]) -> str:
-    names = list(dict.fromkeys(k for row in rows for k in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

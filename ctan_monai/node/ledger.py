@@ -106,7 +106,7 @@ class Ledger:
         try:
             content = json.loads(path.read_text())
             return Entry(**{item.name: content[item.name] for item in fields(Entry)})
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(f"{path}: not the record of a series. Remove its folder to predict it again.") from error
 
     def write(self, entry: Entry) -> None:

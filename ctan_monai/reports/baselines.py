@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from ctan_monai.files import parse_json
 
 __all__ = ["read_baselines"]
 
@@ -29,8 +30,8 @@ def read_baselines(paths: Sequence[Path | str], cases: str = "patients") -> list
     baselines = []
     for path in map(Path, paths):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+            content = parse_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
             raise ValueError(f"{path}: cannot be read as the JSON results of a baseline ({error}).") from error
         summary = content.get("summary") if isinstance(content, dict) else None
         if not isinstance(summary, dict) or not {cases, "metrics"} <= set(summary):

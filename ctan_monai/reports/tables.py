@@ -4,19 +4,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.files import plain, write_atomic
+from ctan_monai.files import csv_text, plain, write_atomic
 
 __all__ = ["write_csv", "write_per_patient_csv", "write_summary_csv"]
 
 
 def write_csv(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> Path:
-    """Write rows as CSV, atomically; a missing value is an empty cell.
+    """Write :py:func:`ctan_monai.files.csv_text`, atomically.
 
     Args:
         path: the file.
@@ -25,13 +23,7 @@ def write_csv(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> Path:
     Returns:
         The path.
     """
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    # the csv module writes None as an empty cell and a float with all its digits
-    writer.writerows([plain(row) for row in rows])
-    write_atomic(path, text.getvalue())
+    write_atomic(path, csv_text([plain(row) for row in rows]))
     return Path(path)
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -14,6 +13,8 @@ import numpy as np
 from monai.transforms import Transform
 from nibabel.affines import voxel_sizes
 
+from ctan_monai.errors import DataError
+from ctan_monai.files import parse_json
 from ctan_monai.inference import check_dose
 from ctan_monai.transforms.load_targets import TARGETS_FILE
 from ctan_monai.transforms.plausibility import body_edges, check_plausibility, organ_edges
@@ -137,14 +138,14 @@ class ReportPlausibilityd(Transform):
 
 def _read_ranges(path: Path, label_names: Mapping[str, int]) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text())
+        content = parse_json(path.read_text())
         ranges = dict(content.get("statistics", content))
         # a made-up patient: a range of another kind would end the run after the network's work
         labels = np.array([0, *label_names.values()]).reshape(-1, 1, 1)
         check_plausibility(labels, np.ones(labels.shape), (1, 1, 1), ranges, label_names, labels >= 0)
         return ranges
-    except (OSError, ValueError, AttributeError, LookupError, RecursionError, TypeError) as error:
-        raise ValueError(
+    except (OSError, ValueError, AttributeError, LookupError, TypeError) as error:
+        raise DataError(
             f"{path}: no JSON file with the training ranges ({error}). Expected the 'statistics' of the prepared "
             "data's datalist.json; copy them there."
         ) from error

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 
 from ctan_monai.errors import InputError
 
-__all__ = ["MOST_BYTES", "MOST_FILE_BYTES", "MOST_PIXELS", "MOST_VOXELS", "check_volume_size"]
+__all__ = ["MOST_BYTES", "MOST_FILE_BYTES", "MOST_GY", "MOST_HU", "MOST_PIXELS", "MOST_VOXELS", "check_volume_size"]
 
 MOST_VOXELS = 512 * 512 * 1500
 MOST_BYTES = 2 << 30  # 5.5 bytes a voxel of the largest volume; HU need 2
 MOST_PIXELS = 100_000_000  # of a photograph: more is not a dermoscopic image, and would need gigabytes
 MOST_FILE_BYTES = 1 << 28  # of a photograph's file or a table
+MOST_HU = 65535  # of any CT, with or without the offset of 1024; one damaged bit of a float makes 1e20
+MOST_GY = 10_000  # of any plan; beside the sources of brachytherapy it reaches thousands
 
 
 def check_volume_size(shape: Sequence[int], itemsize: int, name: str) -> None:

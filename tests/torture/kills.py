@@ -29,6 +29,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 from collections import defaultdict
@@ -755,6 +756,7 @@ def run(state: Path, seed: int, seconds: float, full: bool, only: str = "", trie
     os.fsync = lambda handle: None  # type: ignore[assignment] # a kill, unlike a power cut, loses nothing written
     sys.dont_write_bytecode = True
     tqdm.tqdm.monitor_interval = 0  # no thread
+    tqdm.tqdm.set_lock(threading.RLock())  # its own is shared between processes, and a killed child may hold it
     kills = Kills(state, seed, only)
     import_all()
     remember_computed(kills.path("computed"))
