@@ -11,24 +11,29 @@ __version__ = "0.1.0"
 
 _ROOMS = (
     "bundle",
+    "comparison",
     "data",
     "dicom",
     "engines",
+    "evaluation",
     "handlers",
     "imaging",
     "inference",
-    "inferers",
     "losses",
     "metrics",
     "networks",
+    "packing",
     "phantoms",
     "reports",
     "transforms",
+    "utils",
 )
 
 
 def __getattr__(name: str) -> ModuleType:
     """Import a room when it is first used, so that a config's one ``import ctan_monai`` reaches all of them."""
+    if name == "inferers":  # its classes are in engines
+        name = "engines"
     if name in _ROOMS:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -8,13 +8,13 @@ import os
 
 
 def main() -> int:
-    """Run :py:func:`ctan_monai.bundle.predict.main`.
+    """Run :py:func:`ctan_monai.packing.predict.main`.
 
     Threads of a network's layer that wait for each other sleep. By default they keep their cores busy, and on a machine
     with other work each waits for the other's core: with two threads on two busy cores, 24 to 50 s in place of 4 to 5 s
     for 128 slices. ``OMP_WAIT_POLICY`` in the environment says otherwise.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from ctan_monai.bundle.predict import main as predict
+    from ctan_monai.packing.predict import main as predict
 
     return predict()

@@ -28,9 +28,9 @@ import torch
 from ctan_monai.bundle import TrainingSetting
 from ctan_monai.comparison import plan_runs
 from ctan_monai.engines import use_bf16
-from ctan_monai.files import write_json
 from ctan_monai.networks import METHODS
-from ctan_monai.reports import provenance
+from ctan_monai.utils import provenance
+from ctan_monai.utils.files import write_json
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLES = sorted(path.parent.name for path in REPOSITORY.glob("bundles/*/configs"))

@@ -27,12 +27,12 @@ from tqdm import tqdm
 
 from ctan_monai.bundle import TrainingSetting, load_weights, recorded_values
 from ctan_monai.bundle.config_values import check_record
-from ctan_monai.command_line import exit_status
 from ctan_monai.data import read_datalist
-from ctan_monai.files import read_training_record, write_json
-from ctan_monai.reports import provenance
-from ctan_monai.transforms.body import body_mask
-from ctan_monai.transforms.plausibility import LONG, organ_edges
+from ctan_monai.imaging.body import body_mask
+from ctan_monai.inference.plausibility import LONG, organ_edges
+from ctan_monai.utils import provenance
+from ctan_monai.utils.command_line import exit_status
+from ctan_monai.utils.files import read_training_record, write_json
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLES = ("openkbp", "prostate")

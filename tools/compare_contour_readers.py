@@ -27,7 +27,6 @@ import numpy as np
 import pydicom
 import SimpleITK as sitk
 
-from ctan_monai.command_line import exit_status
 from ctan_monai.dicom import (
     ct_series,
     rasterise,
@@ -37,9 +36,10 @@ from ctan_monai.dicom import (
     write_rtdose,
     write_rtstruct,
 )
-from ctan_monai.errors import DataError
-from ctan_monai.files import write_atomic, write_json
-from ctan_monai.reports import provenance
+from ctan_monai.utils import provenance
+from ctan_monai.utils.command_line import exit_status
+from ctan_monai.utils.errors import DataError
+from ctan_monai.utils.files import write_atomic, write_json
 
 SHAPE = (64, 64, 20)  # columns, rows, slices
 SPACING = (2.0, 2.0, 3.0)  # mm

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.bundle.data_values import code_in
-from ctan_monai.command_line import exit_status
 from ctan_monai.comparison import (
     PAPERS_METHODS,
     Run,
@@ -49,11 +48,12 @@ from ctan_monai.comparison import (
     unequal_settings,
 )
 from ctan_monai.data import independent_units, read_datalist
-from ctan_monai.errors import DataError, content_of
-from ctan_monai.files import write_atomic, write_json
 from ctan_monai.metrics import comparison_metrics
 from ctan_monai.networks import METHODS
-from ctan_monai.reports import provenance, write_csv
+from ctan_monai.utils import provenance, write_csv
+from ctan_monai.utils.command_line import exit_status
+from ctan_monai.utils.errors import DataError, content_of
+from ctan_monai.utils.files import write_atomic, write_json
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLES = sorted(path.parent.name for path in REPOSITORY.glob("bundles/*/configs"))

@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from torch.nn.functional import affine_grid, grid_sample
 
-from ctan_monai.data.prepared import load_datalist, read_datalist
-from ctan_monai.files import write_json
+from ctan_monai.data.datalist import load_datalist, read_datalist
 from ctan_monai.imaging.letterbox import undo_letterbox
 from ctan_monai.losses import ClassificationLoss, ComboLoss, DoseMAELoss
 from ctan_monai.metrics import (
@@ -32,6 +31,7 @@ from ctan_monai.metrics import (
 )
 from ctan_monai.transforms import MaskBodyd, RemoveFragmentsd, input_planes
 from ctan_monai.transforms.network_input import slice_offsets
+from ctan_monai.utils.files import write_json
 
 SECTIONS = ("training", "validation", "test")
 Outputs = Iterable[tuple[slice, Mapping[str, torch.Tensor]]]
@@ -330,7 +330,7 @@ class HAM10000:
 
     def measure(self, folder: Path, number: int) -> dict[str, Any]:
         """All metrics of one test image, on its own grid."""
-        from ctan_monai.data.photos import read_mask
+        from ctan_monai.imaging.photos import read_mask
 
         case = self.cases["test"][number]
         row: dict[str, Any] = {}

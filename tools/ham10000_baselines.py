@@ -23,15 +23,16 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ctan_monai.command_line import run_baselines
 from ctan_monai.data import read_datalist
-from ctan_monai.data.ham10000_baselines import MajorityClass, centre_mask
-from ctan_monai.data.photos import read_mask
-from ctan_monai.data.prepared import load_datalist
-from ctan_monai.files import prepare_output_dir
+from ctan_monai.data.datalist import load_datalist
+from ctan_monai.data.ham10000.baselines import MajorityClass, centre_mask
 from ctan_monai.imaging.letterbox import undo_letterbox
+from ctan_monai.imaging.photos import read_mask
 from ctan_monai.metrics import diagnosis_metrics, lesion_mask_metrics, summarise_lesions
-from ctan_monai.reports import provenance, write_lesion_results
+from ctan_monai.reports import write_lesion_results
+from ctan_monai.utils import provenance
+from ctan_monai.utils.command_line import run_baselines
+from ctan_monai.utils.files import prepare_output_dir
 
 SETTINGS = {
     "diagnosis": "the most frequent diagnosis of the training images; probabilities are their frequencies",

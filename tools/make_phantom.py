@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import sys
 
-from ctan_monai.command_line import run_for_dataset
 from ctan_monai.phantoms import ham10000, openkbp, prostate, stoic
+from ctan_monai.utils.command_line import run_for_dataset
 
 # name -> (help, module with add_arguments(parser) and run(arguments))
 DATASETS = {

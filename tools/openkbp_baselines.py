@@ -27,16 +27,16 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from ctan_monai.command_line import run_baselines
-from ctan_monai.data import DataError, read_datalist
-from ctan_monai.data.openkbp_baselines import AlignedMeanDose, MeanDose, OrganAtlas
-from ctan_monai.data.prepared import load_datalist
-from ctan_monai.files import prepare_output_dir, write_json
-from ctan_monai.handlers.radiotherapy_evaluation import load_reference
+from ctan_monai.data import read_datalist
+from ctan_monai.data.datalist import load_datalist
+from ctan_monai.data.openkbp.baselines import AlignedMeanDose, MeanDose, OrganAtlas
+from ctan_monai.evaluation.radiotherapy import load_reference
+from ctan_monai.imaging import body_mask
 from ctan_monai.metrics import radiotherapy_metrics, summarise
-from ctan_monai.reports import provenance
-from ctan_monai.reports.tables import write_per_patient_csv, write_summary_csv
-from ctan_monai.transforms import body_mask
+from ctan_monai.utils import DataError, provenance
+from ctan_monai.utils.command_line import run_baselines
+from ctan_monai.utils.csv_tables import write_per_patient_csv, write_summary_csv
+from ctan_monai.utils.files import prepare_output_dir, write_json
 
 TASKS = ("segmentation", "dose")
 DOSE_TEXT = "mean of the training patients' doses, voxel by voxel by index, without alignment; 0 outside the {}"

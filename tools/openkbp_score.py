@@ -26,11 +26,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ctan_monai.command_line import exit_status
-from ctan_monai.data.openkbp import SHAPE, read_patient
-from ctan_monai.data.sparse_csv import read_prediction_csv
-from ctan_monai.errors import DataError
+from ctan_monai.data.openkbp.patient import SHAPE, read_patient
+from ctan_monai.data.openkbp.sparse_csv import read_prediction_csv
 from ctan_monai.metrics import dose_score, dvh_metrics, dvh_score
+from ctan_monai.utils.command_line import exit_status
+from ctan_monai.utils.errors import DataError
 from ctan_monai.utils.limits import MOST_GY
 
 

@@ -17,8 +17,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ctan_monai.bundle.pack import FORMATS, pack_bundle
-from ctan_monai.command_line import exit_status
+from ctan_monai.packing.pack import FORMATS, pack_bundle
+from ctan_monai.utils.command_line import exit_status
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLES = sorted(path.parent.name for path in REPOSITORY.glob("bundles/*/configs"))

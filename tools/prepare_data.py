@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import sys
 
-from ctan_monai.command_line import run_for_dataset
-from ctan_monai.data import ham10000_prepare, openkbp_prepare, prostate_prepare, stoic_prepare
+from ctan_monai.data.ham10000 import prepare as ham10000_prepare
+from ctan_monai.data.openkbp import prepare as openkbp_prepare
+from ctan_monai.data.prostate import prepare as prostate_prepare
+from ctan_monai.data.stoic import prepare as stoic_prepare
+from ctan_monai.utils.command_line import run_for_dataset
 
 # name -> (help, module with add_arguments(parser) and run(arguments))
 DATASETS = {

@@ -22,11 +22,11 @@ from matplotlib.lines import Line2D
 
 from ctan_monai.comparison.paper import paper_rows
 from ctan_monai.comparison.render import method_title
-from ctan_monai.data.openkbp import SEGMENTATION_ORGANS
-from ctan_monai.files import write_atomic
+from ctan_monai.data.openkbp.patient import SEGMENTATION_ORGANS
 from ctan_monai.metrics import RadiotherapyReference
-from ctan_monai.reports.pictures import case_figure, figure_png
-from ctan_monai.reports.views import CaseViews, case_views
+from ctan_monai.reports.radiotherapy.pictures import case_figure, figure_png
+from ctan_monai.reports.radiotherapy.planes import CaseViews, case_views
+from ctan_monai.utils.files import write_atomic
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LABELS = {organ: label for label, organ in enumerate(SEGMENTATION_ORGANS, start=1)}

@@ -25,13 +25,13 @@ from tqdm import tqdm
 
 from ctan_monai.bundle import TrainingSetting, load_weights, recorded_values
 from ctan_monai.bundle.config_values import check_record
-from ctan_monai.command_line import exit_status
-from ctan_monai.data.prepared import load_datalist
-from ctan_monai.errors import DataError
-from ctan_monai.files import read_training_record, write_atomic, write_json
+from ctan_monai.data.datalist import load_datalist
 from ctan_monai.networks import METHODS
-from ctan_monai.reports import provenance
 from ctan_monai.reports.attention import attention_maps, attention_picture
+from ctan_monai.utils import provenance
+from ctan_monai.utils.command_line import exit_status
+from ctan_monai.utils.errors import DataError
+from ctan_monai.utils.files import read_training_record, write_atomic, write_json
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLES = sorted(path.parent.name for path in REPOSITORY.glob("bundles/*/configs"))

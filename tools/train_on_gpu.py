@@ -49,14 +49,14 @@ from ctan_monai.comparison import Run, plan_runs
 from ctan_monai.comparison.collect import collect_result
 from ctan_monai.data import independent_units
 from ctan_monai.data.loader import StepSampler
-from ctan_monai.files import write_json
 from ctan_monai.handlers import DynamicWeightAverage, UncertaintyWeighting
 from ctan_monai.handlers.functional_test import worth_of_parts
 from ctan_monai.losses import MultiTaskLoss
 from ctan_monai.metrics import comparison_metrics
 from ctan_monai.networks import method
-from ctan_monai.reports import provenance
 from ctan_monai.transforms import input_channels
+from ctan_monai.utils import provenance
+from ctan_monai.utils.files import write_json
 
 CONFIGS = Path(__file__).resolve().parents[1] / "bundles"
 AHEAD = 3  # steps that a run may be queued ahead: a full queue would hold up all runs

@@ -1,13 +1,13 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-from ctan_monai.files import prepare_output_dir, write_atomic
+from ctan_monai.utils.moved import moved
 
 from .config_values import plain_values
 from .distributed import distribute, rank_device, start_distributed, stop_distributed
 from .inference_chains import read_inference_chains
+from .load_training import TrainingSetting
 from .select import select_tasks
 from .training_record import recorded_values, use_training_record
-from .training_setting import TrainingSetting
 from .weights import load_weights
 from .workflow import bundle_root, check_overrides
 
@@ -18,7 +18,6 @@ __all__ = [
     "distribute",
     "load_weights",
     "plain_values",
-    "prepare_output_dir",
     "rank_device",
     "read_inference_chains",
     "recorded_values",
@@ -26,5 +25,12 @@ __all__ = [
     "start_distributed",
     "stop_distributed",
     "use_training_record",
-    "write_atomic",
 ]
+
+__getattr__ = moved(
+    __name__,
+    {
+        "prepare_output_dir": "ctan_monai.utils",
+        "write_atomic": "ctan_monai.utils",
+    },
+)

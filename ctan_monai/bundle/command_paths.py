@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from fire.parser import DefaultParseValue
 
-from ctan_monai.bundle.data_values import CODE
-from ctan_monai.bundle.value_types import PATHS
-from ctan_monai.errors import DataError
+from ctan_monai.utils.errors import DataError
+
+from .data_values import CODE
+from .value_types import PATHS
 
 _IN_A_NAME = re.compile("#|[@%]::")  # what no way of writing keeps
 

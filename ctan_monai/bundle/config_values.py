@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.bundle.data_values import code_in
-from ctan_monai.bundle.workflow import running_workflow
-from ctan_monai.errors import DataError
+from ctan_monai.utils.errors import DataError
+
+from .data_values import code_in
+from .workflow import running_workflow
 
 WITH_ARGUMENTS = ("network_def", "optimizer")  # components whose arguments decide what was trained
 PLACES = (

@@ -9,9 +9,9 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
-from ctan_monai.bundle.config_values import is_plain
-from ctan_monai.bundle.data_values import as_data
-from ctan_monai.bundle.workflow import running_workflow
+from .config_values import is_plain
+from .data_values import as_data
+from .workflow import running_workflow
 
 
 def read_inference_chains(root: str | Path) -> dict[str, Callable[..., Any]]:

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.bundle.config_values import PLACES, check_record
-from ctan_monai.bundle.data_values import as_data
-from ctan_monai.bundle.workflow import running_workflow
-from ctan_monai.files import read_training_record
 from ctan_monai.networks import METHODS
+from ctan_monai.utils.files import read_training_record
 from ctan_monai.utils.switches import as_switch
+
+from .config_values import PLACES, check_record
+from .data_values import as_data
+from .workflow import running_workflow
 
 __all__ = ["recorded_values", "use_training_record"]
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from os import PathLike
 from typing import Any
 
-from ctan_monai.bundle.data_values import CODE
 from ctan_monai.utils.switches import as_switch
+
+from .data_values import CODE
 
 __all__ = ["PATHS", "typed_value", "typed_values"]
 

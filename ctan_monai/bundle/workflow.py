@@ -13,12 +13,13 @@ from typing import Any
 from monai.bundle import ConfigWorkflow
 from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
-from ctan_monai.bundle.command_paths import refuse_changed_paths
-from ctan_monai.bundle.data_values import as_data
-from ctan_monai.bundle.label_training import refuse_label_list
-from ctan_monai.bundle.plain_errors import show_cause_last
-from ctan_monai.bundle.value_types import typed_values
 from ctan_monai.utils.quiet import quiet_libraries
+
+from .command_paths import refuse_changed_paths
+from .data_values import as_data
+from .error_report import show_cause_last
+from .label_training import refuse_label_list
+from .value_types import typed_values
 
 # Ids of earlier versions, which a script may still give, and what is there now.
 _MOVED = {

@@ -5,6 +5,7 @@ from .collect import collect_result, load_result, read_result
 from .complete import complete_cases, complete_results
 from .contrasts import Contrast, contrast, holm, leave_one_out, relative_contrast, sign_flip_p
 from .estimate import estimate_seconds
+from .fairness import unequal_settings
 from .page import comparison_page
 from .paper import paper_rows
 from .parts import compare_parts
@@ -13,7 +14,6 @@ from .plan import PAPERS_METHODS, Run, plan_runs
 from .render import baseline_rows, complete_rows, contrast_rows, further_rows, markdown_table, part_rows, table_rows
 from .runner import Runner
 from .table import Result, all_contrasts, comparison_table
-from .unequal import unequal_settings
 
 __all__ = [
     "PAPERS_METHODS",

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.comparison.collect import case_values
-from ctan_monai.comparison.contrasts import contrast
-from ctan_monai.comparison.table import Result
-from ctan_monai.errors import DataError, content_of
-from ctan_monai.files import parse_json
 from ctan_monai.metrics import TaskMetric, metric_value
+from ctan_monai.utils.errors import DataError, content_of
+from ctan_monai.utils.files import parse_json
+
+from .collect import case_values
+from .contrasts import contrast
+from .table import Result
 
 __all__ = ["compare_baselines"]
 

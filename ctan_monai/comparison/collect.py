@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.comparison.plan import Run
-from ctan_monai.comparison.table import Result
-from ctan_monai.errors import DataError, content_of
-from ctan_monai.files import parse_json
 from ctan_monai.metrics.task_metric import TaskMetric, metric_value
-from ctan_monai.reports.training import read_log
+from ctan_monai.reports.training_curves import read_log
+from ctan_monai.utils.errors import DataError, content_of
+from ctan_monai.utils.files import parse_json
+
+from .plan import Run
+from .table import Result
 
 _OF_A_RESULT = ("row", "seed", "values", "cases", "parameters", "training_seconds", "validation_seconds")
 

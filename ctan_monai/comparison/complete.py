@@ -9,9 +9,10 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ctan_monai.comparison.collect import case_values
-from ctan_monai.comparison.table import Result
 from ctan_monai.metrics import TaskMetric
+
+from .collect import case_values
+from .table import Result
 
 __all__ = ["complete_cases", "complete_results"]
 

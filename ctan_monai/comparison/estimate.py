@@ -6,8 +6,9 @@ import statistics
 import time
 
 from ctan_monai.bundle import TrainingSetting
-from ctan_monai.comparison.plan import Run
-from ctan_monai.comparison.runner import Runner
+
+from .plan import Run
+from .runner import Runner
 
 _STEPS = 4
 

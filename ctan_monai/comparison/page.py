@@ -10,12 +10,13 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from ctan_monai.comparison.render import line_title, method_title
 from ctan_monai.metrics import TaskMetric
-from ctan_monai.reports.cells import NOTHING, Cell, Table
 from ctan_monai.reports.charts import Chart, draw_chart
-from ctan_monai.reports.html import flatten, render_html
-from ctan_monai.reports.training import line_chart
+from ctan_monai.reports.page import flatten, render_html
+from ctan_monai.reports.table import NOTHING, Cell, Table
+from ctan_monai.reports.training_curves import line_chart
+
+from .render import line_title, method_title
 
 __all__ = ["comparison_page"]
 

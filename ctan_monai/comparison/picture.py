@@ -9,8 +9,9 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ctan_monai.comparison.render import method_title
 from ctan_monai.metrics import TaskMetric
+
+from .render import method_title
 
 
 def comparison_picture(title: str, table: Sequence[Mapping[str, Any]], metrics: Mapping[str, TaskMetric]) -> bytes:

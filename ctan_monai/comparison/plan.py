@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ctan_monai.errors import DataError
 from ctan_monai.networks import METHODS
+from ctan_monai.utils.errors import DataError
 
 PAPERS_METHODS = ("STL", "HPS", "MTAN", "CTAN")
 

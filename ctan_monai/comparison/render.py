@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ctan_monai.comparison.paper import paper_rows
-from ctan_monai.comparison.table import BASELINE
 from ctan_monai.metrics import TaskMetric
+
+from .paper import paper_rows
+from .table import BASELINE
 
 # p is of the trained networks alone; the interval also has the seeds, which can reverse a difference that p calls clear
 _DIFFERENCE = "[95 % interval], p of these networks"

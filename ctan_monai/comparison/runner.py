@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.bundle.data_values import as_argument
-from ctan_monai.comparison.collect import collect_result, load_result
-from ctan_monai.comparison.plan import Run
-from ctan_monai.errors import DataError, content_of
-from ctan_monai.files import prepare_output_dir, read_json, write_json
 from ctan_monai.metrics import TaskMetric
+from ctan_monai.utils.errors import DataError, content_of
+from ctan_monai.utils.files import prepare_output_dir, read_json, write_json
 from ctan_monai.utils.folder_lock import locked_folder
+
+from .collect import collect_result, load_result
+from .plan import Run
 
 _SETTINGS = "run.json"
 _POLL_SECONDS = 2.0

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ctan_monai.comparison.contrasts import contrast, holm, leave_one_out, relative_contrast
 from ctan_monai.metrics import mean_relative_performance, rank, relative_performance
 from ctan_monai.metrics.task_metric import TaskMetric
+
+from .contrasts import contrast, holm, leave_one_out, relative_contrast
 
 BASELINE = "stl"
 

@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.data.prepared import DATALIST_NAME, load_datalist
-from ctan_monai.errors import content_of
+from ctan_monai.utils.errors import content_of
+
+from .datalist import DATALIST_NAME, load_datalist
 
 _SECTIONS = ("training", "validation", "test")
 _TEXTS = ("name", "description", "reference", "licence")

@@ -2,26 +2,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """DICOM in and out: CT series, structures and doses, checked and read; predictions written beside their CT."""
 
-from ctan_monai.dicom.contours_to_mask import rasterise
-from ctan_monai.dicom.geometry import check_axes
-from ctan_monai.dicom.headers import dicom_headers
-from ctan_monai.dicom.maker import PHANTOM, Maker, predicted_by
-from ctan_monai.dicom.outlines import mask_outlines
-from ctan_monai.dicom.planned_dose import choose_plans, plan_dose, read_plan_doses
-from ctan_monai.dicom.rt_choice import Choice, choose_ct, choose_structures, planning_cases
-from ctan_monai.dicom.rt_patients import RTPatient, find_rt_patients
-from ctan_monai.dicom.rtdose import DoseGrid, dose_in_patient_axes, read_dose, resample_dose
-from ctan_monai.dicom.rtdose_writer import write_rtdose
-from ctan_monai.dicom.rtstruct import Structure, read_structures
-from ctan_monai.dicom.rtstruct_writer import write_rtstruct
-from ctan_monai.dicom.save import save_dicom
-from ctan_monai.dicom.sc_writer import write_sc
-from ctan_monai.dicom.seg_writer import write_seg
-from ctan_monai.dicom.series import CTSeries, ct_series, read_ct_series, read_pixels
-from ctan_monai.dicom.source import DicomSource, read_source
-from ctan_monai.dicom.sr_writer import write_sr
-from ctan_monai.dicom.write import write_ct_series
-from ctan_monai.errors import InputError
+from ctan_monai.utils.moved import moved
+
+from .contours_to_mask import rasterise
+from .equipment import PHANTOM, Maker, predicted_by
+from .headers import dicom_headers
+from .mask_to_contours import mask_outlines
+from .planned_dose import choose_plans, plan_dose, read_plan_doses
+from .reference_series import DicomSource, read_source
+from .rt_choice import Choice, choose_ct, choose_structures, planning_cases
+from .rt_patients import RTPatient, find_rt_patients
+from .rtdose import DoseGrid, dose_in_patient_axes, read_dose, resample_dose
+from .rtdose_writer import write_rtdose
+from .rtstruct import Structure, read_structures
+from .rtstruct_writer import write_rtstruct
+from .save import save_dicom
+from .sc_writer import write_sc
+from .seg_writer import write_seg
+from .series import CTSeries, ct_series, read_ct_series, read_pixels
+from .sr_writer import write_sr
+from .write_ct import write_ct_series
 
 __all__ = [
     "PHANTOM",
@@ -29,11 +29,9 @@ __all__ = [
     "Choice",
     "DicomSource",
     "DoseGrid",
-    "InputError",
     "Maker",
     "RTPatient",
     "Structure",
-    "check_axes",
     "choose_ct",
     "choose_plans",
     "choose_structures",
@@ -61,3 +59,11 @@ __all__ = [
     "write_seg",
     "write_sr",
 ]
+
+__getattr__ = moved(
+    __name__,
+    {
+        "InputError": "ctan_monai.utils",
+        "check_axes": "ctan_monai.imaging",
+    },
+)

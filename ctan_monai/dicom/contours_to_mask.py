@@ -18,9 +18,10 @@ import numpy as np
 from nibabel.affines import voxel_sizes
 from scipy import ndimage
 
-from ctan_monai.dicom.fill_contours import combine_contours, fill_even_odd
-from ctan_monai.dicom.rtstruct import Structure
-from ctan_monai.errors import InputError
+from ctan_monai.utils.errors import InputError
+
+from .fill_contours import combine_contours, fill_even_odd
+from .rtstruct import Structure
 
 __all__ = ["rasterise"]
 

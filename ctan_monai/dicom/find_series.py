@@ -14,7 +14,7 @@ import pydicom
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage
 
-from ctan_monai.errors import InputError
+from ctan_monai.utils.errors import InputError
 
 __all__ = [
     "MULTI_FRAME",

@@ -12,7 +12,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import CTImageStorage, RTDoseStorage, RTPlanStorage, RTStructureSetStorage
 
-from ctan_monai.dicom.read_file import DamagedFile, damaged_file, file_border, read_beginning, read_dicom
+from .read_file import DamagedFile, damaged_file, file_border, read_beginning, read_dicom
 
 __all__ = ["DamagedFile", "dicom_header", "dicom_headers"]
 

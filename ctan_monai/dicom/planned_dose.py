@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from pydicom import Dataset
 
-from ctan_monai.dicom.find_series import same_content
-from ctan_monai.dicom.read_file import damaged_file, file_border, read_dicom
-from ctan_monai.dicom.rtdose import SAME_MM, DoseGrid, read_dose
-from ctan_monai.errors import InputError
+from ctan_monai.utils.errors import InputError
+
+from .find_series import same_content
+from .read_file import damaged_file, file_border, read_dicom
+from .rtdose import SAME_MM, DoseGrid, read_dose
 
 __all__ = ["ChosenPlans", "choose_plans", "plan_dose", "read_plan_doses"]
 

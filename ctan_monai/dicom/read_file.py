@@ -21,7 +21,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from ctan_monai.errors import InputError
+from ctan_monai.utils.errors import InputError
 from ctan_monai.utils.limits import MOST_BYTES
 
 __all__ = ["DamagedFile", "damaged_file", "file_border", "read_beginning", "read_dicom"]

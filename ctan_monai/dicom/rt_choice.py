@@ -14,12 +14,13 @@ from pathlib import Path
 
 from pydicom import Dataset
 
-from ctan_monai.dicom.find_series import choose_series, group_series, no_volume, same_content
-from ctan_monai.dicom.headers import dicom_headers
-from ctan_monai.dicom.read_file import file_border, read_dicom
-from ctan_monai.dicom.rt_patients import RTPatient
-from ctan_monai.dicom.rtstruct import frames_of_reference
-from ctan_monai.errors import InputError
+from ctan_monai.utils.errors import InputError
+
+from .find_series import choose_series, group_series, no_volume, same_content
+from .headers import dicom_headers
+from .read_file import file_border, read_dicom
+from .rt_patients import RTPatient
+from .rtstruct import frames_of_reference
 
 __all__ = ["Choice", "choose_ct", "choose_structures", "planning_cases"]
 

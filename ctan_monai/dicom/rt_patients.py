@@ -9,11 +9,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ctan_monai.dicom.find_series import tag_text
-from ctan_monai.dicom.headers import dicom_headers
-from ctan_monai.dicom.read_file import read_beginning
-from ctan_monai.errors import InputError
 from ctan_monai.utils import is_dicom, is_zip, walk_folders
+from ctan_monai.utils.errors import InputError
+
+from .find_series import tag_text
+from .headers import dicom_headers
+from .read_file import read_beginning
 
 __all__ = ["RTPatient", "find_rt_patients"]
 

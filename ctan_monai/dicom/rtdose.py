@@ -13,10 +13,11 @@ from pydicom import Dataset
 from pydicom.uid import RTDoseStorage
 from scipy import ndimage
 
-from ctan_monai.dicom.geometry import LPS_TO_RAS, check_axes, flip_lps
-from ctan_monai.dicom.read_file import file_border, read_dicom
-from ctan_monai.errors import InputError
+from ctan_monai.imaging.geometry import LPS_TO_RAS, check_axes, flip_lps
+from ctan_monai.utils.errors import InputError
 from ctan_monai.utils.limits import MOST_GY, check_volume_size
+
+from .read_file import file_border, read_dicom
 
 __all__ = ["DoseGrid", "dose_in_patient_axes", "read_dose", "resample_dose"]
 

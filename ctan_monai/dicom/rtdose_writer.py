@@ -12,11 +12,12 @@ from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, 
 from pydicom import Dataset
 from pydicom.uid import RTDoseStorage, RTPlanStorage, generate_uid
 
-from ctan_monai.dicom.geometry import LPS_TO_RAS
-from ctan_monai.dicom.maker import PHANTOM, Maker
-from ctan_monai.dicom.new_object import image_reference, new_object, save_object
-from ctan_monai.dicom.read_file import read_dicom
-from ctan_monai.dicom.source import DicomSource
+from ctan_monai.imaging.geometry import LPS_TO_RAS
+
+from .equipment import PHANTOM, Maker
+from .read_file import read_dicom
+from .reference_series import DicomSource
+from .write_object import image_reference, new_object, save_object
 
 __all__ = ["write_rtdose"]
 

@@ -13,9 +13,10 @@ from pydicom import Dataset
 from pydicom.config import disable_value_validation
 from pydicom.uid import RTStructureSetStorage
 
-from ctan_monai.dicom.geometry import FARTHEST_MM, flip_lps
-from ctan_monai.dicom.read_file import damaged_file, file_border, read_dicom
-from ctan_monai.errors import InputError
+from ctan_monai.imaging.geometry import FARTHEST_MM, flip_lps
+from ctan_monai.utils.errors import InputError
+
+from .read_file import damaged_file, file_border, read_dicom
 
 __all__ = ["Structure", "frames_of_reference", "read_structures"]
 

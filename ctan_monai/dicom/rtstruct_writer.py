@@ -20,11 +20,12 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.uid import UID, RTStructureSetStorage
 
-from ctan_monai.dicom.geometry import flip_lps
-from ctan_monai.dicom.maker import PHANTOM, Maker
-from ctan_monai.dicom.new_object import image_reference, new_object, save_object
-from ctan_monai.dicom.segment_codes import structure_color
-from ctan_monai.dicom.source import DicomSource
+from ctan_monai.imaging.geometry import flip_lps
+
+from .equipment import PHANTOM, Maker
+from .reference_series import DicomSource
+from .snomed_codes import structure_color
+from .write_object import image_reference, new_object, save_object
 
 __all__ = ["write_rtstruct"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 
-from ctan_monai.dicom.maker import Maker
-from ctan_monai.dicom.new_object import new_series, save_object
+from .equipment import Maker
+from .write_object import new_series, save_object
 
 __all__ = ["write_sc"]
 

@@ -12,10 +12,10 @@ from pydicom import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
-from ctan_monai.dicom.maker import Maker
-from ctan_monai.dicom.new_object import any_name, new_series, save_object
-from ctan_monai.dicom.segment_codes import segment_code
-from ctan_monai.dicom.source import DicomSource
+from .equipment import Maker
+from .reference_series import DicomSource
+from .snomed_codes import segment_code
+from .write_object import any_name, new_series, save_object
 
 __all__ = ["write_seg"]
 
@@ -38,7 +38,7 @@ def write_seg(
         path: the file.
         source: the CT.
         labels: uint8 label map (x, y, z) on the CT's grid, not all 0.
-        names: organ to label; codes are those of :py:func:`ctan_monai.dicom.segment_codes.segment_code`.
+        names: organ to label; codes are those of :py:func:`ctan_monai.dicom.snomed_codes.segment_code`.
         maker: for the headers.
         warning: what a user of the contours must know, for the segments' descriptions.
         segment_labels: organ to SegmentLabel; None: the organ.

@@ -17,12 +17,13 @@ import pydicom
 from pydicom import Dataset
 from pydicom.uid import RLELossless
 
-from ctan_monai.dicom.find_series import MULTI_FRAME, SeriesFiles, no_slice, no_volume, tag_text
-from ctan_monai.dicom.headers import dicom_headers
-from ctan_monai.dicom.stack import stack_slices
-from ctan_monai.errors import InputError
+from ctan_monai.utils.errors import InputError
 from ctan_monai.utils.limits import check_volume_size
 from ctan_monai.utils.quiet import quiet_stderr
+
+from .find_series import MULTI_FRAME, SeriesFiles, no_slice, no_volume, tag_text
+from .headers import dicom_headers
+from .stack import stack_slices
 
 __all__ = ["CTSeries", "check_series", "ct_series", "read_ct_series", "read_pixels"]
 

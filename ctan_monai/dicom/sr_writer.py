@@ -11,9 +11,9 @@ from pydicom import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
-from ctan_monai.dicom.maker import Maker
-from ctan_monai.dicom.new_object import any_name, new_series, save_object
-from ctan_monai.dicom.source import DicomSource
+from .equipment import Maker
+from .reference_series import DicomSource
+from .write_object import any_name, new_series, save_object
 
 __all__ = ["write_sr"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from pydicom import Dataset
 
-from ctan_monai.dicom.geometry import LPS_TO_RAS, check_axes
-from ctan_monai.errors import InputError
+from ctan_monai.imaging.geometry import LPS_TO_RAS, check_axes
+from ctan_monai.utils.errors import InputError
 
 __all__ = ["stack_slices"]
 

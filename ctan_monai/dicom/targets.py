@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ctan_monai.dicom.contours_to_mask import rasterise
-from ctan_monai.dicom.rtstruct import read_structures
-from ctan_monai.dicom.series import CTSeries
-from ctan_monai.errors import InputError
+from ctan_monai.utils.errors import InputError
+
+from .contours_to_mask import rasterise
+from .rtstruct import read_structures
+from .series import CTSeries
 
 __all__ = ["HIGHEST", "LOWEST", "parse_doses", "prescribed_doses", "read_rt_targets", "rt_target_masks"]
 

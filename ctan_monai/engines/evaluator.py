@@ -8,7 +8,7 @@ import torch
 from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 
-from ctan_monai.errors import InputError, case_reason
+from ctan_monai.utils.errors import InputError, case_reason
 from ctan_monai.utils.stopwatch import Stopwatch
 
 from .batch import FAILURE

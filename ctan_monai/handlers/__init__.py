@@ -1,18 +1,15 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-from .classification_evaluation import ClassificationEvaluation
+from ctan_monai.utils.moved import moved
+
 from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weights
 from .epoch_seed import EpochSeed
 from .functional_test import FunctionalTest
 from .gradient_conflict import GradientConflict
 from .group import HandlerGroup
-from .lesion_evaluation import LesionEvaluation, load_lesion
 from .log import EpochLog
 from .progress import Progress
-from .radiotherapy_evaluation import RadiotherapyEvaluation, load_reference
 from .run_record import RunRecord
-from .save_lesions import SaveLesions
-from .save_predictions import SavePredictions
 from .summary_writer import TensorBoardStats
 from .task_losses import TaskLossMeans
 from .training_checkpoint import EarlyStop, TrainingCheckpoint
@@ -21,7 +18,6 @@ from .validation_picture import ValidationPicture
 from .weighting import choose_weighting
 
 __all__ = [
-    "ClassificationEvaluation",
     "DynamicWeightAverage",
     "EarlyStop",
     "EpochLog",
@@ -30,12 +26,8 @@ __all__ = [
     "FunctionalTest",
     "GradientConflict",
     "HandlerGroup",
-    "LesionEvaluation",
     "Progress",
-    "RadiotherapyEvaluation",
     "RunRecord",
-    "SaveLesions",
-    "SavePredictions",
     "TaskLossMeans",
     "TensorBoardStats",
     "TrainingCheckpoint",
@@ -43,6 +35,17 @@ __all__ = [
     "ValidationPicture",
     "choose_weighting",
     "dwa_weights",
-    "load_lesion",
-    "load_reference",
 ]
+
+__getattr__ = moved(
+    __name__,
+    {
+        "ClassificationEvaluation": "ctan_monai.evaluation",
+        "LesionEvaluation": "ctan_monai.evaluation",
+        "RadiotherapyEvaluation": "ctan_monai.evaluation",
+        "SaveLesions": "ctan_monai.inference",
+        "SavePredictions": "ctan_monai.inference",
+        "load_lesion": "ctan_monai.evaluation",
+        "load_reference": "ctan_monai.evaluation",
+    },
+)

@@ -13,9 +13,9 @@ from ignite.engine import Engine, Events
 
 from ctan_monai.data import independent_units
 from ctan_monai.engines import MultiTaskEvaluator
-from ctan_monai.files import read_training_record, write_json
 from ctan_monai.metrics import case_rows, paired_interval
 from ctan_monai.networks.neutralization import channel_means, neutral_parts, neutralize
+from ctan_monai.utils.files import read_training_record, write_json
 
 logger = logging.getLogger(__name__)
 

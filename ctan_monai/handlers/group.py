@@ -8,14 +8,14 @@ from typing import Any
 from ignite.engine import Engine, Events
 from monai.handlers import LrScheduleHandler, StatsHandler, TensorBoardStatsHandler, ValidationHandler
 
-from ctan_monai.handlers.dynamic_weight_average import DynamicWeightAverage
-from ctan_monai.handlers.functional_test import FunctionalTest
-from ctan_monai.handlers.gradient_conflict import GradientConflict
-from ctan_monai.handlers.log import EpochLog
-from ctan_monai.handlers.run_record import RunRecord
-from ctan_monai.handlers.task_losses import TaskLossMeans
-from ctan_monai.handlers.training_checkpoint import EarlyStop, TrainingCheckpoint
-from ctan_monai.handlers.uncertainty_weighting import UncertaintyWeighting
+from .dynamic_weight_average import DynamicWeightAverage
+from .functional_test import FunctionalTest
+from .gradient_conflict import GradientConflict
+from .log import EpochLog
+from .run_record import RunRecord
+from .task_losses import TaskLossMeans
+from .training_checkpoint import EarlyStop, TrainingCheckpoint
+from .uncertainty_weighting import UncertaintyWeighting
 
 _WEIGHTINGS = (DynamicWeightAverage, UncertaintyWeighting)
 _LOGS = (EpochLog, StatsHandler, TensorBoardStatsHandler)

@@ -12,7 +12,7 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
-from ctan_monai.files import csv_text, write_atomic
+from ctan_monai.utils.files import csv_text, write_atomic
 
 
 class EpochLog:

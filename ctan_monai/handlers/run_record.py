@@ -10,10 +10,10 @@ import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
 from ctan_monai.engines import engine_precision
-from ctan_monai.errors import DataError
-from ctan_monai.files import plain, read_training_record, write_json
-from ctan_monai.reports import provenance
-from ctan_monai.reports.scrub import scrub_paths
+from ctan_monai.utils import provenance
+from ctan_monai.utils.errors import DataError
+from ctan_monai.utils.files import plain, read_training_record, write_json
+from ctan_monai.utils.scrub_paths import scrub_paths
 
 _FREE = (  # values that a resumed run may have otherwise
     *("resume", "use_record", "max_epochs", "patience", "val_interval", "section", "baselines", "functional_test"),

@@ -12,8 +12,8 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
-from ctan_monai.errors import DataError, content_of
-from ctan_monai.files import write_atomic
+from ctan_monai.utils.errors import DataError, content_of
+from ctan_monai.utils.files import write_atomic
 from ctan_monai.utils.folder_lock import lock_folder, unlock_folder
 from ctan_monai.utils.switches import as_switch
 from ctan_monai.utils.torch_file import read_torch_file

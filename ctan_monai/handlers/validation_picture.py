@@ -11,7 +11,7 @@ import torch
 from ignite.engine import Engine, Events
 from matplotlib import colormaps
 
-from ctan_monai.handlers.summary_writer import summary_writer
+from .summary_writer import summary_writer
 
 _MOST_PANELS = 8  # slices of a case without pixel-level tasks
 

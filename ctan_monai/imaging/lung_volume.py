@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from ctan_monai.data.metaimage import image_affine
-from ctan_monai.errors import InputError
-from ctan_monai.transforms.lungs import Lungs, find_lungs
+from ctan_monai.utils.errors import InputError
+
+from .lungs import Lungs, find_lungs
+from .metaimage import image_affine
 
 __all__ = ["LungVolume", "lung_volume"]
 

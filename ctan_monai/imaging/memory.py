@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ctan_monai.errors import InputError
+from ctan_monai.utils.errors import InputError
 
 __all__ = ["available_memory", "check_memory"]
 

@@ -15,7 +15,7 @@ from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
-from ctan_monai.errors import InputError
+from ctan_monai.utils.errors import InputError
 from ctan_monai.utils.limits import check_volume_size
 
 __all__ = ["MetaImageHeader", "metaimage_error", "metaimage_voxel_file", "read_metaimage_header"]

@@ -7,8 +7,8 @@ from typing import Any
 from monai.data import Dataset
 
 from ctan_monai.engines.batch import FAILURE
-from ctan_monai.errors import case_reason
 from ctan_monai.utils import image_name
+from ctan_monai.utils.errors import case_reason
 
 __all__ = ["CaseDataset"]
 

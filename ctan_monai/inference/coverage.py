@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ctan_monai.inference.dose_volume import dose_volume_figure
+from .dose_volume import dose_volume_figure
 
 __all__ = ["LEAST_PERCENT", "judged_voxels", "target_coverage"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ctan_monai.inference.coverage import LEAST_PERCENT, target_coverage
-from ctan_monai.inference.organ_limits import organ_doses
+from .coverage import LEAST_PERCENT, target_coverage
+from .organ_limits import organ_doses
 
 __all__ = ["check_dose", "figure_name"]
 

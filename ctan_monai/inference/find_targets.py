@@ -9,15 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.data.metaimage import is_metaimage, metaimage_stem
-from ctan_monai.data.nifti import is_nifti, nifti_stem
 from ctan_monai.dicom import ct_series, dicom_headers
 from ctan_monai.dicom.rtstruct import frames_of_reference
 from ctan_monai.dicom.targets import parse_doses
-from ctan_monai.errors import InputError
-from ctan_monai.inference.found_inputs import FoundInputs
+from ctan_monai.imaging.metaimage import is_metaimage, metaimage_stem
+from ctan_monai.imaging.nifti import is_nifti, nifti_stem
 from ctan_monai.transforms.read_targets import TARGET_FORMS, Image, is_series, is_structure_set, read_targets
 from ctan_monai.utils import image_name
+from ctan_monai.utils.errors import InputError
+
+from .found_inputs import FoundInputs
 
 __all__ = ["find_targets", "is_targets"]
 
@@ -46,7 +47,7 @@ def find_targets(
     """Finds and checks the targets of each CT.
 
     Args:
-        items: CTs, of :py:func:`ctan_monai.data.find_inputs`.
+        items: CTs, of :py:func:`ctan_monai.inference.find_inputs`.
         given: the targets of the one CT; or a folder with those of each, ``<case>_targets`` or ``<case>``, or with
             structure sets, of which each CT has the one in its frame of reference. None: they lie beside the CT: a
             structure set in the folder of a DICOM series; ``<case>_targets`` or ``targets``, a folder of masks or a

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ctan_monai.inference.dose_volume import dose_volume_figure
+from .dose_volume import dose_volume_figure
 
 __all__ = ["LIMIT_SOURCES", "ORGAN_LIMITS", "OrganLimit", "organ_doses"]
 

@@ -5,11 +5,4 @@ from .dose import DoseMAELoss
 from .multi_task import LossOutput, MultiTaskLoss
 from .segmentation import ComboLoss, merge_absent_labels
 
-__all__ = [
-    "ClassificationLoss",
-    "ComboLoss",
-    "DoseMAELoss",
-    "LossOutput",
-    "MultiTaskLoss",
-    "merge_absent_labels",
-]
+__all__ = ["ClassificationLoss", "ComboLoss", "DoseMAELoss", "LossOutput", "MultiTaskLoss", "merge_absent_labels"]

@@ -5,16 +5,16 @@ from .balanced_accuracy import BalancedAccuracy, BalancedAccuracyHandler
 from .classification import auroc, calibration_points, classification_metrics, roc_points
 from .compared import comparison_metrics
 from .dose_error import VOXEL_SETS, dose_mae, dose_mae_sets
+from .dose_validation import DoseScore, DoseScoreHandler
 from .dvh_curve import dvh
 from .intervals import case_rows, paired_interval
 from .lesion import diagnosis_metrics, diagnosis_summary, lesion_mask_metrics, summarise_lesions
 from .openkbp import DVH_METRICS, dose_score, dvh_metrics, dvh_score
-from .patient import RadiotherapyReference, radiotherapy_metrics, summarise
+from .radiotherapy import RadiotherapyReference, radiotherapy_metrics, summarise
 from .relative import mean_relative_performance, rank, relative_performance
 from .score import mean_score
 from .segmentation import organ_dice, organ_hd95, segmentation_metrics
 from .task_metric import TaskMetric, metric_value, summary_value
-from .validation import DoseScore, DoseScoreHandler
 
 __all__ = [
     "AUROC",

@@ -12,7 +12,7 @@ import torch
 from monai.handlers.ignite_metric import IgniteMetricHandler
 from monai.metrics import CumulativeIterationMetric
 
-from ctan_monai.metrics.classification import auroc
+from .classification import auroc
 
 __all__ = ["AUROC", "AUROCHandler"]
 

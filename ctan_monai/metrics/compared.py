@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from ctan_monai.errors import DataError
-from ctan_monai.metrics.task_metric import TaskMetric
+from ctan_monai.utils.errors import DataError
+
+from .task_metric import TaskMetric
 
 __all__ = ["comparison_metrics"]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ctan_monai.metrics.checks import check_same_shape
+from .checks import check_same_shape
 
 __all__ = ["VOXEL_SETS", "dose_mae", "dose_mae_sets"]
 

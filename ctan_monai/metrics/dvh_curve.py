@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ctan_monai.metrics.checks import check_same_shape
+from .checks import check_same_shape
 
 __all__ = ["dvh"]
 

@@ -11,10 +11,10 @@ import numpy as np
 from monai.metrics import DiceMetric
 from scipy import stats
 
-from ctan_monai.metrics.auroc_metric import AUROC
-from ctan_monai.metrics.balanced_accuracy import BalancedAccuracy
-from ctan_monai.metrics.classification import resampled_auroc
-from ctan_monai.metrics.validation import DoseScore
+from .auroc_metric import AUROC
+from .balanced_accuracy import BalancedAccuracy
+from .classification import resampled_auroc
+from .dose_validation import DoseScore
 
 __all__ = ["case_rows", "paired_interval", "resampled_metric"]
 

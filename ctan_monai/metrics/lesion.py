@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ctan_monai.metrics.checks import check_same_shape
-from ctan_monai.metrics.classification import classification_metrics
-from ctan_monai.metrics.segmentation import organ_dice
+from .checks import check_same_shape
+from .classification import classification_metrics
+from .segmentation import organ_dice
 
 __all__ = ["diagnosis_metrics", "diagnosis_summary", "lesion_mask_metrics", "summarise_lesions"]
 

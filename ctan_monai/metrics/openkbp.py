@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ctan_monai.data.openkbp import OARS, PTVS
+from ctan_monai.data.openkbp.patient import OARS, PTVS
 from ctan_monai.inference.dose_volume import dose_volume_figure
-from ctan_monai.metrics.checks import check_same_shape
+
+from .checks import check_same_shape
 
 __all__ = ["DVH_METRICS", "dose_score", "dvh_metrics", "dvh_score"]
 

@@ -12,7 +12,7 @@ import torch
 from monai.metrics import compute_dice, compute_hausdorff_distance
 from scipy import ndimage
 
-from ctan_monai.metrics.checks import check_same_shape
+from .checks import check_same_shape
 
 __all__ = ["organ_dice", "organ_hd95", "segmentation_metrics"]
 

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from ctan_monai.networks.attention import CTAE, ConstantMasks
-from ctan_monai.networks.bottleneck import CTAB
-from ctan_monai.networks.network import STRIDES, MultiTaskNetwork
-from ctan_monai.networks.pooling import NoPool, SharedPool, TaskPools, bottleneck_pool, residual_pool
-from ctan_monai.networks.reading import RecordedReading
+from .base import STRIDES, MultiTaskNetwork
+from .ctab import CTAB
+from .ctae import CTAE, ConstantMasks
+from .pooling import NoPool, SharedPool, TaskPools, bottleneck_pool, residual_pool
+from .reading import RecordedReading
 
 __all__ = ["AttentionNetwork"]
 

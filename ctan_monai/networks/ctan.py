@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ctan_monai.networks.attention_network import AttentionNetwork
+from .attention_network import AttentionNetwork
 
 __all__ = ["CTAN"]
 

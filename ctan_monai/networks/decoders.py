@@ -10,7 +10,7 @@ from monai.networks.layers.factories import Conv, Pool
 from torch import nn
 from torch.nn.functional import interpolate
 
-from ctan_monai.networks.blocks import Float32Layer, conv_block, interpolation_mode, kaiming_init
+from .blocks import Float32Layer, conv_block, interpolation_mode, kaiming_init
 
 __all__ = ["ImageDecoder", "PixelDecoder", "UpBlock"]
 

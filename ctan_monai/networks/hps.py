@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ctan_monai.networks.network import MultiTaskNetwork
+from .base import MultiTaskNetwork
 
 __all__ = ["HPS"]
 

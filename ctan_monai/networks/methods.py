@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.networks.ctan import CTAN
-from ctan_monai.networks.hps import HPS
-from ctan_monai.networks.mtan import MTAN
-from ctan_monai.networks.network import MultiTaskNetwork
-from ctan_monai.networks.stl import STL
-from ctan_monai.networks.weights import load_pretrained
-from ctan_monai.networks.wide_hps import WideHPS
+from .base import MultiTaskNetwork
+from .ctan import CTAN
+from .hps import HPS
+from .mtan import MTAN
+from .stl import STL
+from .weights import load_pretrained
+from .wide_hps import WideHPS
 
 __all__ = ["METHODS", "Method", "method"]
 

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ctan_monai.networks.attention import CTAE
-from ctan_monai.networks.bottleneck import CTAB
+from .ctab import CTAB
+from .ctae import CTAE
 
 __all__ = ["channel_means", "neutral_parts", "neutralize"]
 

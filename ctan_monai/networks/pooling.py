@@ -10,7 +10,7 @@ from monai.networks.layers.factories import Pool
 from monai.networks.nets.resnet import ResNetBottleneck
 from torch import nn
 
-from ctan_monai.networks.blocks import conv_block
+from .blocks import conv_block
 
 __all__ = ["NoPool", "SharedPool", "TaskPools", "bottleneck_pool", "residual_pool"]
 

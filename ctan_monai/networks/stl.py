@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ctan_monai.networks.hps import HPS
+from .hps import HPS
 
 __all__ = ["STL"]
 

@@ -13,7 +13,7 @@ import torch
 from monai.networks.nets.resnet import get_pretrained_resnet_medicalnet
 from monai.utils import OptionalImportError
 
-from ctan_monai.networks.trunk import Trunk
+from .trunk import Trunk
 
 __all__ = ["load_pretrained"]
 

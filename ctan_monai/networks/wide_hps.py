@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ctan_monai.networks.ctan import CTAN
-from ctan_monai.networks.hps import HPS
+from .ctan import CTAN
+from .hps import HPS
 
 __all__ = ["WideHPS"]
 

@@ -22,9 +22,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ctan_monai.command_line import exit_status
-from ctan_monai.errors import DataError
-from ctan_monai.node import Destination, Ledger, Node, Orthanc, PredictSeries
+from ctan_monai.utils.command_line import exit_status
+from ctan_monai.utils.errors import DataError
+
+from .dicom_node import Node
+from .ledger import Ledger
+from .orthanc import Destination, Orthanc
+from .predict_series import PredictSeries
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.errors import DataError
-from ctan_monai.node.ledger import Entry, Ledger
-from ctan_monai.node.orthanc import Destination, Orthanc, OrthancError
+from ctan_monai.utils.errors import DataError
+
+from .ledger import Entry, Ledger
+from .orthanc import Destination, Orthanc, OrthancError
 
 __all__ = ["Node"]
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import IO
 
-from ctan_monai.errors import DataError
-from ctan_monai.files import write_json
+from ctan_monai.utils.errors import DataError
+from ctan_monai.utils.files import write_json
 
 __all__ = ["Entry", "Ledger"]
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.errors import DataError
-from ctan_monai.files import write_atomic
+from ctan_monai.utils.errors import DataError
+from ctan_monai.utils.files import write_atomic
 
 __all__ = ["Destination", "Orthanc", "OrthancError"]
 

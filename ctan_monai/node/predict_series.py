@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ctan_monai.errors import DataError
+from ctan_monai.utils.errors import DataError
 
 __all__ = ["PredictSeries"]
 
@@ -56,7 +56,7 @@ class PredictSeries:
             return unusable(results)
         shutil.rmtree(results, ignore_errors=True)
         # -P: what lies in the working folder is not imported
-        command = [sys.executable, "-P", "-m", "ctan_monai.bundle.predict", "--bundle", str(self._bundle), "--dicom"]
+        command = [sys.executable, "-P", "-m", "ctan_monai.packing.predict", "--bundle", str(self._bundle), "--dicom"]
         command += [f"--series={series}", *self._arguments, "--", str(source), str(results)]
         environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONWARNINGS": "ignore"}
         with log.open("wb") as stream:

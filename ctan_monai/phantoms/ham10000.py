@@ -17,10 +17,10 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
-from ctan_monai.data.ham10000 import CLASSES
-from ctan_monai.data.phantom_marker import mark_as_phantom
-from ctan_monai.errors import DataError
-from ctan_monai.files import prepare_output_dir, write_atomic
+from ctan_monai.data.ham10000.metadata import CLASSES
+from ctan_monai.data.preparation.phantom_marker import mark_as_phantom
+from ctan_monai.utils.errors import DataError
+from ctan_monai.utils.files import prepare_output_dir, write_atomic
 
 __all__ = ["PhantomImage", "add_arguments", "make_ham10000_image", "run", "write_ham10000_phantom"]
 

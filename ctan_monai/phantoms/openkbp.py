@@ -10,19 +10,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ctan_monai.data.openkbp import (
-    HU_OFFSET,
-    SHAPE,
-    SPLIT_FOLDERS,
-    OpenKBPPatient,
-    from_lps,
-    write_patient,
-)
-from ctan_monai.data.phantom_marker import mark_as_phantom
-from ctan_monai.errors import DataError
-from ctan_monai.files import prepare_output_dir
-from ctan_monai.phantoms.openkbp_anatomy import make_anatomy
-from ctan_monai.phantoms.openkbp_dose import make_dose
+from ctan_monai.data.openkbp.patient import HU_OFFSET, SHAPE, SPLIT_FOLDERS, OpenKBPPatient, from_lps, write_patient
+from ctan_monai.data.preparation.phantom_marker import mark_as_phantom
+from ctan_monai.utils.errors import DataError
+from ctan_monai.utils.files import prepare_output_dir
+
+from .openkbp_anatomy import make_anatomy
+from .openkbp_dose import make_dose
 
 __all__ = ["add_arguments", "make_openkbp_patient", "run", "write_openkbp_phantom"]
 

@@ -11,15 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ctan_monai.phantoms.canvas import Canvas
-from ctan_monai.phantoms.openkbp_organs import (
-    FAT,
-    MUSCLE,
-    add_face_and_airway,
-    add_glands,
-    add_spine_and_skull,
-    add_targets,
-)
+from .canvas import Canvas
+from .openkbp_organs import FAT, MUSCLE, add_face_and_airway, add_glands, add_spine_and_skull, add_targets
 
 __all__ = ["Anatomy", "make_anatomy"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from ctan_monai.phantoms.openkbp_anatomy import Anatomy
+from .openkbp_anatomy import Anatomy
 
 __all__ = ["make_dose"]
 

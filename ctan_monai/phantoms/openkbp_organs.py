@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ctan_monai.phantoms.canvas import Canvas
+from .canvas import Canvas
 
 __all__ = ["FAT", "MUSCLE", "add_face_and_airway", "add_glands", "add_spine_and_skull", "add_targets"]
 

@@ -15,7 +15,7 @@ import numpy as np
 from pydicom.uid import generate_uid
 from tqdm import tqdm
 
-from ctan_monai.data.phantom_marker import mark_as_phantom
+from ctan_monai.data.preparation.phantom_marker import mark_as_phantom
 from ctan_monai.dicom import (
     DoseGrid,
     mask_outlines,
@@ -25,11 +25,12 @@ from ctan_monai.dicom import (
     write_rtdose,
     write_rtstruct,
 )
-from ctan_monai.dicom.geometry import LPS_TO_RAS
-from ctan_monai.errors import DataError
-from ctan_monai.files import prepare_output_dir
-from ctan_monai.phantoms.prostate_anatomy import Pelvis, make_pelvis
-from ctan_monai.phantoms.prostate_dose import make_pelvis_dose
+from ctan_monai.imaging.geometry import LPS_TO_RAS
+from ctan_monai.utils.errors import DataError
+from ctan_monai.utils.files import prepare_output_dir
+
+from .prostate_anatomy import Pelvis, make_pelvis
+from .prostate_dose import make_pelvis_dose
 
 __all__ = ["add_arguments", "run", "write_prostate_patient", "write_prostate_phantom"]
 

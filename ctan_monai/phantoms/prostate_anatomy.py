@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ctan_monai.phantoms.canvas import Canvas
+from .canvas import Canvas
 
 __all__ = ["Pelvis", "make_pelvis"]
 

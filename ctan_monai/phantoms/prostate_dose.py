@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from ctan_monai.phantoms.prostate_anatomy import Pelvis
+from .prostate_anatomy import Pelvis
 
 __all__ = ["PRESCRIPTION", "make_pelvis_dose"]
 

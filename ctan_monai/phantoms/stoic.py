@@ -12,11 +12,12 @@ import numpy as np
 import SimpleITK as sitk
 from tqdm import tqdm
 
-from ctan_monai.data.phantom_marker import mark_as_phantom
-from ctan_monai.data.stoic import COLUMNS, REFERENCE, VOLUMES, StoicPatient
-from ctan_monai.errors import DataError
-from ctan_monai.files import prepare_output_dir, write_atomic
-from ctan_monai.phantoms.stoic_chest import make_chest
+from ctan_monai.data.preparation.phantom_marker import mark_as_phantom
+from ctan_monai.data.stoic.release import COLUMNS, REFERENCE, VOLUMES, StoicPatient
+from ctan_monai.utils.errors import DataError
+from ctan_monai.utils.files import prepare_output_dir, write_atomic
+
+from .stoic_chest import make_chest
 
 __all__ = ["add_arguments", "make_stoic_patients", "make_stoic_volume", "run", "write_stoic_phantom"]
 

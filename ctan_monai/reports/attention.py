@@ -16,8 +16,8 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from ctan_monai.networks import CTAB, CTAN, MTAN
-from ctan_monai.networks.attention import CTAE
-from ctan_monai.reports.pictures import figure_png
+from ctan_monai.networks.ctae import CTAE
+from ctan_monai.reports.radiotherapy.pictures import figure_png
 
 __all__ = ["AttentionMaps", "attention_maps", "attention_picture"]
 

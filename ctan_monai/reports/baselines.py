@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.files import parse_json
+from ctan_monai.utils.files import parse_json
 
 __all__ = ["read_baselines"]
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ctan_monai.reports.pictures import figure_png
+from ctan_monai.reports.radiotherapy.pictures import figure_png
 
 __all__ = ["Chart", "chart_png", "draw_chart", "epoch_axis", "legend"]
 

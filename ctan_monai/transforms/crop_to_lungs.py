@@ -16,7 +16,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from nibabel.affines import voxel_sizes
 
-from ctan_monai.dicom.geometry import LPS_TO_RAS
+from ctan_monai.imaging.geometry import LPS_TO_RAS
 from ctan_monai.imaging.lung_volume import lung_volume
 from ctan_monai.utils import image_name
 

@@ -13,13 +13,13 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from monai.utils import ImageMetaKey
 
-from ctan_monai.data.ct_reader import CTReader
+from .ct_reader import CTReader
 
 __all__ = ["LoadImageCTd"]
 
 
 class LoadImageCTd(MapTransform):
-    """Loads CT volumes with :py:class:`ctan_monai.data.CTReader` alone.
+    """Loads CT volumes with :py:class:`ctan_monai.transforms.CTReader` alone.
 
     MONAI's ``LoadImaged`` tries a given reader first, and when it refuses an input, goes on to the readers that do not
     check. The class name starts with ``LoadImage`` because MONAI Deploy leaves such transforms out: it hands over

@@ -14,13 +14,13 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from monai.utils import ImageMetaKey
 
-from ctan_monai.data.photos import read_photo
+from ctan_monai.imaging.photos import read_photo
 
 __all__ = ["LoadImagePhotod"]
 
 
 class LoadImagePhotod(MapTransform):
-    """Loads JPEG and PNG photographs as people see them, see :py:func:`ctan_monai.data.to_rgb`.
+    """Loads JPEG and PNG photographs as people see them, see :py:func:`ctan_monai.imaging.to_rgb`.
 
     MONAI's ``LoadImaged`` hands a file that its reader refuses to all other readers, and what was wrong is lost among
     their errors. The class name starts with ``LoadImage`` as that of :py:class:`LoadImageCTd`.

@@ -13,8 +13,9 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from monai.utils import ensure_tuple
 
-from ctan_monai.transforms.network_input import slice_offsets
 from ctan_monai.utils.keys import SLICE
+
+from .network_input import slice_offsets
 
 
 @lru_cache(maxsize=4096)

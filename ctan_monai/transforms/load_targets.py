@@ -11,8 +11,9 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, ResampleToMatch
 from monai.utils import ImageMetaKey
 
-from ctan_monai.errors import InputError
-from ctan_monai.transforms.read_targets import read_targets
+from ctan_monai.utils.errors import InputError
+
+from .read_targets import read_targets
 
 TARGETS_FILE = "targets_file"
 

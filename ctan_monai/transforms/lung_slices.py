@@ -15,7 +15,7 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, RandomizableTransform
 
-from ctan_monai.errors import DataError
+from ctan_monai.utils.errors import DataError
 
 __all__ = ["LoadLungSlicesd", "SelectLungSlicesd", "slice_indices"]
 

@@ -14,7 +14,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from scipy import ndimage
 
-from ctan_monai.transforms.body import body_mask
+from ctan_monai.imaging.body import body_mask
 
 __all__ = ["MaskBodyd"]
 

@@ -9,8 +9,9 @@ import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
-from ctan_monai.transforms.windows import checked_windows, window
 from ctan_monai.utils.keys import POSITION
+
+from .stack_windows import checked_windows, window
 
 SPACING = "spacing"
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ctan_monai.data.metaimage import is_metaimage, read_metaimage_array
-from ctan_monai.data.nifti import check_nifti, is_nifti, load_nifti, nifti_stem
 from ctan_monai.dicom import ct_series
 from ctan_monai.dicom.targets import HIGHEST, LOWEST, parse_doses, prescribed_doses, rt_target_masks
-from ctan_monai.errors import InputError
+from ctan_monai.imaging.metaimage import is_metaimage, read_metaimage_array
+from ctan_monai.imaging.nifti import check_nifti, is_nifti, load_nifti, nifti_stem
 from ctan_monai.utils import image_name
+from ctan_monai.utils.errors import InputError
 
 __all__ = ["TARGET_FORMS", "Image", "Target", "is_series", "is_structure_set", "read_targets"]
 

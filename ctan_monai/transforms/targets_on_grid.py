@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from ctan_monai.transforms.read_targets import Target
 from ctan_monai.utils.names import printable
+
+from .read_targets import Target
 
 __all__ = ["MOST_LEVELS", "target_masks"]
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ctan_monai.errors import DataError
+from .errors import DataError
 
 try:
     import fcntl
@@ -22,7 +22,7 @@ __all__ = ["inherited_locks", "lock_folder", "locked_folder", "unlock_folder"]
 
 logger = logging.getLogger(__name__)
 
-_WAIT_SECONDS = 3.0  # in which the workers of a killed program end, see ctan_monai.data.jobs
+_WAIT_SECONDS = 3.0  # in which the workers of a killed program end, see ctan_monai.data.preparation.parallel
 
 _inherited = False
 _handles: dict[str, int] = {}  # folder to its open handle

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ctan_monai.errors import InputError
+from .errors import InputError
 
 __all__ = ["MOST_BYTES", "MOST_FILE_BYTES", "MOST_GY", "MOST_HU", "MOST_PIXELS", "MOST_VOXELS", "check_volume_size"]
 

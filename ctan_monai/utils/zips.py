@@ -14,8 +14,8 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ctan_monai.errors import InputError
-from ctan_monai.utils.limits import MOST_BYTES
+from .errors import InputError
+from .limits import MOST_BYTES
 
 __all__ = ["image_name", "is_dicom", "is_zip", "original_names", "unzip", "walk_folders"]
 

@@ -13,8 +13,9 @@ import torch
 from monai.bundle import create_workflow
 from support import run_tool
 
-from ctan_monai.bundle import load_weights, prepare_output_dir, select_tasks, write_atomic
+from ctan_monai.bundle import load_weights, select_tasks
 from ctan_monai.networks import CTAN, HPS
+from ctan_monai.utils import prepare_output_dir, write_atomic
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = REPOSITORY / "bundles" / "openkbp" / "configs"
@@ -201,7 +202,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("written", [False, True])
 def test_an_output_folder_that_stayed_empty_is_removed(tmp_path: Path, written: bool) -> None:
     folder = tmp_path / "new"
-    prepare = "from ctan_monai.files import prepare_output_dir as prepare; "
+    prepare = "from ctan_monai.utils.files import prepare_output_dir as prepare; "
     script = f"folder = prepare({str(folder)!r}); {written} and (folder / 'x').touch()"
     assert run_tool("-c", prepare + script).returncode == 0
     assert folder.exists() is written

@@ -24,7 +24,6 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless
 from support import REPOSITORY
 
-from ctan_monai.data import ResultsFolder
 from ctan_monai.dicom import (
     DoseGrid,
     ct_series,
@@ -36,6 +35,7 @@ from ctan_monai.dicom import (
     resample_dose,
     write_ct_series,
 )
+from ctan_monai.inference import ResultsFolder
 from ctan_monai.phantoms.prostate import write_prostate_patient
 
 pytestmark = [
@@ -135,7 +135,7 @@ def test_implausible_results_are_withheld(
 def test_a_report_that_cannot_be_written_leaves_no_other_result(
     pelvis_phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ctan_monai.transforms.save_images.json_text", lambda content: 1 / 0)
+    monkeypatch.setattr("ctan_monai.inference.save_nifti.json_text", lambda content: 1 / 0)
     with pytest.raises(RuntimeError) as error:
         infer("prostate", pelvis_phantom, tmp_path / "out", dicom_output="rtdose", write_implausible=True)
     assert "1 of 1 inputs have no results:\nCT: SaveImagesd: " in message(error)
@@ -277,7 +277,7 @@ def test_what_cannot_be_written_as_dicom_costs_no_other_result(
     def fail(*_: Any, **__: Any) -> None:
         raise KeyError("a header that nobody thought of")
 
-    monkeypatch.setattr("ctan_monai.transforms.save_dicom_rt.write_rtdose", fail)
+    monkeypatch.setattr("ctan_monai.inference.save_dicom_rt.write_rtdose", fail)
     with pytest.raises(RuntimeError) as error:
         infer("prostate", pelvis_phantom, tmp_path / "out", dicom_output="rtdose", write_implausible=True)
     assert (

@@ -16,7 +16,7 @@ import pytest
 from dicom_validation import dicom_errors
 from support import REPOSITORY, run_tool
 
-from ctan_monai.data.openkbp_case import prepare_case
+from ctan_monai.data.openkbp.case import prepare_case
 from ctan_monai.dicom import write_ct_series
 
 pytestmark = pytest.mark.slow
@@ -54,7 +54,7 @@ def names(folder: Path, case: str) -> set[str]:
 
 @pytest.mark.parametrize("options", [(), ("--write-implausible",)])
 def test_a_pelvis_beside_a_head(bundle: Path, both: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
-    command = ["-m", "ctan_monai.bundle.predict", "--bundle", str(bundle), "--device", "cpu", "--dicom", *options]
+    command = ["-m", "ctan_monai.packing.predict", "--bundle", str(bundle), "--device", "cpu", "--dicom", *options]
     done = run_tool(*command, str(both), str(tmp_path))
     assert done.returncode == 3, done.stdout + done.stderr
     assert f"pelvis: NOT USABLE, see pelvis_report.json: {VERDICT}" in done.stdout
@@ -83,7 +83,7 @@ def test_a_pelvis_beside_a_head(bundle: Path, both: Path, tmp_path: Path, option
 
 
 def test_a_head_alone_and_the_line_of_the_bundles_own_command(bundle: Path, both: Path, tmp_path: Path) -> None:
-    command = ["-m", "ctan_monai.bundle.predict", "--bundle", str(bundle), "--device", "cpu", "--dicom"]
+    command = ["-m", "ctan_monai.packing.predict", "--bundle", str(bundle), "--device", "cpu", "--dicom"]
     done = run_tool(*command, str(both / "head"), str(tmp_path / "head"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert names(tmp_path / "head", "head") >= {f"{kind}.dcm" for kind in DICOM}

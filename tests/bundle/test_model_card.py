@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from support import REPOSITORY
 
-from ctan_monai.bundle.packed_configs import packed_config, packed_metadata
-from ctan_monai.bundle.recipient_texts import evaluation_results, write_texts
-from ctan_monai.files import write_json
 from ctan_monai.metrics import comparison_metrics, summarise
+from ctan_monai.packing.packed_configs import packed_config, packed_metadata
+from ctan_monai.packing.texts import evaluation_results, write_texts
+from ctan_monai.utils.files import write_json
 
 BUNDLES = ("openkbp", "prostate", "ham10000", "stoic")
 RECORD = json.loads((REPOSITORY / "bundles" / "openkbp" / "models" / "ctan_small" / "training.json").read_text())

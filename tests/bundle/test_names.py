@@ -22,19 +22,20 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 from PIL import Image
 from support import ODD_NAMES, REPOSITORY, run_tool
 
-from ctan_monai.bundle import TrainingSetting, predict, read_inference_chains
-from ctan_monai.bundle.checksums import write_checksums
+from ctan_monai.bundle import TrainingSetting, read_inference_chains
 from ctan_monai.bundle.command_paths import refuse_changed_paths
 from ctan_monai.bundle.data_values import as_argument, as_data, code_in
-from ctan_monai.bundle.pack import _build_wheel, pack_bundle
-from ctan_monai.bundle.packed_configs import packed_config, read_record
-from ctan_monai.bundle.recipient_texts import evaluation_summary
-from ctan_monai.data import find_images, find_inputs
-from ctan_monai.data.case_folder import write_nifti
+from ctan_monai.data.preparation.case_folder import write_nifti
 from ctan_monai.dicom import write_ct_series
-from ctan_monai.errors import DataError
+from ctan_monai.inference import find_images, find_inputs
+from ctan_monai.packing import predict
+from ctan_monai.packing.checksums import write_checksums
+from ctan_monai.packing.pack import _build_wheel, pack_bundle
+from ctan_monai.packing.packed_configs import packed_config, read_record
+from ctan_monai.packing.texts import evaluation_summary
 from ctan_monai.transforms import LoadImageCTd
 from ctan_monai.transforms.read_targets import read_targets
+from ctan_monai.utils.errors import DataError
 
 BUNDLE = REPOSITORY / "bundles" / "openkbp"
 SMALL = BUNDLE / "models" / "ctan_small"
@@ -99,7 +100,7 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "given": ["@bundle_root", "@dataset_dir", "@output_dir", "@windows"],
         "initialize": [
             "$ctan_monai.bundle.check_overrides(@bundle_root, 'inference.json')",
-            "$ctan_monai.bundle.prepare_output_dir(@output_dir)",
+            "$ctan_monai.utils.prepare_output_dir(@output_dir)",
         ],
         "run": "$pathlib.Path(@output_dir + '/case_report.json').write_text(json.dumps({'given': @given}))",
     }

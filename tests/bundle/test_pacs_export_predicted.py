@@ -34,7 +34,7 @@ def test_one_call(bundle: Path, phantom: Path, tmp_path: Path) -> None:
     export = tmp_path / "export"
     write_pacs_export(export, hu, affine)
     out = tmp_path / "out"
-    command = ["-m", "ctan_monai.bundle.predict", "--bundle", str(bundle), str(export), str(out), "--dicom"]
+    command = ["-m", "ctan_monai.packing.predict", "--bundle", str(bundle), str(export), str(out), "--dicom"]
     done = run_tool(*command, "--write-implausible", "--device", "cpu")
     assert done.returncode == 3, done.stdout + done.stderr  # 12 slices of a phantom do not hold the structures
 

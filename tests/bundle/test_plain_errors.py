@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from ctan_monai.bundle import plain_errors
+from ctan_monai.bundle import error_report as plain_errors
 from ctan_monai.bundle.weights import load_weights
-from ctan_monai.errors import plain_cause
+from ctan_monai.utils.errors import plain_cause
 
 
 def raised(action) -> BaseException:

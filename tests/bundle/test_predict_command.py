@@ -12,8 +12,8 @@ import pytest
 import torch
 from support import REPOSITORY, run_tool
 
-from ctan_monai.bundle import predict as module
-from ctan_monai.errors import DataError
+from ctan_monai.packing import predict as module
+from ctan_monai.utils.errors import DataError
 
 
 def test_dicom_is_asked_for_by_one_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

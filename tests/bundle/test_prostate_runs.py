@@ -16,8 +16,8 @@ import torch
 from support import REPOSITORY, run_tool
 
 from ctan_monai.data import read_datalist
-from ctan_monai.data.prostate_case import NETWORK_SIZE, NETWORK_SPACING
-from ctan_monai.data.prostate_rois import PROSTATE_LABELS
+from ctan_monai.data.prostate.case import NETWORK_SIZE, NETWORK_SPACING
+from ctan_monai.data.prostate.roi_names import PROSTATE_LABELS
 from ctan_monai.handlers import EpochLog
 
 CONFIGS = "bundles/prostate/configs"

@@ -12,7 +12,7 @@ import pytest
 from nibabel.affines import apply_affine
 from support import REPOSITORY, run_tool
 
-from ctan_monai.data.openkbp_case import prepare_case
+from ctan_monai.data.openkbp.case import prepare_case
 from ctan_monai.dicom import (
     ct_series,
     mask_outlines,

@@ -105,7 +105,7 @@ def test_evaluation_measures_what_predict_writes(name: str, patient: Path, tmp_p
     for arguments in (
         ["tools/pack_bundle.py", "openkbp", "--checkpoint", str(folder / "model.pt"), "--half", "--output", archive],
         ["-m", "zipfile", "-e", archive, tmp_path],
-        ["-m", "ctan_monai.bundle.predict", *command, patient / "ct.nii", results],
+        ["-m", "ctan_monai.packing.predict", *command, patient / "ct.nii", results],
     ):
         done = run_tool(*map(str, arguments))
         assert done.returncode == 0, done.stdout + done.stderr

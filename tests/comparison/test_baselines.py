@@ -12,7 +12,7 @@ import pytest
 from test_table import METRICS, results
 
 from ctan_monai.comparison import baseline_rows, compare_baselines, comparison_table, further_rows, table_rows
-from ctan_monai.errors import DataError
+from ctan_monai.utils.errors import DataError
 
 
 def baseline(path: Path, dice: dict[str, float]) -> Path:

@@ -19,9 +19,9 @@ import pytest
 from support import REPOSITORY, run_tool
 
 from ctan_monai.comparison import Run, Runner, load_result
-from ctan_monai.errors import DataError
 from ctan_monai.handlers import EpochLog
 from ctan_monai.metrics import TaskMetric
+from ctan_monai.utils.errors import DataError
 
 CONFIGS = REPOSITORY / "bundles" / "openkbp" / "configs"
 HPS = Run("HPS", ("segmentation", "dose"), "DWA", 0)

@@ -8,7 +8,7 @@ import pytest
 from support import REPOSITORY
 
 from ctan_monai.comparison import plan_runs
-from ctan_monai.errors import DataError
+from ctan_monai.utils.errors import DataError
 
 TRAIN = json.loads((REPOSITORY / "bundles" / "openkbp" / "configs" / "train.json").read_text())
 

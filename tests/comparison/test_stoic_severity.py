@@ -13,7 +13,7 @@ from support import REPOSITORY
 
 from ctan_monai.losses import ClassificationLoss
 from ctan_monai.metrics import AUROCHandler, comparison_metrics, metric_value
-from ctan_monai.reports.classification import ClassificationReport
+from ctan_monai.reports.classification.report import ClassificationReport
 
 # covid, severe, probability of severe: in the right order among the positive; a negative has the highest of all
 PATIENTS = [(1, 1, 0.6), (1, 0, 0.4), (0, 0, 0.9)]

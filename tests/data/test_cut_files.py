@@ -28,13 +28,11 @@ from pydicom.uid import (
     RTPlanStorage,
 )
 
-from ctan_monai.data import CTReader, find_images, find_inputs
-from ctan_monai.data.ham10000_release import find_release
-from ctan_monai.data.openkbp import OpenKBPPatient, read_patient, write_patient
-from ctan_monai.data.openkbp_case import prepare_case as prepare_openkbp_case
-from ctan_monai.data.photos import decode_mask, decode_photo
-from ctan_monai.data.prostate_prepare import prepare_prostate
-from ctan_monai.data.stoic import read_reference
+from ctan_monai.data.ham10000.release import find_release
+from ctan_monai.data.openkbp.case import prepare_case as prepare_openkbp_case
+from ctan_monai.data.openkbp.patient import OpenKBPPatient, read_patient, write_patient
+from ctan_monai.data.prostate.prepare import prepare_prostate
+from ctan_monai.data.stoic.release import read_reference
 from ctan_monai.dicom import (
     ct_series,
     mask_outlines,
@@ -47,7 +45,10 @@ from ctan_monai.dicom import (
     write_rtdose,
     write_rtstruct,
 )
-from ctan_monai.errors import DataError
+from ctan_monai.imaging.photos import decode_mask, decode_photo
+from ctan_monai.inference import find_images, find_inputs
+from ctan_monai.transforms import CTReader
+from ctan_monai.utils.errors import DataError
 
 AFFINE = np.diag([-2.0, -3.0, 5.0, 1.0])
 HU = np.random.default_rng(0).integers(-1000, 1000, (12, 10, 4)).astype(np.int16)

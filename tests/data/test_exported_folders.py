@@ -16,8 +16,6 @@ import pytest
 from dicom_exports import AFFINE, SHAPE, beside, bolus_tracking, change, ct, dose_report, exam_summary, hu, scout
 from pydicom.uid import LegacyConvertedEnhancedCTImageStorage, generate_uid
 
-from ctan_monai.data import CTReader, InputError, ResultsFolder, find_inputs
-from ctan_monai.data.results_folder import image_identity
 from ctan_monai.dicom import (
     ct_series,
     mask_outlines,
@@ -27,6 +25,10 @@ from ctan_monai.dicom import (
     write_rtdose,
     write_rtstruct,
 )
+from ctan_monai.inference import ResultsFolder, find_inputs
+from ctan_monai.inference.results_folder import image_identity
+from ctan_monai.transforms import CTReader
+from ctan_monai.utils import InputError
 
 
 def move(file: Path, folder: Path) -> Path:

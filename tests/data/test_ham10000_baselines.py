@@ -10,8 +10,8 @@ import pytest
 from lesions import write_release
 from support import run_tool
 
-from ctan_monai.data.ham10000_baselines import MajorityClass, centre_mask
-from ctan_monai.data.ham10000_prepare import prepare_ham10000
+from ctan_monai.data.ham10000.baselines import MajorityClass, centre_mask
+from ctan_monai.data.ham10000.prepare import prepare_ham10000
 
 
 def test_majority_class() -> None:

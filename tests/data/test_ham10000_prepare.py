@@ -14,9 +14,10 @@ from lesions import IMAGES, LESIONS, image_file, mask_file, write_release, write
 from PIL import Image
 from support import run_tool
 
-from ctan_monai.data import DataError, read_datalist, read_images
-from ctan_monai.data import ham10000_chunk as chunk
-from ctan_monai.data.ham10000_prepare import parse_size, prepare_ham10000
+from ctan_monai.data import read_datalist, read_images
+from ctan_monai.data.ham10000 import chunk as chunk
+from ctan_monai.data.ham10000.prepare import parse_size, prepare_ham10000
+from ctan_monai.utils import DataError
 
 SECTIONS = ("training", "validation", "test")
 MASKS = "HAM10000_segmentations_lesion_tschandl"
@@ -130,7 +131,7 @@ def test_no_lesion_is_in_two_sections_and_all_sections_are_filled(tmp_path: Path
 
 def test_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release, output = write_release(tmp_path / "in"), tmp_path / "out"
-    monkeypatch.setattr("ctan_monai.data.ham10000_prepare._CHUNK", 3)
+    monkeypatch.setattr("ctan_monai.data.ham10000.prepare._CHUNK", 3)
     decoded: list[str] = []
     original = chunk._prepare
 

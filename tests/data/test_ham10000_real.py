@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctan_monai.data.ham10000 import CLASSES
-from ctan_monai.data.ham10000_datalist import split_lesions
-from ctan_monai.data.ham10000_prepare import prepare_ham10000
-from ctan_monai.data.ham10000_release import Release, find_release
-from ctan_monai.data.photos import decode_mask
+from ctan_monai.data.ham10000.datalist import split_lesions
+from ctan_monai.data.ham10000.metadata import CLASSES
+from ctan_monai.data.ham10000.prepare import prepare_ham10000
+from ctan_monai.data.ham10000.release import Release, find_release
+from ctan_monai.imaging.photos import decode_mask
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from lesions import HEADER, IMAGES, metadata, write_release, write_zips
 
-from ctan_monai.data import DataError
-from ctan_monai.data.ham10000 import parse_metadata
-from ctan_monai.data.ham10000_release import find_release
+from ctan_monai.data.ham10000.metadata import parse_metadata
+from ctan_monai.data.ham10000.release import find_release
+from ctan_monai.utils import DataError
 
 
 def test_folders_and_zips_hold_the_same(tmp_path: Path) -> None:

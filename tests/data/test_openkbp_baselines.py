@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from ctan_monai.data.openkbp_baselines import AlignedMeanDose, MeanDose, OrganAtlas
+from ctan_monai.data.openkbp.baselines import AlignedMeanDose, MeanDose, OrganAtlas
 from ctan_monai.reports import read_baselines
 
 LABELS = {"brainstem": 1, "spinal_cord": 2}

@@ -15,12 +15,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from ctan_monai.data import openkbp_case
-from ctan_monai.data.openkbp import SHAPE, OpenKBPPatient, write_patient
-from ctan_monai.data.openkbp_prepare import add_arguments, prepare_openkbp, run
-from ctan_monai.data.prepared import read_datalist
-from ctan_monai.errors import DataError
-from ctan_monai.files import file_sha256
+from ctan_monai.data.datalist import read_datalist
+from ctan_monai.data.openkbp import case as openkbp_case
+from ctan_monai.data.openkbp.patient import SHAPE, OpenKBPPatient, write_patient
+from ctan_monai.data.openkbp.prepare import add_arguments, prepare_openkbp, run
+from ctan_monai.utils.errors import DataError
+from ctan_monai.utils.files import file_sha256
 
 SPLITS = {"train-pats": (2, 11), "validation-pats": (20,), "test-pats": (30,)}
 

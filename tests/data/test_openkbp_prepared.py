@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ctan_monai.data.prepared import read_datalist
-from ctan_monai.errors import DataError
+from ctan_monai.data.datalist import read_datalist
+from ctan_monai.utils.errors import DataError
 
 
 def _write(folder: Path, **sections: Any) -> Path:

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from ctan_monai.data.openkbp import (
+from ctan_monai.data.openkbp.patient import (
     SHAPE,
     OpenKBPPatient,
     from_lps,
@@ -19,7 +19,7 @@ from ctan_monai.data.openkbp import (
     write_dose_csv,
     write_patient,
 )
-from ctan_monai.errors import DataError
+from ctan_monai.utils.errors import DataError
 
 # Official index of y = 1, x = 2, k = 3: 1 * 128 * 128 + 2 * 128 + 3.
 FLAT, OFFICIAL, LPS = 16643, (1, 2, 3), (2, 1, 124)

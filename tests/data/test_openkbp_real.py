@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctan_monai.data.openkbp import SHAPE, STRUCTURES, lps_affine, read_patient, to_lps
-from ctan_monai.data.openkbp_case import prepare_case
-from ctan_monai.data.openkbp_prepare import prepare_openkbp
+from ctan_monai.data.openkbp.case import prepare_case
+from ctan_monai.data.openkbp.patient import SHAPE, STRUCTURES, lps_affine, read_patient, to_lps
+from ctan_monai.data.openkbp.prepare import prepare_openkbp
 
 COMPLETE = "train-pats/pt_24"  # has brain stem, cord, both parotids and mandible
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctan_monai.data.sparse_csv import read_prediction_csv, read_sparse_csv, read_sparse_mask, write_sparse_csv
-from ctan_monai.errors import DataError
+from ctan_monai.data.openkbp.sparse_csv import read_prediction_csv, read_sparse_csv, read_sparse_mask, write_sparse_csv
+from ctan_monai.utils.errors import DataError
 
 SIZE = 1000
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from pacs_export import PATIENTS, expected_left_out, write_pacs_export
 
-from ctan_monai.data import CTReader, find_inputs
 from ctan_monai.dicom import read_source
+from ctan_monai.inference import find_inputs
+from ctan_monai.transforms import CTReader
 
 SHAPE = (16, 16, 6)
 AFFINE = np.array([[-4.0, 0, 0, 30], [0, -4.0, 0, 30], [0, 0, 3.0, -9], [0, 0, 0, 1]])

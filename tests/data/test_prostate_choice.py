@@ -19,8 +19,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTPlanStorage, generate_uid
 from support import run_tool
 
-from ctan_monai.data import find_inputs, independent_units, read_datalist
-from ctan_monai.data.prostate_prepare import prepare_prostate
+from ctan_monai.data import independent_units, read_datalist
+from ctan_monai.data.prostate.prepare import prepare_prostate
 from ctan_monai.dicom import (
     Choice,
     mask_outlines,
@@ -30,8 +30,9 @@ from ctan_monai.dicom import (
     write_rtdose,
     write_rtstruct,
 )
-from ctan_monai.errors import DataError
+from ctan_monai.inference import find_inputs
 from ctan_monai.transforms.read_targets import read_targets
+from ctan_monai.utils.errors import DataError
 
 AFFINE = np.array([[-10.0, 0, 0, 70], [0, -10.0, 0, 60], [0, 0, 5.0, -30], [0, 0, 0, 1]])
 SHAPE = (14, 12, 6)

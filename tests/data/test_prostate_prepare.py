@@ -14,11 +14,11 @@ import pydicom
 import pytest
 
 from ctan_monai.data import check_grid, read_datalist
-from ctan_monai.data.prostate_prepare import prepare_prostate
-from ctan_monai.data.prostate_rois import match_rois, read_roi_map
+from ctan_monai.data.prostate.prepare import prepare_prostate
+from ctan_monai.data.prostate.roi_names import match_rois, read_roi_map
 from ctan_monai.dicom import mask_outlines, read_source, write_ct_series, write_rtdose, write_rtstruct
-from ctan_monai.errors import DataError
-from ctan_monai.files import file_sha256
+from ctan_monai.utils.errors import DataError
+from ctan_monai.utils.files import file_sha256
 
 SPACING = (10.0, 10.0, 5.0)
 # columns to the patient's left, rows to the back, slices upwards, in RAS mm

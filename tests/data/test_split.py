@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from ctan_monai.data import DataError
-from ctan_monai.data.split import merge_small_strata, stratified_split
+from ctan_monai.data.preparation.split import merge_small_strata, stratified_split
+from ctan_monai.utils import DataError
 
 GROUPS = {**{f"a{i}": "a" for i in range(20)}, **{f"b{i}": "b" for i in range(10)}}
 

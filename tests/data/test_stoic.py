@@ -15,16 +15,18 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from ctan_monai.data import CTReader, find_inputs, read_datalist, stoic_cases, stoic_prepare
-from ctan_monai.data.metaimage import read_metaimage
-from ctan_monai.data.split import SECTIONS, stratified_split
-from ctan_monai.data.stoic import StoicPatient, age_and_sex, find_release, read_reference
-from ctan_monai.data.stoic_prepare import prepare_stoic
-from ctan_monai.dicom import InputError
-from ctan_monai.errors import DataError
+from ctan_monai.data import read_datalist, stoic_cases
+from ctan_monai.data.preparation.split import SECTIONS, stratified_split
+from ctan_monai.data.stoic import prepare as stoic_prepare
+from ctan_monai.data.stoic.prepare import prepare_stoic
+from ctan_monai.data.stoic.release import StoicPatient, age_and_sex, find_release, read_reference
 from ctan_monai.imaging.lung_volume import lung_volume
+from ctan_monai.imaging.metaimage import read_metaimage
+from ctan_monai.inference import find_inputs
 from ctan_monai.phantoms import make_stoic_patients, make_stoic_volume
-from ctan_monai.transforms import LoadLungSlicesd
+from ctan_monai.transforms import CTReader, LoadLungSlicesd
+from ctan_monai.utils import InputError
+from ctan_monai.utils.errors import DataError
 
 SMALL = {"size": 48, "spacing": (7.0, 7.0, 10.0)}
 EXPECTED = {"size": (48, 48), "spacing": (7.0, 7.0, 10.0), "window": (-1100, 300)}

@@ -16,11 +16,11 @@ import torch
 from dicom_cases import POSITIONS, SHAPE, affine_of, write_ct
 from monai.transforms import Compose, EnsureChannelFirstd, Orientationd
 
-from ctan_monai.data import find_inputs
 from ctan_monai.dicom import DicomSource, mask_outlines, write_rtstruct
-from ctan_monai.errors import InputError
+from ctan_monai.inference import find_inputs
 from ctan_monai.transforms import LoadImageCTd, LoadTargetsd
 from ctan_monai.transforms.read_targets import read_targets
+from ctan_monai.utils.errors import InputError
 
 LPS_LABELS = (("L", "R"), ("P", "A"), ("I", "S"))
 

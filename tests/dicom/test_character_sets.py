@@ -18,19 +18,11 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 
-from ctan_monai.dicom import (
-    InputError,
-    mask_outlines,
-    predicted_by,
-    read_source,
-    write_rtdose,
-    write_rtstruct,
-    write_seg,
-    write_sr,
-)
+from ctan_monai.dicom import mask_outlines, predicted_by, read_source, write_rtdose, write_rtstruct, write_seg, write_sr
 from ctan_monai.dicom.character_sets import standard_character_set
 from ctan_monai.dicom.find_series import group_series
 from ctan_monai.dicom.headers import dicom_headers
+from ctan_monai.utils import InputError
 
 pytest.importorskip("highdicom", reason="highdicom is not installed (pip install 'ctan-monai[dicom]')")
 KINDS = ("seg", "sr", "rtstruct", "rtdose")

@@ -10,8 +10,9 @@ from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 
-from ctan_monai.dicom import InputError, Structure, ct_series, mask_outlines, rasterise, read_structures
+from ctan_monai.dicom import Structure, ct_series, mask_outlines, rasterise, read_structures
 from ctan_monai.dicom.fill_contours import combine_contours, fill_even_odd
+from ctan_monai.utils import InputError
 
 # columns to the patient's left, rows to the back, slices upwards, in RAS mm; 2 x 3 x 5 mm
 AFFINE = np.array([[-2.0, 0, 0, 30], [0, -3.0, 0, 40], [0, 0, 5.0, -100], [0, 0, 0, 1]])

@@ -13,7 +13,6 @@ from pydicom.uid import ExplicitVRLittleEndian, RTPlanStorage
 
 from ctan_monai.dicom import (
     DoseGrid,
-    InputError,
     ct_series,
     dose_in_patient_axes,
     plan_dose,
@@ -24,6 +23,7 @@ from ctan_monai.dicom import (
     write_ct_series,
     write_rtdose,
 )
+from ctan_monai.utils import InputError
 
 CT_AFFINE = np.array([[-2.0, 0, 0, 30], [0, -3.0, 0, 40], [0, 0, 5.0, -100], [0, 0, 0, 1]])
 DOSE_AFFINE = np.array([[-4.0, 0, 0, 30], [0, -3.0, 0, 40], [0, 0, 10.0, -95], [0, 0, 0, 1]])

@@ -20,7 +20,9 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from ctan_monai.dicom import InputError, check_axes, ct_series, read_ct_series, write_ct_series
+from ctan_monai.dicom import ct_series, read_ct_series, write_ct_series
+from ctan_monai.imaging import check_axes
+from ctan_monai.utils import InputError
 
 # columns to the patient's left, rows to the back, slices upwards, in RAS mm; 2 x 3 x 5 mm
 HEAD_FIRST = np.array([[-2.0, 0, 0, 30], [0, -3.0, 0, 40], [0, 0, 5.0, -100], [0, 0, 0, 1]])

@@ -8,7 +8,8 @@ import pydicom
 import pytest
 from dicom_cases import NAMES, SHAPE, SPACING, label_map, write_ct
 
-from ctan_monai.dicom import InputError, predicted_by, read_source, write_seg
+from ctan_monai.dicom import predicted_by, read_source, write_seg
+from ctan_monai.utils import InputError
 
 
 def change(folder: Path, **values: object) -> None:

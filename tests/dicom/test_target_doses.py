@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ctan_monai.dicom.targets import parse_doses, prescribed_doses
-from ctan_monai.errors import InputError
+from ctan_monai.utils.errors import InputError
 
 
 @pytest.mark.parametrize(

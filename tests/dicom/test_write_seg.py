@@ -11,7 +11,7 @@ from dicom_cases import NAMES, POSITIONS, label_map, write_ct
 from dicom_validation import dicom_errors
 
 from ctan_monai.dicom import predicted_by, read_source, write_seg
-from ctan_monai.dicom.segment_codes import segment_code
+from ctan_monai.dicom.snomed_codes import segment_code
 
 hd = pytest.importorskip("highdicom", reason="highdicom is not installed (pip install 'ctan-monai[dicom]')")
 

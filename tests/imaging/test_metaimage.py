@@ -13,9 +13,9 @@ import pytest
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
-from ctan_monai.data.metaimage import image_affine, metaimage_voxel_files, read_metaimage, read_metaimage_array
-from ctan_monai.errors import InputError
 from ctan_monai.imaging import read_metaimage_header
+from ctan_monai.imaging.metaimage import image_affine, metaimage_voxel_files, read_metaimage, read_metaimage_array
+from ctan_monai.utils.errors import InputError
 from ctan_monai.utils.limits import MOST_BYTES, MOST_VOXELS, check_volume_size
 
 VOXELS = np.random.default_rng(0).integers(-1000, 1000, (6, 5, 4)).astype("<i2")  # (z, y, x)

@@ -6,7 +6,7 @@ import torch
 from monai.inferers import SimpleInferer
 from torch import nn
 
-from ctan_monai.inferers import DeployInferer
+from ctan_monai.inference import DeployInferer
 
 
 class TwoTasks(nn.Module):

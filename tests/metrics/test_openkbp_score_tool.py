@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctan_monai.data.openkbp import SHAPE, OpenKBPPatient, write_dose_csv, write_patient
+from ctan_monai.data.openkbp.patient import SHAPE, OpenKBPPatient, write_dose_csv, write_patient
 
 
 @pytest.fixture(scope="module")

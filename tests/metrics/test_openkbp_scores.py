@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctan_monai.data.openkbp import read_patient
+from ctan_monai.data.openkbp.patient import read_patient
 from ctan_monai.metrics import DVH_METRICS, dose_score, dvh_metrics, dvh_score
 
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from ctan_monai.data.openkbp import SEGMENTATION_ORGANS, read_patient
+from ctan_monai.data.openkbp.patient import SEGMENTATION_ORGANS, read_patient
 from ctan_monai.metrics import RadiotherapyReference, radiotherapy_metrics, summarise
 
 LABELS = {"brainstem": 1, "spinal_cord": 2}

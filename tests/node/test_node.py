@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from orthanc_double import OrthancDouble
 
-from ctan_monai.errors import DataError
 from ctan_monai.node import Destination, Ledger, Node, Orthanc, PredictSeries
 from ctan_monai.node.command import main
+from ctan_monai.utils.errors import DataError
 
 PACS = Destination("PACS", "192.0.2.7", 104)
 SECOND = Destination("SECOND", "192.0.2.8", 104)

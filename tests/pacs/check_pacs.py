@@ -29,7 +29,7 @@ from pynetdicom import AE, build_context
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as FIND
 from support import REPOSITORY, packed_small_network, run_tool
 
-from ctan_monai.data.openkbp_case import prepare_case
+from ctan_monai.data.openkbp.case import prepare_case
 from ctan_monai.dicom import ct_series, rasterise, read_structures, write_ct_series
 from ctan_monai.node import Ledger
 
@@ -119,7 +119,7 @@ def predicted(pacs: Orthanc, bundle: Path, files: list[Path], folder: Path, *opt
     slices = pacs.wado(f"studies/{first.StudyInstanceUID}/series/{first.SeriesInstanceUID}")
     for number, content in enumerate(slices):
         (ct / f"{number}.dcm").write_bytes(content)
-    command = ["-m", "ctan_monai.bundle.predict", "--bundle", str(bundle), str(ct), str(folder / "results"), "--dicom"]
+    command = ["-m", "ctan_monai.packing.predict", "--bundle", str(bundle), str(ct), str(folder / "results"), "--dicom"]
     done = run_tool(*command, "--device", "cpu", *options)
     assert (folder / "results" / "CT_rtstruct.dcm").is_file(), done.stdout + done.stderr
     answer = pacs.stow([folder / "results" / f"CT_{kind}.dcm" for kind in KINDS])

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctan_monai.data import DataError
-from ctan_monai.data.ham10000 import CLASSES
-from ctan_monai.data.ham10000_release import find_release
-from ctan_monai.data.photos import decode_mask, decode_photo
+from ctan_monai.data.ham10000.metadata import CLASSES
+from ctan_monai.data.ham10000.release import find_release
+from ctan_monai.imaging.photos import decode_mask, decode_photo
 from ctan_monai.phantoms import make_ham10000_image, write_ham10000_phantom
 from ctan_monai.phantoms.ham10000 import add_arguments
+from ctan_monai.utils import DataError
 
 
 @pytest.mark.parametrize("zipped", [False, True])

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctan_monai.data.openkbp import PTVS, OpenKBPPatient, read_patient, to_lps
-from ctan_monai.errors import DataError
+from ctan_monai.data.openkbp.patient import PTVS, OpenKBPPatient, read_patient, to_lps
+from ctan_monai.imaging.body import body_mask
 from ctan_monai.phantoms import make_openkbp_patient, write_openkbp_phantom
-from ctan_monai.transforms.body import body_mask
+from ctan_monai.utils.errors import DataError
 
 
 @pytest.fixture(scope="module")

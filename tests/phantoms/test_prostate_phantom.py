@@ -11,11 +11,11 @@ import pydicom
 import pytest
 
 from ctan_monai.data import read_datalist
-from ctan_monai.data.prostate_prepare import prepare_prostate
-from ctan_monai.errors import DataError
+from ctan_monai.data.prostate.prepare import prepare_prostate
 from ctan_monai.phantoms import write_prostate_patient, write_prostate_phantom
 from ctan_monai.phantoms.prostate_anatomy import make_pelvis
 from ctan_monai.phantoms.prostate_dose import make_pelvis_dose
+from ctan_monai.utils.errors import DataError
 
 SPACING = (4.0, 4.0, 6.0)
 

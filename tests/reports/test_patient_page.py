@@ -20,9 +20,8 @@ from matplotlib.colors import to_rgba
 from monai.data import MetaTensor
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, ornt_transform
 
-from ctan_monai.data import ResultsFolder
-from ctan_monai.errors import InputError
-from ctan_monai.inference import check_dose
+from ctan_monai.inference import ResultsFolder, check_dose
+from ctan_monai.inference.plausibility import WRONG_SITE
 from ctan_monai.reports import SavePatientPaged
 from ctan_monai.reports.patient_page import (
     NetworkFacts,
@@ -33,8 +32,8 @@ from ctan_monai.reports.patient_page import (
     patient_page,
 )
 from ctan_monai.reports.patient_page.figures import planes_figure, structure_colors
-from ctan_monai.transforms.plausibility import WRONG_SITE
 from ctan_monai.utils import printable
+from ctan_monai.utils.errors import InputError
 
 LABELS = {"right_parotid": 1, "left_parotid": 2}
 SHAPE = (30, 26, 20)  # in LPS: x to the left, y to the back, z to the head

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from ctan_monai.reports.names import display_name, structure_colours
-from ctan_monai.reports.pictures import case_figure, case_png
-from ctan_monai.reports.views import WINDOW, case_views, most_informative_slices, plane_picture
+from ctan_monai.reports.radiotherapy.pictures import case_figure, case_png
+from ctan_monai.reports.radiotherapy.planes import WINDOW, case_views, most_informative_slices, plane_picture
+from ctan_monai.reports.structures import display_name, structure_colours
 
 
 def axes_of(figure: Figure, label: str) -> Axes:

@@ -14,9 +14,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ctan_monai.reports import provenance
-from ctan_monai.reports.run_provenance import _command, _commit, _config_files
-from ctan_monai.reports.scrub import scrub_argument, scrub_paths
+from ctan_monai.utils import provenance
+from ctan_monai.utils.run_provenance import _command, _commit, _config_files
+from ctan_monai.utils.scrub_paths import scrub_argument, scrub_paths
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ import pytest
 
 from ctan_monai.metrics import radiotherapy_metrics, summarise
 from ctan_monai.reports import RadiotherapyReport
-from ctan_monai.reports.choice import choose_cases
-from ctan_monai.reports.views import case_views
+from ctan_monai.reports.radiotherapy.planes import case_views
+from ctan_monai.reports.select_cases import choose_cases
 
 PROVENANCE = {
     "commit": "abc",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ctan_monai.reports import read_log, training_charts
-from ctan_monai.reports.dvh_chart import dvh_charts, dvh_curves
+from ctan_monai.reports.radiotherapy.dvh_chart import dvh_charts, dvh_curves
 
 TRAINING = """epoch,segmentation_loss,segmentation_weight,dose_loss,dose_weight,loss,learning_rate,seconds
 1,1.0,1.0,0.5,1.0,1.5,0.001,2.0

@@ -23,14 +23,14 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from torch import nn
 
 from ctan_monai.bundle import load_weights
-from ctan_monai.data.ham10000_release import SourceFile
-from ctan_monai.data.image_inputs import find_images
-from ctan_monai.data.inputs import find_inputs
-from ctan_monai.data.nifti import check_nifti
+from ctan_monai.data.ham10000.release import SourceFile
 from ctan_monai.dicom.read_file import read_dicom
-from ctan_monai.errors import DataError, InputError
 from ctan_monai.imaging.memory import available_memory
+from ctan_monai.imaging.nifti import check_nifti
+from ctan_monai.inference.ct_inputs import find_inputs
+from ctan_monai.inference.photo_inputs import find_images
 from ctan_monai.utils import unzip
+from ctan_monai.utils.errors import DataError, InputError
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def _zip(path: Path, name: str, megabytes: int) -> Path:
 def test_zip_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _zip(tmp_path / "x.zip", "HAM10000_metadata.csv", 32)
     (info,) = zipfile.ZipFile(path).infolist()
-    monkeypatch.setattr("ctan_monai.data.ham10000_release.MOST_FILE_BYTES", 1 << 24)
+    monkeypatch.setattr("ctan_monai.data.ham10000.release.MOST_FILE_BYTES", 1 << 24)
     with _at_once(2, 10), pytest.raises(DataError, match="has 33,554,432 bytes; at most 16,777,216"):
         SourceFile(path, info.filename, (info.file_size, info.CRC)).read()
 

@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from ctan_monai.bundle.packed_configs import packed_config, packed_metadata, read_record
-from ctan_monai.bundle.recipient_texts import evaluation_results, evaluation_summary
 from ctan_monai.data import describe_data, expand_slices, read_datalist
-from ctan_monai.data.prepared import check_grid
-from ctan_monai.data.prostate_prepare import _read_split
-from ctan_monai.data.prostate_rois import read_roi_map
-from ctan_monai.errors import DataError, content_of
-from ctan_monai.files import read_json
+from ctan_monai.data.datalist import check_grid
+from ctan_monai.data.prostate.prepare import _read_split
+from ctan_monai.data.prostate.roi_names import read_roi_map
+from ctan_monai.inference import ReportPlausibilityd
 from ctan_monai.metrics import comparison_metrics
-from ctan_monai.transforms import ReportPlausibilityd
+from ctan_monai.packing.packed_configs import packed_config, packed_metadata, read_record
+from ctan_monai.packing.texts import evaluation_results, evaluation_summary
+from ctan_monai.utils.errors import DataError, content_of
+from ctan_monai.utils.files import read_json
 
 _STRANGE: tuple[Any, ...] = (None, True, -3, 1e300, "", "x", "../x", [], {}, [[]], {"a": []}, [None])
 

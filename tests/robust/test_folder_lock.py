@@ -17,10 +17,10 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 
-from ctan_monai.data.preparation import preparation
-from ctan_monai.errors import DataError
+from ctan_monai.data.preparation.journal import preparation
 from ctan_monai.handlers import HandlerGroup, TrainingCheckpoint
 from ctan_monai.utils import folder_lock
+from ctan_monai.utils.errors import DataError
 from ctan_monai.utils.folder_lock import locked_folder
 
 _HOLD = """
@@ -37,8 +37,8 @@ time.sleep(60)
 _PREPARE = """
 import os, sys, time
 from pathlib import Path
-from ctan_monai.data.jobs import prepare_cases
-from ctan_monai.data.preparation import preparation
+from ctan_monai.data.preparation.parallel import prepare_cases
+from ctan_monai.data.preparation.journal import preparation
 
 def write(path):
     while True:  # a worker ends between two calls of Python at the latest

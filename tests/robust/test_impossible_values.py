@@ -18,14 +18,16 @@ from dicom_cases import affine_of, dose_map, write_ct
 
 from ctan_monai.comparison.collect import load_result
 from ctan_monai.comparison.plan import Run
-from ctan_monai.data import CTReader, read_datalist
-from ctan_monai.data.case_folder import write_case_folder
-from ctan_monai.data.openkbp import SHAPE, OpenKBPPatient, read_dose_csv, read_patient, write_patient
-from ctan_monai.data.results_folder import ResultsFolder
-from ctan_monai.data.sparse_csv import write_sparse_csv
-from ctan_monai.dicom import check_axes, read_dose, write_rtdose
-from ctan_monai.errors import DataError, InputError
-from ctan_monai.files import parse_json, read_json, read_training_record
+from ctan_monai.data import read_datalist
+from ctan_monai.data.openkbp.patient import SHAPE, OpenKBPPatient, read_dose_csv, read_patient, write_patient
+from ctan_monai.data.openkbp.sparse_csv import write_sparse_csv
+from ctan_monai.data.preparation.case_folder import write_case_folder
+from ctan_monai.dicom import read_dose, write_rtdose
+from ctan_monai.imaging import check_axes
+from ctan_monai.inference.results_folder import ResultsFolder
+from ctan_monai.transforms import CTReader
+from ctan_monai.utils.errors import DataError, InputError
+from ctan_monai.utils.files import parse_json, read_json, read_training_record
 from ctan_monai.utils.limits import MOST_GY, MOST_HU
 
 

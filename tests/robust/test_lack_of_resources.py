@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ctan_monai.command_line import exit_status
-from ctan_monai.errors import lack_of_resources
-from ctan_monai.files import TEMPORARY, allocate, prepare_output_dir, write_atomic, write_json
+from ctan_monai.utils.command_line import exit_status
+from ctan_monai.utils.errors import lack_of_resources
+from ctan_monai.utils.files import TEMPORARY, allocate, prepare_output_dir, write_atomic, write_json
 
 _LIMITED = """
 import resource, signal, sys
@@ -23,7 +23,7 @@ from pathlib import Path
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then a write raises "File too large"
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 import torch
-from ctan_monai.files import write_atomic, write_json
+from ctan_monai.utils.files import write_atomic, write_json
 path = Path(sys.argv[1])
 kind = sys.argv[2]
 try:
@@ -89,7 +89,7 @@ def test_sparse_files_get_their_space(tmp_path: Path) -> None:
 
 _KILLED = """
 import os, signal, sys
-from ctan_monai.files import write_atomic
+from ctan_monai.utils.files import write_atomic
 def write(stream):
     stream.write(b"x" * 100)
     stream.flush()

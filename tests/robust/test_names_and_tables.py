@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ctan_monai.command_line import exit_status
-from ctan_monai.data.ham10000 import parse_metadata
-from ctan_monai.data.image_inputs import find_images
-from ctan_monai.data.results_folder import ResultsFolder
-from ctan_monai.errors import DataError
-from ctan_monai.files import csv_text
-from ctan_monai.reports.scrub import scrub_paths
-from ctan_monai.reports.tables import write_csv
+from ctan_monai.data.ham10000.metadata import parse_metadata
+from ctan_monai.inference.photo_inputs import find_images
+from ctan_monai.inference.results_folder import ResultsFolder
+from ctan_monai.utils.command_line import exit_status
+from ctan_monai.utils.csv_tables import write_csv
+from ctan_monai.utils.errors import DataError
+from ctan_monai.utils.files import csv_text
+from ctan_monai.utils.scrub_paths import scrub_paths
 
 _HEADER = "lesion_id,image_id,dx,dx_type,age,sex,localization"
 

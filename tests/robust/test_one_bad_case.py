@@ -14,7 +14,7 @@ import torch
 from monai.data import DataLoader
 from torch import nn
 
-from ctan_monai.data.jobs import prepare_cases
+from ctan_monai.data.preparation.parallel import prepare_cases
 from ctan_monai.engines import MultiTaskEvaluator, PrepareMultiTaskBatch
 from ctan_monai.engines.batch import FAILURE
 from ctan_monai.inference import CaseDataset

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ctan_monai.bundle.pack import _build_wheel, _working_folder
-from ctan_monai.files import file_sha256
+from ctan_monai.packing.pack import _build_wheel, _working_folder
+from ctan_monai.utils.files import file_sha256
 
 
 def test_the_working_folder_of_a_killed_process_is_taken_over(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from support import run_tool
 
-from ctan_monai.data.prepared import read_datalist
-from ctan_monai.errors import DataError
+from ctan_monai.data.datalist import read_datalist
+from ctan_monai.utils.errors import DataError
 
 # file operations at least, into an empty folder and over other data: the smallest phantoms have some more
 OPERATIONS = {"ham10000": (70, 100), "openkbp": (70, 70), "prostate": (70, 70), "stoic": (50, 60)}

@@ -13,8 +13,8 @@ import torch
 from ignite.engine import Engine
 from torch import nn
 
-from ctan_monai.errors import DataError
 from ctan_monai.handlers import HandlerGroup, RunRecord, TrainingCheckpoint
+from ctan_monai.utils.errors import DataError
 
 _DATA = {"name": "x", "cases": {"training": 3}, "prepared": "then", "files_sha256": "ab"}
 _VALUES = {"batch_size": 8, "method": "CTAN", "num_workers": 1, "max_epochs": 1}

@@ -51,7 +51,7 @@ def test_the_thread_of_a_writer_does_not_tell_of_a_full_disk_again() -> None:
     """The main thread reports it in one line."""
     code = (
         "import errno, os, threading\n"
-        "from ctan_monai.bundle.plain_errors import show_cause_last\n"
+        "from ctan_monai.bundle.error_report import show_cause_last\n"
         "show_cause_last()\n"
         "def fail():\n"
         "    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'x')\n"

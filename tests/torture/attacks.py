@@ -40,15 +40,16 @@ from torch import nn
 from torture.outcomes import Outcome
 
 from ctan_monai.bundle import load_weights
-from ctan_monai.data import CTReader, read_datalist
-from ctan_monai.data.ham10000_release import find_release
-from ctan_monai.data.image_inputs import find_images
-from ctan_monai.data.inputs import find_inputs
-from ctan_monai.data.prostate_prepare import _case_ids
-from ctan_monai.data.results_folder import ResultsFolder
+from ctan_monai.data import read_datalist
+from ctan_monai.data.ham10000.release import find_release
+from ctan_monai.data.prostate.prepare import _case_ids
 from ctan_monai.dicom import find_rt_patients, write_ct_series
-from ctan_monai.errors import DataError
-from ctan_monai.files import csv_text, write_json
+from ctan_monai.inference.ct_inputs import find_inputs
+from ctan_monai.inference.photo_inputs import find_images
+from ctan_monai.inference.results_folder import ResultsFolder
+from ctan_monai.transforms import CTReader
+from ctan_monai.utils.errors import DataError
+from ctan_monai.utils.files import csv_text, write_json
 
 __all__ = ["run"]
 

@@ -57,11 +57,13 @@ from torture.forked import FULL, KILL, TORN, Ended, forked  # noqa: E402
 from torture.outcomes import Outcome  # noqa: E402
 
 import ctan_monai  # noqa: E402
-from ctan_monai.bundle import pack, predict  # noqa: E402
-from ctan_monai.bundle.packed_configs import packed_config  # noqa: E402
 from ctan_monai.comparison import runner  # noqa: E402
-from ctan_monai.data import openkbp_case, prostate_case, stoic_case  # noqa: E402
+from ctan_monai.data.openkbp import case as openkbp_case  # noqa: E402
+from ctan_monai.data.prostate import case as prostate_case  # noqa: E402
+from ctan_monai.data.stoic import case as stoic_case  # noqa: E402
 from ctan_monai.networks.trunk import BACKBONES  # noqa: E402
+from ctan_monai.packing import pack, predict  # noqa: E402
+from ctan_monai.packing.packed_configs import packed_config  # noqa: E402
 
 PART = "kills"
 RECOVERED, REFUSED, FAULT = "recovered", "refused, recovered", "FAULT"

@@ -42,7 +42,7 @@ from torture.damage import CUT
 from torture.outcomes import Outcome
 from torture.readers import READERS, Reader, make_files
 
-from ctan_monai.errors import DataError
+from ctan_monai.utils.errors import DataError
 from ctan_monai.utils.limits import MOST_BYTES
 
 __all__ = ["run"]

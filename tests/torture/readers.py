@@ -35,25 +35,18 @@ from torch import nn
 from torture.damage import damage, damage_dicom, damage_json
 
 from ctan_monai.bundle import load_weights
-from ctan_monai.bundle.packed_configs import packed_config, packed_metadata, read_record
-from ctan_monai.bundle.recipient_texts import evaluation_results, evaluation_summary
 from ctan_monai.comparison.collect import load_result, read_result
 from ctan_monai.comparison.plan import Run
-from ctan_monai.data import CTReader, describe_data, expand_slices, read_datalist
-from ctan_monai.data.case_folder import write_case_folder
-from ctan_monai.data.ham10000_release import find_release
-from ctan_monai.data.image_inputs import find_images
-from ctan_monai.data.inputs import find_inputs
-from ctan_monai.data.metaimage import read_metaimage
-from ctan_monai.data.openkbp import SHAPE, read_patient, write_patient
-from ctan_monai.data.photos import decode_mask, decode_photo, read_mask, read_photo
-from ctan_monai.data.prepared import check_grid
-from ctan_monai.data.prostate_prepare import _read_split
-from ctan_monai.data.prostate_rois import read_roi_map
-from ctan_monai.data.results_folder import ResultsFolder
-from ctan_monai.data.sparse_csv import write_sparse_csv
-from ctan_monai.data.stoic import age_and_sex, read_reference
-from ctan_monai.data.stoic_case import _read_record
+from ctan_monai.data import describe_data, expand_slices, read_datalist
+from ctan_monai.data.datalist import check_grid
+from ctan_monai.data.ham10000.release import find_release
+from ctan_monai.data.openkbp.patient import SHAPE, read_patient, write_patient
+from ctan_monai.data.openkbp.sparse_csv import write_sparse_csv
+from ctan_monai.data.preparation.case_folder import write_case_folder
+from ctan_monai.data.prostate.prepare import _read_split
+from ctan_monai.data.prostate.roi_names import read_roi_map
+from ctan_monai.data.stoic.case import _read_record
+from ctan_monai.data.stoic.release import age_and_sex, read_reference
 from ctan_monai.dicom import (
     find_rt_patients,
     mask_outlines,
@@ -64,12 +57,20 @@ from ctan_monai.dicom import (
     write_rtdose,
     write_rtstruct,
 )
-from ctan_monai.errors import InputError, content_of
+from ctan_monai.imaging.metaimage import read_metaimage
+from ctan_monai.imaging.photos import decode_mask, decode_photo, read_mask, read_photo
+from ctan_monai.inference import ReportPlausibilityd
+from ctan_monai.inference.ct_inputs import find_inputs
+from ctan_monai.inference.photo_inputs import find_images
+from ctan_monai.inference.results_folder import ResultsFolder
 from ctan_monai.metrics import comparison_metrics
+from ctan_monai.packing.packed_configs import packed_config, packed_metadata, read_record
+from ctan_monai.packing.texts import evaluation_results, evaluation_summary
 from ctan_monai.phantoms.ham10000 import write_ham10000_phantom
 from ctan_monai.phantoms.openkbp import make_openkbp_patient
-from ctan_monai.transforms import ReportPlausibilityd
+from ctan_monai.transforms import CTReader
 from ctan_monai.transforms.read_targets import read_targets
+from ctan_monai.utils.errors import InputError, content_of
 
 __all__ = ["READERS", "Reader", "make_files"]
 

@@ -16,9 +16,9 @@ from monai.bundle import ConfigParser
 from monai.data import DataLoader, Dataset
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
-from ctan_monai.data import find_inputs
 from ctan_monai.dicom import write_ct_series
 from ctan_monai.engines import MultiTaskEvaluator
+from ctan_monai.inference import find_inputs
 
 LABELS = {"right_bone": 1, "left_bone": 2, "right_soft": 3, "left_soft": 4}
 CONFIG = Path(__file__).resolve().parents[2] / "bundles" / "openkbp" / "configs" / "inference.json"

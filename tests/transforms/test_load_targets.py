@@ -12,8 +12,8 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from ctan_monai.errors import InputError
 from ctan_monai.transforms import LoadTargetsd
+from ctan_monai.utils.errors import InputError
 
 
 def ct(file: str, offset: float = 0.0) -> MetaTensor:

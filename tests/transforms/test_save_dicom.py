@@ -16,9 +16,8 @@ from dicom_cases import NAMES, SHAPE, dose_map, label_map, write_ct
 from monai.data import MetaTensor
 
 from ctan_monai import __version__
-from ctan_monai.data import ResultsFolder
-from ctan_monai.dicom.kinds import dicom_kinds
-from ctan_monai.transforms import SaveDicomRTd, SaveDicomSCd, SaveDicomSRd
+from ctan_monai.inference import ResultsFolder, SaveDicomRTd, SaveDicomSCd, SaveDicomSRd
+from ctan_monai.inference.dicom_kinds import dicom_kinds
 
 MEANINGS = {"covid": "Predicted probability of COVID-19", "severity": "Predicted probability of severe COVID-19"}
 

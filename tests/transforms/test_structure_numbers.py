@@ -16,11 +16,10 @@ from dicom_cases import SHAPE, write_ct
 from monai.data import MetaTensor
 from support import REPOSITORY
 
-from ctan_monai.data import ResultsFolder
-from ctan_monai.data.prostate_rois import match_rois
-from ctan_monai.dicom.segment_codes import segment_code, structure_color
-from ctan_monai.reports.names import structure_colours
-from ctan_monai.transforms import SaveDicomRTd
+from ctan_monai.data.prostate.roi_names import match_rois
+from ctan_monai.dicom.snomed_codes import segment_code, structure_color
+from ctan_monai.inference import ResultsFolder, SaveDicomRTd
+from ctan_monai.reports.structures import structure_colours
 
 hd = pytest.importorskip("highdicom", reason="highdicom is not installed (pip install 'ctan-monai[dicom]')")
 

@@ -20,9 +20,7 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import JPEG2000Lossless
 from support import REPOSITORY
 
-from ctan_monai.data import find_inputs
 from ctan_monai.dicom import (
-    InputError,
     mask_outlines,
     predicted_by,
     read_ct_series,
@@ -32,6 +30,8 @@ from ctan_monai.dicom import (
     write_rtstruct,
     write_seg,
 )
+from ctan_monai.inference import find_inputs
+from ctan_monai.utils import InputError
 from ctan_monai.utils.quiet import quiet_libraries, quiet_stderr
 
 AFFINE = np.diag([-2.0, -2.0, 3.0, 1.0])

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from support import REPOSITORY
 
-from ctan_monai.errors import InputError
 from ctan_monai.utils import is_dicom, original_names, unzip, walk_folders
+from ctan_monai.utils.errors import InputError
 
 DICOM = bytes(128) + b"DICM and more"
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from pydicom.uid import RTStructureSetStorage
 
-from ctan_monai.data.prostate_rois import ROI_MAP, match_rois
 from ctan_monai.dicom.read_file import damaged_file, file_border, read_dicom
-from ctan_monai.errors import InputError
+from ctan_monai.utils.errors import InputError
+
+from .roi_names import ROI_MAP, match_rois
 
 __all__ = ["CohortROI", "cohort_rois", "roi_table"]
 

@@ -16,12 +16,11 @@ from matplotlib.colors import Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.markers import CARETRIGHT
 
-from ctan_monai.dicom.segment_codes import structure_color
+from ctan_monai.dicom.snomed_codes import structure_color
 from ctan_monai.inference import LEAST_PERCENT, judged_voxels
 from ctan_monai.metrics import dvh
 from ctan_monai.reports.charts import chart_png
-from ctan_monai.reports.patient_page.volumes import PageVolumes
-from ctan_monai.reports.pictures import (
+from ctan_monai.reports.radiotherapy.pictures import (
     DOSE_MAP,
     colour_bar,
     draw_contour,
@@ -31,7 +30,9 @@ from ctan_monai.reports.pictures import (
     draw_text,
     figure_png,
 )
-from ctan_monai.reports.views import PLANES, most_informative_slices, plane_views
+from ctan_monai.reports.radiotherapy.planes import PLANES, most_informative_slices, plane_views
+
+from .volumes import PageVolumes
 
 __all__ = ["EDGE_LETTERS", "dvh_png", "planes_figure", "planes_png", "structure_colors"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.files import read_training_record
-from ctan_monai.reports.cells import number
+from ctan_monai.reports.table import number
+from ctan_monai.utils.files import read_training_record
 from ctan_monai.utils.names import shortened
 
 __all__ = ["NetworkFacts", "network_facts"]

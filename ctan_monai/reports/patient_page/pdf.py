@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 
-from ctan_monai.errors import InputError
+from ctan_monai.utils.errors import InputError
 
 __all__ = ["check_pdf", "page_pdf"]
 

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ctan_monai.data import ResultsFolder
-from ctan_monai.files import write_output
-from ctan_monai.reports.patient_page.network import network_facts
-from ctan_monai.reports.patient_page.pdf import check_pdf, page_pdf
-from ctan_monai.reports.patient_page.sheet import patient_page
-from ctan_monai.reports.patient_page.volumes import page_volumes
+from ctan_monai.inference import ResultsFolder
+from ctan_monai.inference.plausibility_report import TARGET_MASKS
+from ctan_monai.inference.save_nifti import case_id
 from ctan_monai.transforms import LoadImageCTd
-from ctan_monai.transforms.report import TARGET_MASKS
-from ctan_monai.transforms.save_images import case_id
+from ctan_monai.utils.files import write_output
+
+from .network import network_facts
+from .pdf import check_pdf, page_pdf
+from .sheet import patient_page
+from .volumes import page_volumes
 
 __all__ = ["SavePatientPaged"]
 
@@ -37,7 +38,7 @@ class SavePatientPaged:
         segmentation_key: label map (1, x, y, z) on the CT's own grid; may be missing.
         dose_key: dose in Gy on the same grid; may be missing.
         body_key: bool mask on the same grid.
-        report_key: of :py:class:`ctan_monai.transforms.ReportPlausibilityd`, which also leaves the targets' masks.
+        report_key: of :py:class:`ctan_monai.inference.ReportPlausibilityd`, which also leaves the targets' masks.
 
     Raises:
         InputError: a PDF is asked for, and what writes it is not installed.

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ctan_monai.reports.html import render_html
-from ctan_monai.reports.patient_page.figures import dvh_png, planes_png, structure_colors
-from ctan_monai.reports.patient_page.network import NetworkFacts
-from ctan_monai.reports.patient_page.tables import MOST_TARGETS, cited_sources, limit_note, organ_rows, target_rows
-from ctan_monai.reports.patient_page.volumes import PageVolumes
+from ctan_monai.reports.page import render_html
 from ctan_monai.utils.names import printable, shortened
+
+from .figures import dvh_png, planes_png, structure_colors
+from .network import NetworkFacts
+from .tables import MOST_TARGETS, cited_sources, limit_note, organ_rows, target_rows
+from .volumes import PageVolumes
 
 __all__ = ["patient_page"]
 
@@ -33,8 +34,8 @@ def patient_page(
     """One sheet on one patient as HTML that needs no other file and prints on one page of A4.
 
     Args:
-        report: of :py:class:`ctan_monai.transforms.ReportPlausibilityd`.
-        about: of :py:meth:`ctan_monai.data.ResultsFolder.about`.
+        report: of :py:class:`ctan_monai.inference.ReportPlausibilityd`.
+        about: of :py:meth:`ctan_monai.inference.ResultsFolder.about`.
         volumes: of the patient.
         organs: that the network contours.
         facts: on the network.

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ctan_monai.inference import LIMIT_SOURCES, figure_name
-from ctan_monai.reports.cells import NOTHING, number
-from ctan_monai.reports.names import display_name
+from ctan_monai.reports.structures import display_name
+from ctan_monai.reports.table import NOTHING, number
 
 __all__ = ["MOST_TARGETS", "Row", "cited_sources", "limit_note", "organ_rows", "target_rows"]
 

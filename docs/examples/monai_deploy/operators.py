@@ -17,7 +17,8 @@ from monai.deploy.operators.monai_bundle_inference_operator import (
     MonaiBundleInferenceOperator,
 )
 
-from ctan_monai.data import CTReader, find_inputs
+from ctan_monai.inference import find_inputs
+from ctan_monai.transforms import CTReader
 from ctan_monai.utils import image_name
 
 

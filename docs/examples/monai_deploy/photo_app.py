@@ -18,7 +18,8 @@ from monai.deploy.core import Image as DeployImage
 from operators import bundle_operator, channel_names
 from PIL import Image
 
-from ctan_monai.data import find_images, to_rgb
+from ctan_monai.imaging import to_rgb
+from ctan_monai.inference import find_images
 
 
 class LoadPhotoOperator(Operator):
