@@ -104,7 +104,7 @@ test-all: $(VENV)/.test-installed ## Run all tests, the slow ones too
 
 label-test: $(LABEL)/.installed ## A MONAI Label server with every bundle, in an environment of its own (.venv-label)
 	$(LABEL)/bin/python -m pytest tests/label/check_monai_label.py
-	$(LABEL)/bin/python -m pytest -m "not slow" tests/data tests/inferers tests/dicom/test_series.py \
+	$(LABEL)/bin/python -m pytest -m "not slow" tests/data tests/imaging tests/inference tests/dicom/test_series.py \
 	  tests/dicom/test_rtdose.py tests/dicom/test_dicom_files.py tests/transforms/test_inference_geometry.py
 
 # numpy and pydicom are older there. PIP_CONSTRAINT also holds for the packages that are built (sam2 builds with torch).

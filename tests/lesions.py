@@ -18,7 +18,7 @@ DX = ["nv", "mel", "nv", "mel", "nv", "mel", "mel"]
 
 
 def image_file(shade: int = 100, size: tuple[int, int] = (32, 24), kind: str = "JPEG") -> bytes:
-    """A JPEG (or other) file of one colour."""
+    """A JPEG (or other) file of one color."""
     stream = io.BytesIO()
     Image.new("RGB", size, (shade, 50, 50)).save(stream, kind, quality=95)
     return stream.getvalue()

@@ -29,7 +29,7 @@ import SimpleITK as sitk
 
 from ctan_monai.dicom import (
     ct_series,
-    rasterise,
+    rasterize,
     read_source,
     read_structures,
     write_ct_series,
@@ -162,7 +162,7 @@ def our_masks(folder: Path) -> dict[str, np.ndarray]:
     """By this project."""
     series = ct_series(folder / "CT")
     structures = read_structures(folder / "RS.dcm", series.frame_uid)
-    return {it.name: rasterise(it, series.affine, series.shape)[0] for it in structures}
+    return {it.name: rasterize(it, series.affine, series.shape)[0] for it in structures}
 
 
 def plastimatch_masks(program: str, folder: Path) -> dict[str, np.ndarray]:

@@ -25,7 +25,10 @@ PAGES = {  # page of the site: its source
         for name in ("ctan_small", "ctan_targets")
     },
 }
-ROOMS = ("networks", "losses", "handlers", "engines", "metrics", "transforms", "data", "dicom")
+ROOMS = (
+    *("networks", "losses", "handlers", "engines", "metrics", "transforms"),
+    *("data", "dicom", "inference", "imaging", "evaluation"),
+)
 _LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)([^)#\s]+)(#[^)\s]*)?\)")
 _PICTURE = re.compile(r"(src|srcset)=\"([^\"]+)\"")
 _ROLE = re.compile(r":(?:py:)?(?:func|class|meth|mod|data|attr):<code>[~.]?")

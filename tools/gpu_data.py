@@ -26,8 +26,8 @@ from ctan_monai.metrics import (
     diagnosis_metrics,
     lesion_mask_metrics,
     radiotherapy_metrics,
-    summarise,
-    summarise_lesions,
+    summarize,
+    summarize_lesions,
 )
 from ctan_monai.transforms import MaskBodyd, RemoveFragmentsd, input_planes
 from ctan_monai.transforms.network_input import slice_offsets
@@ -193,7 +193,7 @@ class OpenKBP:
     def evaluation(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Summary and rows, as evaluation.json has them."""
         ids = [case["case_id"] for case in self.cases["test"]]
-        return {"summary": summarise(rows), "patients": dict(zip(ids, rows, strict=True))}
+        return {"summary": summarize(rows), "patients": dict(zip(ids, rows, strict=True))}
 
     def _input(
         self, hu: torch.Tensor, targets: torch.Tensor, position: torch.Tensor, values: Mapping[str, Any]
@@ -347,7 +347,7 @@ class HAM10000:
     def evaluation(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Summary and rows, as evaluation.json has them."""
         ids = [case["case_id"] for case in self.cases["test"]]
-        return {"summary": summarise_lesions(rows, self.CLASSES), "images": dict(zip(ids, rows, strict=True))}
+        return {"summary": summarize_lesions(rows, self.CLASSES), "images": dict(zip(ids, rows, strict=True))}
 
     def _normalized(self, image: torch.Tensor) -> torch.Tensor:
         return ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)

@@ -3,7 +3,7 @@
 """Measures a trivial baseline on prepared HAM10000 data, by the same metrics as a network's evaluation.
 
 Diagnosis: always the most frequent one of the training images, with their frequencies as probabilities. Mask: the dark
-region at the centre, by Otsu's threshold of the prepared image, brought onto the original mask's grid.
+region at the center, by Otsu's threshold of the prepared image, brought onto the original mask's grid.
 
 Writes baselines.json, baselines_per_image.csv, baselines_summary.csv and baselines_confusion.csv in the output folder.
 An evaluation's report shows the baseline beside the network's results if the config's 'baselines' lists baselines.json.
@@ -25,10 +25,10 @@ from tqdm import tqdm
 
 from ctan_monai.data import read_datalist
 from ctan_monai.data.datalist import load_datalist
-from ctan_monai.data.ham10000.baselines import MajorityClass, centre_mask
+from ctan_monai.data.ham10000.baselines import MajorityClass, center_mask
 from ctan_monai.imaging.letterbox import undo_letterbox
 from ctan_monai.imaging.photos import read_mask
-from ctan_monai.metrics import diagnosis_metrics, lesion_mask_metrics, summarise_lesions
+from ctan_monai.metrics import diagnosis_metrics, lesion_mask_metrics, summarize_lesions
 from ctan_monai.reports import write_lesion_results
 from ctan_monai.utils import provenance
 from ctan_monai.utils.command_line import run_baselines
@@ -36,16 +36,16 @@ from ctan_monai.utils.files import prepare_output_dir
 
 SETTINGS = {
     "diagnosis": "the most frequent diagnosis of the training images; probabilities are their frequencies",
-    "segmentation": "Otsu's threshold of the brightness, dark component nearest to the centre, holes filled",
+    "segmentation": "Otsu's threshold of the brightness, dark component nearest to the center, holes filled",
 }
 
 
 def predict_mask(case: Mapping[str, Any], shape: Sequence[int]) -> np.ndarray:
-    """The centre mask of a prepared image, on a grid of the original mask's shape."""
+    """The center mask of a prepared image, on a grid of the original mask's shape."""
     top, left, height, width = case["box"]
     row = np.load(case["image"], mmap_mode="r")[case["index"]]
     mask = np.zeros(row.shape[:2], np.float32)
-    mask[top : top + height, left : left + width] = centre_mask(np.array(row[top : top + height, left : left + width]))
+    mask[top : top + height, left : left + width] = center_mask(np.array(row[top : top + height, left : left + width]))
     return undo_letterbox(torch.from_numpy(mask)[None], case["box"], shape)[0].numpy() >= 0.5
 
 
@@ -65,10 +65,10 @@ def run(dataset_dir: Path, output: Path, section: str) -> dict[str, Any]:
         reference = read_mask(case["mask"])
         row = lesion_mask_metrics(reference, predict_mask(case, reference.shape))
         rows[case["case_id"]] = row | diagnosis_metrics(case["diagnosis"], majority.probabilities, classes)
-    summary = summarise_lesions(list(rows.values()), classes)
+    summary = summarize_lesions(list(rows.values()), classes)
     data = {"name": "HAM10000", "section": section, "images": len(rows), "training_images": len(training)}
     result = {
-        "name": "Majority class and threshold at the centre",
+        "name": "Majority class and threshold at the center",
         "settings": SETTINGS,
         "summary": summary,
         "images": rows,

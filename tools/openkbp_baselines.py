@@ -32,7 +32,7 @@ from ctan_monai.data.datalist import load_datalist
 from ctan_monai.data.openkbp.baselines import AlignedMeanDose, MeanDose, OrganAtlas
 from ctan_monai.evaluation.radiotherapy import load_reference
 from ctan_monai.imaging import body_mask
-from ctan_monai.metrics import radiotherapy_metrics, summarise
+from ctan_monai.metrics import radiotherapy_metrics, summarize
 from ctan_monai.utils import DataError, provenance
 from ctan_monai.utils.command_line import run_baselines
 from ctan_monai.utils.csv_tables import write_per_patient_csv, write_summary_csv
@@ -41,11 +41,11 @@ from ctan_monai.utils.files import prepare_output_dir, write_json
 TASKS = ("segmentation", "dose")
 DOSE_TEXT = "mean of the training patients' doses, voxel by voxel by index, without alignment; 0 outside the {}"
 ALIGNED_TEXT = (
-    "mean of the training patients' doses, aligned by the centre of the body's bounding box and by voxel size; 0 "
+    "mean of the training patients' doses, aligned by the center of the body's bounding box and by voxel size; 0 "
     "outside the body"
 )
 ATLAS_TEXT = (
-    "share of the training patients whose organ is at a voxel, patients aligned by the centre of the body's bounding "
+    "share of the training patients whose organ is at a voxel, patients aligned by the center of the body's bounding "
     "box and by voxel size; threshold by organ chosen by leave-one-out Dice on the training patients"
 )
 
@@ -131,7 +131,7 @@ def run(dataset_dir: Path, output: Path, section: str) -> dict[str, Any]:
     for name, rows in evaluate(cases, labels, *fitted).items():
         if not rows:
             continue
-        summary = summarise(list(rows.values()))
+        summary = summarize(list(rows.values()))
         data = {"name": "OpenKBP", "section": section, "patients": len(rows), "training_patients": len(training)}
         result = {
             "name": titles[name],

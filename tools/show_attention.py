@@ -47,9 +47,9 @@ def one_slice(image: torch.Tensor, label: torch.Tensor | None) -> torch.Tensor:
 
 
 def shown(image: torch.Tensor) -> np.ndarray:
-    """The network's input as a grey picture in [0, 1]: its first channel, from its least to its largest value."""
-    grey = image[0, 0].float().cpu().numpy()
-    return np.asarray((grey - grey.min()) / max(float(np.ptp(grey)), 1e-6))
+    """The network's input as a gray picture in [0, 1]: its first channel, from its least to its largest value."""
+    gray = image[0, 0].float().cpu().numpy()
+    return np.asarray((gray - gray.min()) / max(float(np.ptp(gray)), 1e-6))
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:

@@ -121,10 +121,10 @@ def _differences(table: Sequence[Mapping[str, Any]], task: str, metric: TaskMetr
         return None
 
     def draw(axes: Axes, dark: bool) -> None:
-        colour = "#56b4e9" if dark else "#0072b2"
+        color = "#56b4e9" if dark else "#0072b2"
         for place, (_, paired) in enumerate(reversed(found)):
-            axes.plot([paired["low"], paired["high"]], [place, place], color=colour, linewidth=2.2)
-            axes.plot(paired["mean"], place, marker="o", color=colour)
+            axes.plot([paired["low"], paired["high"]], [place, place], color=color, linewidth=2.2)
+            axes.plot(paired["mean"], place, marker="o", color=color)
         axes.axvline(0.0, color=str(axes.xaxis.label.get_color()), linewidth=1)
         axes.set_yticks(range(len(found)), [name for name, _ in reversed(found)])
         axes.set_ylim(-0.6, len(found) - 0.4)

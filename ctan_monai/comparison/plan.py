@@ -20,7 +20,7 @@ class Run:
         method: a name of :py:data:`ctan_monai.networks.METHODS`, such as "CTAN".
         tasks: names of the tasks that its network has.
         weighting: a name in the bundle's ``weightings``, such as "DWA".
-        seed: of initialisation, order and augmentation.
+        seed: of initialization, order and augmentation.
     """
 
     method: str

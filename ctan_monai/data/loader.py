@@ -93,7 +93,7 @@ class EpochDataLoader(DataLoader):
 
     So a run that is resumed at an epoch boundary sees just what the uninterrupted run would have, whatever was drawn
     from the global generators in between. :py:class:`ctan_monai.handlers.EpochSeed` sets the epoch. Under DDP each rank
-    reads its own part. A last batch of one is dropped in training, because batch normalisation cannot use it.
+    reads its own part. A last batch of one is dropped in training, because batch normalization cannot use it.
 
     Args:
         dataset: map-style dataset.

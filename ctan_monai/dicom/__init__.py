@@ -4,7 +4,7 @@
 
 from ctan_monai.utils.moved import moved
 
-from .contours_to_mask import rasterise
+from .contours_to_mask import rasterize
 from .equipment import PHANTOM, Maker, predicted_by
 from .headers import dicom_headers
 from .mask_to_contours import mask_outlines
@@ -43,7 +43,7 @@ __all__ = [
     "plan_dose",
     "planning_cases",
     "predicted_by",
-    "rasterise",
+    "rasterize",
     "read_ct_series",
     "read_dose",
     "read_pixels",

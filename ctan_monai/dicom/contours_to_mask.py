@@ -3,9 +3,9 @@
 """Contours as a mask on the grid of a CT.
 
 Why not rt-utils, which reads structure sets too: it rounds every point to whole pixels and paints the outline, so that
-a contour with points between pixel centres grows by up to half a pixel on all sides; it needs ContourImageSequence,
+a contour with points between pixel centers grows by up to half a pixel on all sides; it needs ContourImageSequence,
 which is optional and often absent; it swaps rows and columns of images that are not square; and it reads the series
-anew for each structure set. On contours that run through pixel centres, such as its own, both give the same masks
+anew for each structure set. On contours that run through pixel centers, such as its own, both give the same masks
 (tests/dicom/test_contours_to_mask.py).
 """
 
@@ -23,15 +23,15 @@ from ctan_monai.utils.errors import InputError
 from .fill_contours import combine_contours, fill_even_odd
 from .rtstruct import Structure
 
-__all__ = ["rasterise"]
+__all__ = ["rasterize"]
 
 FLAT = 0.25  # slices that the points of one contour may lie apart
 SAME_PLANE_MM = 0.1  # positions are often rounded to 0.1 mm
 ON_CENTER = 0.02  # pixels, for the same reason
 
 
-def rasterise(structure: Structure, affine: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, list[str]]:
-    """A structure's mask: voxels whose centre lies inside its contours, or on one.
+def rasterize(structure: Structure, affine: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, list[str]]:
+    """A structure's mask: voxels whose center lies inside its contours, or on one.
 
     Contours of one plane, up to 0.1 mm apart, combine as :py:func:`combine_contours` says, or by exclusive or where the
     structure says so (CLOSEDPLANAR_XOR). A plane belongs to the slice nearest to it; of several planes near one slice
@@ -81,7 +81,7 @@ def rasterise(structure: Structure, affine: np.ndarray, shape: Sequence[int]) ->
     notes = [
         (len(beyond), "has contours in {} planes beyond the CT, which are left out"),
         (len(between), "has contours in {} planes between the CT's slices, which are left out: the nearest one counts"),
-        (empty, "has {} contours that hold no voxel's centre"),
+        (empty, "has {} contours that hold no voxel's center"),
         (overlapping, "has contours that overlap, or are there twice, in {} slices: their union is taken"),
         (interpolated, "has no contour in {} of the slices between its contours, which are interpolated"),
         (gaps, "has no contour in {} of the slices between its contours"),
@@ -125,7 +125,7 @@ def _interpolate(mask: np.ndarray, slices: Sequence[int], spacing: np.ndarray) -
         ends = [_signed_distance(mask[:, :, k], spacing[:2]) for k in (below, above)]
         for k in range(below + 1, above):
             share = (k - below) / (above - below)
-            mask[:, :, k] = (1 - share) * ends[0] + share * ends[1] > -1e-6  # 0: a centre on the outline
+            mask[:, :, k] = (1 - share) * ends[0] + share * ends[1] > -1e-6  # 0: a center on the outline
             filled += bool(mask[:, :, k].any())
     return filled
 

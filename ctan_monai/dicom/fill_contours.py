@@ -16,10 +16,10 @@ _THINNEST = 0.25  # pixels between an outline and its hole, on average; less is 
 
 
 def fill_even_odd(polygons: Sequence[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
-    """Pixels whose centre an odd number of the closed polygons surrounds, or one of them touches.
+    """Pixels whose center an odd number of the closed polygons surrounds, or one of them touches.
 
     Args:
-        polygons: (N, 2) points (x, y) in pixels; (0, 0) is the first pixel's centre.
+        polygons: (N, 2) points (x, y) in pixels; (0, 0) is the first pixel's center.
         shape: (width, height).
 
     Returns:
@@ -93,7 +93,7 @@ def _area(polygon: np.ndarray) -> float:
 
 
 def _fill(polygons: Sequence[np.ndarray], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels whose centre the polygons surround, by even-odd, and those with a centre on an outline."""
+    """Pixels whose center the polygons surround, by even-odd, and those with a center on an outline."""
     width, height = shape
     polygons = [np.round(p, 4) for p in polygons]
     start = np.concatenate(polygons)
@@ -109,7 +109,7 @@ def _fill(polygons: Sequence[np.ndarray], shape: tuple[int, int]) -> tuple[np.nd
     np.add.at(toggles, (np.clip(np.ceil(x[seen]), 0, width).astype(int), row[seen]), 1)
     inside = np.cumsum(toggles, axis=0)[:width] % 2 == 1
     outline = np.zeros_like(inside)
-    # Centres on an outline belong to the structure: contours often run through pixel centres.
+    # Centers on an outline belong to the structure: contours often run through pixel centers.
     touched = [np.stack([x, row], axis=1), start]
     level = np.abs(start[:, 1] - end[:, 1]) < TOLERANCE
     for (x0, y), (x1, _) in zip(start[level], end[level], strict=True):

@@ -11,7 +11,7 @@ __all__ = ["mask_outlines"]
 
 
 def mask_outlines(mask: np.ndarray, affine: np.ndarray) -> list[np.ndarray]:
-    """Outlines of a mask's slices, halfway between its voxels and the others: a reader who asks which voxels' centres
+    """Outlines of a mask's slices, halfway between its voxels and the others: a reader who asks which voxels' centers
     lie inside gets the mask back.
 
     A hole is joined to the outline around it along a row, there and back (a keyhole), as DICOM PS3.3 C.8.8.6.3 has it:

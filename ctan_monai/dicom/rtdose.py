@@ -23,7 +23,7 @@ __all__ = ["DoseGrid", "dose_in_patient_axes", "read_dose", "resample_dose"]
 
 SAME_MM = 0.01
 ROUNDED_MM = 0.06  # positions are often rounded to 0.1 mm, each by up to 0.05
-EDGE = 1e-3  # voxels beyond the outermost centres that still belong to the dose grid: rounding of positions
+EDGE = 1e-3  # voxels beyond the outermost centers that still belong to the dose grid: rounding of positions
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def dose_in_patient_axes(gray: np.ndarray, affine: np.ndarray, spacing: float = 
 
 
 def resample_dose(dose: DoseGrid, affine: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """A dose on another grid: linear between the centres of its voxels, 0 beyond the outermost of them.
+    """A dose on another grid: linear between the centers of its voxels, 0 beyond the outermost of them.
 
     Args:
         dose: on its own grid.

@@ -15,7 +15,7 @@ import numpy as np
 
 from ctan_monai.utils.errors import InputError
 
-from .contours_to_mask import rasterise
+from .contours_to_mask import rasterize
 from .rtstruct import read_structures
 from .series import CTSeries
 
@@ -135,7 +135,7 @@ def rt_target_masks(
         if structure.name not in targets:
             continue
         try:
-            mask, notes = rasterise(structure, series.affine, series.shape)
+            mask, notes = rasterize(structure, series.affine, series.shape)
         except InputError as error:
             raise InputError(str(error) if structure.damaged else f"{path}: {error}") from error
         if not mask.any():

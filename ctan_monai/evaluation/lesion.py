@@ -11,7 +11,7 @@ import torch
 
 from ctan_monai.imaging.letterbox import undo_letterbox
 from ctan_monai.imaging.photos import read_mask
-from ctan_monai.metrics import diagnosis_metrics, lesion_mask_metrics, summarise_lesions
+from ctan_monai.metrics import diagnosis_metrics, lesion_mask_metrics, summarize_lesions
 from ctan_monai.reports import LesionReport
 
 from .base import CaseEvaluation
@@ -96,5 +96,5 @@ class LesionEvaluation(CaseEvaluation):
 
     def write(self) -> Path:
         """Write json, csv and the report; returns the report's path."""
-        result: Path = self.report.write(summarise_lesions(self.rows, self.classes))
+        result: Path = self.report.write(summarize_lesions(self.rows, self.classes))
         return result

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ctan_monai.imaging import body_mask
-from ctan_monai.metrics import DVH_METRICS, RadiotherapyReference, radiotherapy_metrics, summarise
+from ctan_monai.metrics import DVH_METRICS, RadiotherapyReference, radiotherapy_metrics, summarize
 from ctan_monai.reports import RadiotherapyReport
 
 from .base import CaseEvaluation
@@ -103,7 +103,7 @@ class RadiotherapyEvaluation(CaseEvaluation):
 
     def write(self) -> Path:
         """Write json, csv and the report; returns the report's path."""
-        result: Path = self.report.write(summarise(self.rows))
+        result: Path = self.report.write(summarize(self.rows))
         return result
 
 

@@ -63,16 +63,16 @@ class ValidationPicture:
                  for task in self.tasks}  # fmt: skip
         pairs = {task: arrays for task, arrays in pairs.items() if len(arrays) == 2}
         if not pairs:
-            panels = [_grey(plane) for plane in _spread(image.reshape(-1, *image.shape[-2:]))]
+            panels = [_gray(plane) for plane in _spread(image.reshape(-1, *image.shape[-2:]))]
         else:
             if image.ndim == 4:
                 index = _fullest([reference for reference, _ in pairs.values()])
                 image = image[..., index]
                 pairs = {task: [array[..., index] for array in arrays] for task, arrays in pairs.items()}
-            panels = [_grey(image[0])]
+            panels = [_gray(image[0])]
             for reference, prediction in pairs.values():
                 top = max(float(reference.max()), 1e-6)
-                panels += [_coloured(reference, top), _coloured(prediction, top)]
+                panels += [_colored(reference, top), _colored(prediction, top)]
         if self.columns_first:
             panels = [panel.transpose(1, 0, 2) for panel in panels]
         return np.concatenate(panels, axis=1)
@@ -96,16 +96,16 @@ def _fullest(references: list[np.ndarray]) -> int:
     return int(score.argmax())
 
 
-def _grey(plane: np.ndarray) -> np.ndarray:
+def _gray(plane: np.ndarray) -> np.ndarray:
     low, high = float(plane.min()), float(plane.max())
     return np.repeat(((plane - low) / max(high - low, 1e-6))[..., None], 3, axis=-1)
 
 
-def _coloured(array: np.ndarray, top: float) -> np.ndarray:
-    """A label map (one-hot, background black) or a map of values in colours."""
+def _colored(array: np.ndarray, top: float) -> np.ndarray:
+    """A label map (one-hot, background black) or a map of values in colors."""
     if len(array) > 1:
         labels = array.argmax(axis=0)
-        colours: np.ndarray = colormaps["tab10"]((labels - 1) % 10)[..., :3] * (labels > 0)[..., None]
-        return colours
+        colors: np.ndarray = colormaps["tab10"]((labels - 1) % 10)[..., :3] * (labels > 0)[..., None]
+        return colors
     values: np.ndarray = colormaps["inferno"](np.clip(array[0] / top, 0, 1))[..., :3]
     return values

@@ -128,7 +128,7 @@ def _target_grid(
     start = np.where(fits, np.clip(start, 0, np.maximum(extent - field, 0)), (extent - field) / 2)
     slices = max(round((edges[2, 1] - edges[2, 0]) / spacing[2]), 1)
     start[2] = edges[2].mean() - slices * spacing[2] / 2
-    first = (start + np.asarray(spacing) / 2) / image.GetSpacing() - 0.5  # index of the first voxel's centre
+    first = (start + np.asarray(spacing) / 2) / image.GetSpacing() - 0.5  # index of the first voxel's center
     grid = sitk.Image([int(size[0]), int(size[1]), slices], sitk.sitkUInt8)
     grid.SetOrigin(image.TransformContinuousIndexToPhysicalPoint(first.tolist()))
     grid.SetSpacing([float(s) for s in spacing])

@@ -18,8 +18,8 @@ from ctan_monai.utils.limits import MOST_PIXELS
 __all__ = ["MASK_THRESHOLD", "PHOTO_FORMATS", "decode_mask", "decode_photo", "read_mask", "read_photo", "to_rgb"]
 
 PHOTO_FORMATS = ("JPEG", "PNG")  # by content: Pillow would hand an EPS file with another suffix to Ghostscript
-MASK_THRESHOLD = 127  # grey values above are lesion
-_GREY_16_BITS = ("I;16", "I;16B", "I;16L", "I")  # the last from Pillow before 10.3
+MASK_THRESHOLD = 127  # gray values above are lesion
+_GRAY_16_BITS = ("I;16", "I;16B", "I;16L", "I")  # the last from Pillow before 10.3
 _CONVERTED = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 _COLORFUL = 64  # by which the channels of a mask may differ: JPEG's rounding at edges
 
@@ -60,14 +60,14 @@ def decode_photo(content: bytes, name: str) -> Image.Image:
 
 
 def decode_mask(content: bytes, name: str) -> np.ndarray:
-    """A mask file as bool (H, W): grey value above 127. Palettes are resolved first, for some are inverted.
+    """A mask file as bool (H, W): gray value above 127. Palettes are resolved first, for some are inverted.
 
     Raises:
         DataError: see :py:func:`decode_photo`; or a mask in colors, or one that differs from its alpha channel.
     """
     with _border(name):
         colors, alpha = _resolve(_decode(content, name), name)
-    expected = "Expected grey values alone, 255 in the lesion and 0 elsewhere: save it so."
+    expected = "Expected gray values alone, 255 in the lesion and 0 elsewhere: save it so."
     if any((np.asarray(band) > _COLORFUL).any() for band in _differences(colors)):
         raise DataError(f"{name}: the mask has colors. {expected}")
     mask = np.asarray(colors.convert("L")) > MASK_THRESHOLD
@@ -99,22 +99,22 @@ def _resolve(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image | 
     =====================  ======================================================================
     1, L, RGB, P, CMYK     Pillow converts them; a transparent color (tRNS) becomes an alpha channel
     LA, RGBA, PA           likewise, the alpha channel apart
-    I;16, I;16B, I         16-bit grey, which Pillow clips at 255: the high byte, see :py:func:`_grey_of_16_bits`
+    I;16, I;16B, I         16-bit gray, which Pillow clips at 255: the high byte, see :py:func:`_gray_of_16_bits`
     others                 refused
     =====================  ======================================================================
     """
     _check_pixels(image, name)
     upright = ImageOps.exif_transpose(image)
     alpha = None
-    if upright.mode in _GREY_16_BITS:
+    if upright.mode in _GRAY_16_BITS:
         values = np.asarray(upright).astype(np.int64)
         clear = upright.info.get("transparency")
         if clear is not None:
             alpha = Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8))
-        upright = Image.fromarray(_grey_of_16_bits(values, name))
+        upright = Image.fromarray(_gray_of_16_bits(values, name))
     elif upright.mode not in _CONVERTED:
         raise DataError(
-            f"{name}: has pixels of Pillow's mode {upright.mode}; expected grey values or RGB. Save it as an RGB image."
+            f"{name}: has pixels of Pillow's mode {upright.mode}; expected gray values or RGB. Save it as an RGB image."
         )
     elif upright.has_transparency_data:
         upright = upright.convert("RGBA")
@@ -124,8 +124,8 @@ def _resolve(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image | 
     return (upright if upright.mode == "RGB" else upright.convert("RGB")), alpha
 
 
-def _grey_of_16_bits(values: np.ndarray, name: str) -> np.ndarray:
-    """16-bit grey values as uint8: the high byte, as for RGB; the low one where it alone is used, as some masks do."""
+def _gray_of_16_bits(values: np.ndarray, name: str) -> np.ndarray:
+    """16-bit gray values as uint8: the high byte, as for RGB; the low one where it alone is used, as some masks do."""
     most = int(values.max())
     if most <= 255:
         return values.astype(np.uint8)
@@ -154,7 +154,7 @@ def _decode(content: bytes, name: str) -> Image.Image:
     remedy = "Expected a JPEG or PNG image: get the file again."
     if not content:
         raise DataError(f"{name}: is empty. {remedy}")
-    # importing WeasyPrint sets it for the whole process: the rest of a cut-off image would be grey, in silence
+    # importing WeasyPrint sets it for the whole process: the rest of a cut-off image would be gray, in silence
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         # Pillow decodes a PNG without looking at its checksums; only verify does, and it uses the image up

@@ -8,9 +8,9 @@ from .dose_error import VOXEL_SETS, dose_mae, dose_mae_sets
 from .dose_validation import DoseScore, DoseScoreHandler
 from .dvh_curve import dvh
 from .intervals import case_rows, paired_interval
-from .lesion import diagnosis_metrics, diagnosis_summary, lesion_mask_metrics, summarise_lesions
+from .lesion import diagnosis_metrics, diagnosis_summary, lesion_mask_metrics, summarize_lesions
 from .openkbp import DVH_METRICS, dose_score, dvh_metrics, dvh_score
-from .radiotherapy import RadiotherapyReference, radiotherapy_metrics, summarise
+from .radiotherapy import RadiotherapyReference, radiotherapy_metrics, summarize
 from .relative import mean_relative_performance, rank, relative_performance
 from .score import mean_score
 from .segmentation import organ_dice, organ_hd95, segmentation_metrics
@@ -52,7 +52,7 @@ __all__ = [
     "relative_performance",
     "roc_points",
     "segmentation_metrics",
-    "summarise",
-    "summarise_lesions",
+    "summarize",
+    "summarize_lesions",
     "summary_value",
 ]

@@ -13,7 +13,7 @@ from .checks import check_same_shape
 from .classification import classification_metrics
 from .segmentation import organ_dice
 
-__all__ = ["diagnosis_metrics", "diagnosis_summary", "lesion_mask_metrics", "summarise_lesions"]
+__all__ = ["diagnosis_metrics", "diagnosis_summary", "lesion_mask_metrics", "summarize_lesions"]
 
 Row = dict[str, Any]
 
@@ -60,7 +60,7 @@ def diagnosis_metrics(reference: int, probabilities: Sequence[float], classes: S
     return row | {f"p_{name}": value for name, value in zip(classes, values, strict=True)}
 
 
-def summarise_lesions(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, Any]:
+def summarize_lesions(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, Any]:
     """Summary of images' rows.
 
     Args:
@@ -76,7 +76,7 @@ def summarise_lesions(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, 
         ValueError: if there is no row.
     """
     if not rows:
-        raise ValueError("There is no image to summarise; check the data list's section.")
+        raise ValueError("There is no image to summarize; check the data list's section.")
     metrics = {}
     for name in ("dice", "jaccard"):
         values = [row[name] for row in rows if row.get(name) is not None]

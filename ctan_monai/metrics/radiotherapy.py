@@ -14,7 +14,7 @@ from .dose_error import dose_mae_sets
 from .openkbp import DVH_METRICS, dose_score, dvh_metrics
 from .segmentation import segmentation_metrics
 
-__all__ = ["RadiotherapyReference", "radiotherapy_metrics", "summarise"]
+__all__ = ["RadiotherapyReference", "radiotherapy_metrics", "summarize"]
 
 Row = dict[str, float | None]
 
@@ -87,7 +87,7 @@ def _dose_metrics(reference: RadiotherapyReference, dose: np.ndarray, predicted:
     return row
 
 
-def summarise(rows: Sequence[Row]) -> dict[str, Any]:
+def summarize(rows: Sequence[Row]) -> dict[str, Any]:
     """Summary of patients' rows.
 
     Args:
@@ -104,7 +104,7 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
         ValueError: if there is no row.
     """
     if not rows:
-        raise ValueError("There is no patient to summarise; check the data list's section.")
+        raise ValueError("There is no patient to summarize; check the data list's section.")
     columns = list(dict.fromkeys(name for row in rows for name in row))
     values = {name: [value for row in rows if (value := row.get(name)) is not None] for name in columns}
     cells = [value for name, column in values.items() if name.startswith("dvh_error_") for value in column]

@@ -1,7 +1,7 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Small parts that trunk, attention and decoders share: the convolution block, float32 regions, initialisation."""
+"""Small parts that trunk, attention and decoders share: the convolution block, float32 regions, initialization."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def interpolation_mode(spatial_dims: int) -> str:
 
 
 def kaiming_init(module: nn.Module) -> None:
-    """Initialises the convolutions of ``module`` as MONAI's ResNet does its own; norms keep weight 1 and bias 0.
+    """Initializes the convolutions of ``module`` as MONAI's ResNet does its own; norms keep weight 1 and bias 0.
 
     Nothing starts at zero, so every parameter has a gradient from the first step on.
     """

@@ -149,7 +149,7 @@ def fold_normalization(state: State) -> None:
 
 
 def adapt_channels(kernel: torch.Tensor, channels: int) -> torch.Tensor:
-    """Fits a first kernel (out, in, *size) to another number of image channels; a grey image gives the same feature."""
+    """Fits a first kernel (out, in, *size) to another number of image channels; a gray image gives the same feature."""
     if kernel.shape[1] == channels:
         return kernel
     if channels == 1:

@@ -208,7 +208,7 @@ def _compare_dose(name: str, old: Volume, new: Volume, most: float) -> tuple[str
 
 
 def _compare_structures(name: str, old: Path, new: Path, reference: Path, least: float) -> Iterator[tuple[str, bool]]:
-    from ctan_monai.dicom import ct_series, rasterise, read_structures
+    from ctan_monai.dicom import ct_series, rasterize, read_structures
 
     series = ct_series(_slices(reference))
     both = [{it.name: it for it in read_structures(path, series.frame_uid)} for path in (old, new)]
@@ -216,7 +216,7 @@ def _compare_structures(name: str, old: Path, new: Path, reference: Path, least:
         if not all(structure in one for one in both):
             yield f"{name}, {structure}: {'missing' if structure in both[0] else 'new'}", False
             continue
-        masks = [rasterise(one[structure], series.affine, series.shape)[0] for one in both]
+        masks = [rasterize(one[structure], series.affine, series.shape)[0] for one in both]
         yield _dice_line(f"{name}, {structure}", masks[0], masks[1], least)
 
 

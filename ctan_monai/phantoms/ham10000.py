@@ -29,12 +29,12 @@ _FEWEST = 3 * len(CLASSES)  # lesions: one of each class for each section
 _IMAGES_A_LESION = (1, 2, 1, 3, 1)  # repeats; in the release, too, some lesions have several images
 _FIRST = 24306  # the release's first number
 _BYTES_PER_IMAGE = 60_000
-# colour of the lesion, colour of its pattern; the pattern's share and grain (sigma in pixels)
+# color of the lesion, color of its pattern; the pattern's share and grain (sigma in pixels)
 _LOOKS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int], float, float]] = {
     "akiec": ((214, 120, 110), (238, 205, 190), 0.45, 6.0),  # red with white scale
-    "bcc": ((205, 165, 160), (95, 105, 135), 0.30, 14.0),  # pearly with blue-grey nests
+    "bcc": ((205, 165, 160), (95, 105, 135), 0.30, 14.0),  # pearly with blue-gray nests
     "bkl": ((150, 105, 70), (225, 200, 150), 0.25, 3.0),  # brown with small yellowish cysts
-    "df": ((165, 110, 90), (240, 220, 210), 0.0, 1.0),  # brown with a white centre
+    "df": ((165, 110, 90), (240, 220, 210), 0.0, 1.0),  # brown with a white center
     "mel": ((70, 45, 45), (25, 25, 45), 0.50, 20.0),  # dark, with blue-black blotches
     "nv": ((130, 85, 60), (105, 65, 45), 0.40, 2.0),  # evenly brown
     "vasc": ((170, 30, 50), (110, 10, 60), 0.35, 12.0),  # red and purple lagoons
@@ -124,7 +124,7 @@ def write_ham10000_phantom(output: Path | str, lesions: int, seed: int = 0, zipp
 def make_ham10000_image(number: int, view: int = 0, seed: int = 0) -> PhantomImage:
     """Makes one image of a lesion, which depends on its number, the view and the seed alone.
 
-    The lesion is of another colour and texture for each diagnosis; its outline, size, place and the skin vary. Views
+    The lesion is of another color and texture for each diagnosis; its outline, size, place and the skin vary. Views
     of one lesion differ in place and turn, as the release's do.
     """
     dx = CLASSES[number % len(CLASSES)]
@@ -140,10 +140,10 @@ def make_ham10000_image(number: int, view: int = 0, seed: int = 0) -> PhantomIma
     distance = np.hypot(dx_, dy) / (radius * edge * (1 - (1 - ratio) * np.sin(angle) ** 2))
     mask = distance < 1
 
-    colour, pattern, share, grain = _LOOKS[dx]
+    color, pattern, share, grain = _LOOKS[dx]
     noise = _smooth_noise(rng, grain)
     spots = (noise > np.quantile(noise[mask], 1 - share)) if share else distance < 0.35
-    inside = np.where(spots[..., None], np.array(pattern), np.array(colour)) + tone
+    inside = np.where(spots[..., None], np.array(pattern), np.array(color)) + tone
     opacity = np.clip((1.04 - distance) / 0.08, 0, 1)[..., None]  # the rim fades
     image = skin * (1 - opacity) + inside * opacity
     image = image + 4 * _smooth_noise(rng, 40.0)[..., None] + rng.normal(0, 3, (*_SIZE, 1))

@@ -18,7 +18,7 @@ __all__ = ["Anatomy", "make_anatomy"]
 
 _NOISE = 12.0  # HU
 
-# The skin as one ellipse a slice: height (mm), half width, half depth, centre's y.
+# The skin as one ellipse a slice: height (mm), half width, half depth, center's y.
 _SKIN = np.array(
     [
         (0, 185, 80, 14),
@@ -43,8 +43,8 @@ class Anatomy:
         ct: float32 HU.
         body: bool.
         structures: bool masks by official name; targets do not overlap.
-        skin: per slice the ellipse (half width, half depth, centre x, centre y) in mm, shape (4, z).
-        coordinates: x, y, z of the voxel centres in mm, broadcastable to the arrays.
+        skin: per slice the ellipse (half width, half depth, center x, center y) in mm, shape (4, z).
+        coordinates: x, y, z of the voxel centers in mm, broadcastable to the arrays.
     """
 
     ct: np.ndarray
@@ -74,8 +74,8 @@ def make_anatomy(rng: np.random.Generator, spacing: tuple[float, float, float], 
     axis_x = shift[0] + lean * (height - 70)
     canvas = Canvas((x - axis_x) / scale, (y - shift[1]) / scale, height)
 
-    width, depth, centre_y = (np.interp(height.ravel(), _SKIN[:, 0], _SKIN[:, i]) * scale for i in (1, 2, 3))
-    skin = np.stack([width, depth, np.broadcast_to(axis_x.ravel(), width.shape), shift[1] + centre_y])
+    width, depth, center_y = (np.interp(height.ravel(), _SKIN[:, 0], _SKIN[:, i]) * scale for i in (1, 2, 3))
+    skin = np.stack([width, depth, np.broadcast_to(axis_x.ravel(), width.shape), shift[1] + center_y])
     radius = np.sqrt(((x - skin[2]) / skin[0]) ** 2 + ((y - skin[3]) / skin[1]) ** 2)
     body = radius < 1
     inner = radius < 1 - 6 / skin[1]  # inside the fat under the skin

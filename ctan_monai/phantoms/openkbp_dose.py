@@ -1,6 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""A simple beam model: coplanar beams shaped to the targets, attenuated in the body, normalised to the prescription."""
+"""A simple beam model: coplanar beams shaped to the targets, attenuated in the body, normalized to the prescription."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def make_dose(anatomy: Anatomy, spacing: tuple[float, float, float]) -> tuple[np
             prescription[anatomy.structures[name]] = gray
     target = np.argwhere(prescription > 0)
     cord = np.argwhere(anatomy.structures["SpinalCord"])
-    half_width, half_depth, centre_x, centre_y = anatomy.skin.astype(np.float32)
+    half_width, half_depth, center_x, center_y = anatomy.skin.astype(np.float32)
     # Position on the unit circle that the skin's ellipse of each slice becomes.
-    px, py = (x - centre_x) / half_width, (y - centre_y) / half_depth
+    px, py = (x - center_x) / half_width, (y - center_y) / half_depth
     inside = 1 - px**2 - py**2
 
     dose = np.zeros(anatomy.body.shape, np.float32)
@@ -62,7 +62,7 @@ def make_dose(anatomy: Anatomy, spacing: tuple[float, float, float]) -> tuple[np
 
     possible = anatomy.body & _reachable(prescription, spacing[2])
     dose *= 70.0 / np.median(dose[anatomy.structures["PTV70"]])
-    # Plans are optimised until targets have what is prescribed: blend it in over a soft edge.
+    # Plans are optimized until targets have what is prescribed: blend it in over a soft edge.
     sigma = [4.0 / size for size in spacing]
     weight = ndimage.gaussian_filter((prescription > 0).astype(np.float32), sigma)
     wanted = ndimage.gaussian_filter(prescription, sigma) / np.maximum(weight, 1e-3)

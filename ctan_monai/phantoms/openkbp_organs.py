@@ -20,9 +20,9 @@ def add_glands(
 ) -> None:
     hu = GLAND + rng.normal(0, 6)
     for name, side in (("RightParotid", -1), ("LeftParotid", 1)):
-        centre = (side * rng.uniform(52, 56), rng.uniform(4, 14), rng.uniform(82, 88))
+        center = (side * rng.uniform(52, 56), rng.uniform(4, 14), rng.uniform(82, 88))
         radii = (rng.uniform(11, 15), rng.uniform(16, 22), rng.uniform(16, 22))
-        structures[name] = canvas.ellipsoid(centre, radii) & inner
+        structures[name] = canvas.ellipsoid(center, radii) & inner
         ct[structures[name]] = hu
 
 
@@ -47,9 +47,9 @@ def add_targets(
     for vessel in (-1, 1):
         ct[canvas.tube((vessel * 35, 4), (5, 5), (20, 90))] = VESSEL
     structures["PTV70"] = np.zeros(inner.shape, bool)
-    for centre, radii in (tumour, node):
-        structures["PTV70"] |= canvas.ellipsoid(centre, radii + margin) & inner
-        ct[canvas.ellipsoid(centre, radii) & inner] = TUMOUR
+    for center, radii in (tumour, node):
+        structures["PTV70"] |= canvas.ellipsoid(center, radii + margin) & inner
+        ct[canvas.ellipsoid(center, radii) & inner] = TUMOUR
     if high_risk:
         structures["PTV63"] &= ~structures["PTV70"]
         structures["PTV56"] &= ~structures["PTV63"]

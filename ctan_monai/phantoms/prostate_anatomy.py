@@ -85,17 +85,17 @@ def _add_bones(rng: np.random.Generator, canvas: Canvas, ct: np.ndarray, structu
     """Femurs (a head in its socket and a shaft below it) and the pubic bones in front."""
     low, head = rng.uniform(40, 48), rng.uniform(22, 26)
     for name, side in (("left_femur", 1), ("right_femur", -1)):
-        centre = (side * rng.uniform(90, 98), rng.uniform(-4, 8), low + head * 0.6)
-        socket = canvas.ellipsoid(centre, (head + 9, head + 9, head + 9)) & (canvas.x * side < centre[0] * side)
+        center = (side * rng.uniform(90, 98), rng.uniform(-4, 8), low + head * 0.6)
+        socket = canvas.ellipsoid(center, (head + 9, head + 9, head + 9)) & (canvas.x * side < center[0] * side)
         ct[socket] = COMPACT - 250
-        ct[canvas.ellipsoid(centre, (head + 3, head + 3, head + 3))] = FAT
-        ball = canvas.ellipsoid(centre, (head, head, head))
-        shaft = canvas.tube((side * 118, centre[1] + 6), (17, 17), (-1, low))
-        neck = canvas.ellipsoid((side * 108, centre[1] + 4, low + 2), (26, 15, 14))
+        ct[canvas.ellipsoid(center, (head + 3, head + 3, head + 3))] = FAT
+        ball = canvas.ellipsoid(center, (head, head, head))
+        shaft = canvas.tube((side * 118, center[1] + 6), (17, 17), (-1, low))
+        neck = canvas.ellipsoid((side * 108, center[1] + 4, low + 2), (26, 15, 14))
         structures[name] = ball | shaft | neck
         ct[structures[name]] = COMPACT
-        inner = canvas.ellipsoid(centre, (head - 4,) * 3) | canvas.tube(
-            (side * 118, centre[1] + 6), (10, 10), (-1, low)
+        inner = canvas.ellipsoid(center, (head - 4,) * 3) | canvas.tube(
+            (side * 118, center[1] + 6), (10, 10), (-1, low)
         )
         ct[inner] = SPONGY
     for side in (1, -1):

@@ -49,8 +49,8 @@ def make_chest(rng: np.random.Generator, spacing: tuple[float, float, float], co
     lungs = np.zeros(shape, bool)
     for side in (-1, 1):
         radii = (0.37 * width, 0.74 * depth, 0.62 * height)
-        centre = (side * 0.44 * width, 0.0, -0.12 * height)
-        distance = sum(((g - c) / r) ** 2 for g, c, r in zip((x, y, z), centre, radii, strict=True))
+        center = (side * 0.44 * width, 0.0, -0.12 * height)
+        distance = sum(((g - c) / r) ** 2 for g, c, r in zip((x, y, z), center, radii, strict=True))
         ribs = (distance > 1.06) & (distance < 1.3) & (np.sin((z + 0.35 * y) * 2 * np.pi / 27) > 0.35)
         hu[ribs & (hu == _MUSCLE)] = _BONE
         lungs |= (distance < 1) & (z > dome)

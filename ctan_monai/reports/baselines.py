@@ -17,7 +17,7 @@ def read_baselines(paths: Sequence[Path | str], cases: str = "patients") -> list
     """Read result files.
 
     Args:
-        paths: JSON files with a `summary` as :func:`ctan_monai.metrics.summarise` gives it, a name (`name` or `title`;
+        paths: JSON files with a `summary` as :func:`ctan_monai.metrics.summarize` gives it, a name (`name` or `title`;
             else the file's own) and perhaps `patients`, rows by case id. The `evaluation.json` of another run is one.
         cases: what is counted in the summary and listed in the file, `patients` or `images`.
 

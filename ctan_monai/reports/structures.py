@@ -1,15 +1,15 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""How structures are called and coloured, alike in every table and picture."""
+"""How structures are called and colored, alike in every table and picture."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
 
-__all__ = ["display_name", "is_target", "structure_colours"]
+__all__ = ["display_name", "is_target", "structure_colors"]
 
-# Colours for a dark and for a light background, told apart with the common colour blindnesses (after Okabe & Ito).
+# Colors for a dark and for a light background, told apart with the common color blindnesses (after Okabe & Ito).
 _KNOWN = {
     "brainstem": ("#56b4e9", "#0072b2"),
     "spinalcord": ("#f0e442", "#8f8000"),
@@ -56,15 +56,15 @@ def is_target(name: str) -> bool:
     return _key(name).startswith(("ptv", "ctv", "gtv"))
 
 
-def structure_colours(names: Collection[str], dark: bool) -> dict[str, str]:
-    """A colour for each structure.
+def structure_colors(names: Collection[str], dark: bool) -> dict[str, str]:
+    """A color for each structure.
 
     Args:
-        names: structures; two spellings of one name have one colour.
+        names: structures; two spellings of one name have one color.
         dark: for a dark background.
 
     Returns:
-        Hexadecimal colours by name. Names without a colour of their own get the first free ones.
+        Hexadecimal colors by name. Names without a color of their own get the first free ones.
     """
     keys = dict.fromkeys(_key(name) for name in names)
     spare = [pair for pair in _SPARE if pair not in [_KNOWN[key] for key in keys if key in _KNOWN]] or _SPARE

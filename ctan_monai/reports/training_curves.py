@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from .charts import Chart, draw_chart, epoch_axis, legend
 from .structures import display_name
 
-__all__ = ["COLOURS", "line_chart", "read_log", "training_charts"]
+__all__ = ["COLORS", "line_chart", "read_log", "training_charts"]
 
-COLOURS = {
+COLORS = {
     False: ("#0072b2", "#c25e00", "#00795a", "#b0357f", "#7a4a14", "#666666"),
     True: ("#56b4e9", "#ff9d2e", "#2fd6a1", "#f49ac8", "#c8a06a", "#b4b4b4"),
 }
@@ -111,8 +111,8 @@ def line_chart(
         for position, (name, values) in enumerate(lines.items()):
             # a single epoch is a dot, for a line needs two
             marker = "o" if len(epochs) == 1 else None
-            colour = COLOURS[dark][position % len(COLOURS[dark])]
-            axes.plot(epochs, values, color=colour, linewidth=1.6, marker=marker, label=name)
+            color = COLORS[dark][position % len(COLORS[dark])]
+            axes.plot(epochs, values, color=color, linewidth=1.6, marker=marker, label=name)
         epoch_axis(axes)
         if logarithmic and min((v for values in lines.values() for v in values if math.isfinite(v)), default=0.0) > 0:
             axes.set_yscale("log")

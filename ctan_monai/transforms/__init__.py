@@ -18,16 +18,17 @@ from .network_input import NetworkInputd, channel_names, input_channels, input_p
 from .rand_mirror import RandMirrorSidesd
 from .remove_fragments import RemoveFragmentsd
 from .resample import AntiAliasedSpacingd
-from .scale_dose import DoseToGrayd
+from .scale_dose import ScaleDosed
 from .targets_on_grid import target_masks
 from .task_compose import TaskCompose
+
+DoseToGrayd = ScaleDosed  # its former name
 
 __all__ = [
     "AntiAliasedSpacingd",
     "CTReader",
     "CropToBodyd",
     "CropToLungsd",
-    "DoseToGrayd",
     "KeepInsideBodyd",
     "Letterboxd",
     "LoadAxialSliced",
@@ -40,6 +41,7 @@ __all__ = [
     "NetworkInputd",
     "RandMirrorSidesd",
     "RemoveFragmentsd",
+    "ScaleDosed",
     "SelectLungSlicesd",
     "TaskCompose",
     "channel_names",

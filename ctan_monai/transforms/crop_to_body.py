@@ -19,16 +19,16 @@ logger = logging.getLogger(__name__)
 
 
 class CropToBodyd(MapTransform, InvertibleTransform):
-    """Crops or pads the first two spatial axes to a size, about the centre of the body's bounding box.
+    """Crops or pads the first two spatial axes to a size, about the center of the body's bounding box.
 
-    All slices are kept. The OpenKBP volumes are centred like this too (within 2 voxels of 128). The inverse puts 0
+    All slices are kept. The OpenKBP volumes are centerd like this too (within 2 voxels of 128). The inverse puts 0
     where the crop has cut: background, 0 Gy.
 
     Args:
         keys: MetaTensors (C, x, y, z) on one grid, the body's mask among them.
         size: new size of x and y.
         fill: value of padded voxels, one for all keys or one a key.
-        body_key: key of the body's mask; where it is empty, the volume's centre is taken.
+        body_key: key of the body's mask; where it is empty, the volume's center is taken.
         allow_missing_keys: do not raise where one of the keys is missing.
     """
 

@@ -30,7 +30,7 @@ class KeepInsideBodyd(MapTransform):
         self.body_key = body_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Mask each prediction and binarise the body."""
+        """Mask each prediction and binarize the body."""
         d = dict(data)
         d[self.body_key] = d[self.body_key] >= 0.5
         for key in self.key_iterator(d):

@@ -29,9 +29,9 @@ class AntiAliasedSpacingd(MapTransform, InvertibleTransform):
     scikit-image: standard deviation (factor - 1) / 2 voxels, factor = new / old spacing. MONAI's own filter pads with
     zeros, which is water in HU and would brighten the border; here the border is repeated.
 
-    The new grid has the old one's centre, where ``Spacing`` puts the first voxels onto each other: so one scan
+    The new grid has the old one's center, where ``Spacing`` puts the first voxels onto each other: so one scan
     reconstructed at two resolutions is sampled at the same points. An axis that has the spacing already is kept. The
-    inverse is linear resampling (or nearest neighbour, as ``Invertd`` says) without smoothing. No other key is written:
+    inverse is linear resampling (or nearest neighbor, as ``Invertd`` says) without smoothing. No other key is written:
     MONAI's ``Spacingd`` writes into all that start with ``image_`` and fails on MONAI Label's ``image_path``.
 
     Args:

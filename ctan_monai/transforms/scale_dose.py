@@ -9,7 +9,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
 
-class DoseToGrayd(MapTransform):
+class ScaleDosed(MapTransform):
     """Turn a network's dose output into Gy: times the scale of its training, and not below 0.
 
     Args:

@@ -45,7 +45,7 @@ def write_summary_csv(path: Path | str, summary: Mapping[str, Any]) -> Path:
 
     Args:
         path: the file.
-        summary: of :func:`ctan_monai.metrics.summarise`.
+        summary: of :func:`ctan_monai.metrics.summarize`.
 
     Returns:
         The path. Columns: `metric`, `mean`, `std`, `n`. `dvh_score`, pooled over patients as the challenge does, comes

@@ -27,7 +27,7 @@ from support import REPOSITORY
 from ctan_monai.dicom import (
     DoseGrid,
     ct_series,
-    rasterise,
+    rasterize,
     read_ct_series,
     read_dose,
     read_source,
@@ -99,7 +99,7 @@ def test_contours_and_dose_equal_the_nifti_files(bundle: str, pelvis_phantom: Pa
     structures = read_structures(out["rtstruct.dcm"], series.frame_uid)
     assert structures
     for structure in structures:
-        found, _ = rasterise(structure, series.affine, series.shape)
+        found, _ = rasterize(structure, series.affine, series.shape)
         np.testing.assert_array_equal(found, labels == names["label_names"][structure.name.split()[-1]])
     dose, own = read_dose(out["rtdose.dcm"], series.frame_uid), nib.load(out["dose.nii.gz"])
     np.testing.assert_allclose(np.abs(dose.affine[:3, :3]), np.diag([2.5] * 3), atol=1e-6)

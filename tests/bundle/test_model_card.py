@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support import REPOSITORY
 
-from ctan_monai.metrics import comparison_metrics, summarise
+from ctan_monai.metrics import comparison_metrics, summarize
 from ctan_monai.packing.packed_configs import packed_config, packed_metadata
 from ctan_monai.packing.texts import evaluation_results, write_texts
 from ctan_monai.utils.files import write_json
@@ -67,12 +67,12 @@ def test_figures_that_no_test_case_has(name: str, kept: int, tmp_path: Path) -> 
 
 
 def test_test_patients_without_one_of_the_structures(tmp_path: Path) -> None:
-    """As the evaluation of a prostate network summarises them."""
+    """As the evaluation of a prostate network summarizes them."""
     cells = {
         f"dvh_{kind}_{name}_mean": None for kind in ("reference", "predicted", "error") for name in ("ctv", "rectum")
     }
     row = {"dice_rectum": 0.5, "hd95_rectum": None, "dice_ctv": None, "hd95_ctv": None, "mae_body": 1.25, **cells}
-    summary = summarise([row, row])
+    summary = summarize([row, row])
     assert summary["metrics"]["dvh_error_ctv_mean"] == NOTHING
     card = model_card("prostate", summary, tmp_path)
     assert "Dose-volume figures" not in card and "| dose | MAE in the body (Gy) | 1.25 |" in card

@@ -16,7 +16,7 @@ from ctan_monai.data.openkbp.case import prepare_case
 from ctan_monai.dicom import (
     ct_series,
     mask_outlines,
-    rasterise,
+    rasterize,
     read_dose,
     read_source,
     read_structures,
@@ -73,7 +73,7 @@ def test_organs_and_dose_lie_where_they_are(network: str, axes: str, patient: Pa
     structures = {s.name: s for s in read_structures(tmp_path / "out" / "CT_rtstruct.dcm", series.frame_uid)}
     places = {}
     for label, name in enumerate(("brainstem", "spinal_cord", "right_parotid", "left_parotid"), start=1):
-        mask, _ = rasterise(structures[name], series.affine, series.shape)
+        mask, _ = rasterize(structures[name], series.affine, series.shape)
         places[name] = apply_affine(series.affine, np.argwhere(mask)).mean(axis=0)
         distance = np.linalg.norm(places[name] - center(patient / "segmentation.nii", label))
         assert distance < (25 if name == "spinal_cord" else 10), f"{name}: {distance:.1f} mm from where it was drawn"

@@ -10,7 +10,7 @@ import pytest
 from lesions import write_release
 from support import run_tool
 
-from ctan_monai.data.ham10000.baselines import MajorityClass, centre_mask
+from ctan_monai.data.ham10000.baselines import MajorityClass, center_mask
 from ctan_monai.data.ham10000.prepare import prepare_ham10000
 
 
@@ -25,7 +25,7 @@ def disc(y: float, x: float, radius: float) -> np.ndarray:
     return (rows - y) ** 2 + (columns - x) ** 2 < radius**2
 
 
-def test_the_dark_region_at_the_centre_is_found() -> None:
+def test_the_dark_region_at_the_center_is_found() -> None:
     image = np.full((96, 128, 3), 200, np.uint8)
     lesion = disc(48, 70, 20)
     image[lesion] = 80
@@ -33,12 +33,12 @@ def test_the_dark_region_at_the_centre_is_found() -> None:
     image[disc(50, 25, 8)] = 80  # another one, farther off
     image[:10, :10] = 0  # a dark corner
     image[48, ::2] = 60  # hair
-    found = centre_mask(image)
+    found = center_mask(image)
     assert 2 * (found & lesion).sum() / (found.sum() + lesion.sum()) > 0.97
 
 
-def test_an_image_of_one_colour_has_no_lesion() -> None:
-    assert not centre_mask(np.full((32, 32, 3), 90, np.uint8)).any()
+def test_an_image_of_one_color_has_no_lesion() -> None:
+    assert not center_mask(np.full((32, 32, 3), 90, np.uint8)).any()
 
 
 def test_tool_writes_the_files_of_an_evaluation(tmp_path: Path) -> None:

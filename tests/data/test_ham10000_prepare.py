@@ -91,12 +91,12 @@ def test_an_inverted_palette_is_resolved(tmp_path: Path) -> None:
     np.testing.assert_array_equal(segmentations[0], segmentations[1])
 
 
-def test_grey_below_the_threshold_is_background(tmp_path: Path) -> None:
+def test_gray_below_the_threshold_is_background(tmp_path: Path) -> None:
     release = write_release(tmp_path / "in")
     (release / MASKS / f"{IMAGES[0]}_segmentation.png").write_bytes(mask_file(value=127))
     datalist = prepare_ham10000(release, tmp_path / "out", (48, 64))
     (skipped,) = datalist["provenance"]["skipped"]
-    assert "holds no lesion (no grey value above 127)" in skipped["reason"]
+    assert "holds no lesion (no gray value above 127)" in skipped["reason"]
 
 
 def test_what_does_not_match_is_named_and_counted(tmp_path: Path) -> None:

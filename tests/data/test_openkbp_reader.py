@@ -63,7 +63,7 @@ def test_axes() -> None:
     assert from_lps(to_lps(dose)).flags.c_contiguous
 
 
-def test_affine_puts_the_centre_at_the_origin_and_axes_to_left_posterior_superior() -> None:
+def test_affine_puts_the_center_at_the_origin_and_axes_to_left_posterior_superior() -> None:
     affine = lps_affine((2.0, 3.0, 4.0), (5, 5, 5))
     assert nib.aff2axcodes(affine) == ("L", "P", "S")
     assert np.allclose(nib.affines.apply_affine(affine, [2, 2, 2]), 0)

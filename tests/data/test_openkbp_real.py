@@ -39,14 +39,14 @@ def test_same_voxels_as_pandas(openkbp_source: Path) -> None:
 def test_organs_lie_where_they_should(openkbp_source: Path) -> None:
     patient = read_patient(openkbp_source / COMPLETE)
     affine = lps_affine((patient.spacing[1], patient.spacing[0], patient.spacing[2]))
-    centre = {
+    center = {
         name: nib.affines.apply_affine(affine, np.argwhere(to_lps(mask))).mean(axis=0)
         for name, mask in patient.structures.items()
     }  # RAS world, mm
-    assert centre["LeftParotid"][0] < centre["SpinalCord"][0] - 30 < centre["SpinalCord"][0] + 30
-    assert centre["RightParotid"][0] > centre["SpinalCord"][0] + 30
-    assert centre["Mandible"][1] > centre["SpinalCord"][1] + 50  # anterior
-    assert centre["Brainstem"][2] > centre["SpinalCord"][2] + 50  # superior
+    assert center["LeftParotid"][0] < center["SpinalCord"][0] - 30 < center["SpinalCord"][0] + 30
+    assert center["RightParotid"][0] > center["SpinalCord"][0] + 30
+    assert center["Mandible"][1] > center["SpinalCord"][1] + 50  # anterior
+    assert center["Brainstem"][2] > center["SpinalCord"][2] + 50  # superior
     assert 65 < to_lps(patient.dose)[to_lps(patient.structures["PTV70"])].mean() < 76
 
 

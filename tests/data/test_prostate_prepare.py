@@ -100,7 +100,7 @@ def test_volumes_on_both_grids(patient: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(read(own["dose"])[6, 5, 2], 70.0, atol=1e-4)
     np.testing.assert_allclose(nib.load(own["image"]).affine, AFFINE)
     assert own["spacing"] == [10.0, 10.0, 5.0]
-    # The network's grid has the same spacing here, so that it is the same volume, padded about the body's centre.
+    # The network's grid has the same spacing here, so that it is the same volume, padded about the body's center.
     image, labels, dose = (nib.load(case[key]) for key in ("image", "segmentation", "dose"))
     assert image.shape == labels.shape == dose.shape == (16, 16, 6)
     assert [i.get_data_dtype() for i in (image, labels, dose)] == [np.int16, np.uint8, np.float32]

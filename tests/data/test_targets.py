@@ -77,15 +77,15 @@ def test_masks_and_structure_set_give_the_same_volume_at_its_place(position: str
 
     assert int((found == 70).sum()) == int(shapes["PTV70"].sum()) > 0
     assert int((found > 0).sum()) == int(shapes["PTV56"].sum())
-    centre = torch.nonzero(found == 70).double().mean(dim=0)
+    center = torch.nonzero(found == 70).double().mean(dim=0)
     tail = torch.nonzero(found == 56).double().mean(dim=0)
-    assert centre[0] > tail[0], "left"
-    assert centre[1] < tail[1], "anterior"
-    assert centre[2] > tail[2], "towards the head"
+    assert center[0] > tail[0], "left"
+    assert center[1] < tail[1], "anterior"
+    assert center[2] > tail[2], "towards the head"
     middle = (torch.tensor(found.shape) - 1) / 2
-    assert centre[0] > middle[0]
-    assert centre[1] < middle[1]
-    assert centre[2] > middle[2]
+    assert center[0] > middle[0]
+    assert center[1] < middle[1]
+    assert center[2] > middle[2]
 
 
 def test_masks_of_a_finer_grid_and_a_volume_of_gray_lie_where_they_are(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 
-from ctan_monai.dicom import Structure, ct_series, mask_outlines, rasterise, read_structures
+from ctan_monai.dicom import Structure, ct_series, mask_outlines, rasterize, read_structures
 from ctan_monai.dicom.fill_contours import combine_contours, fill_even_odd
 from ctan_monai.utils import InputError
 
@@ -28,12 +28,12 @@ def outline(points: np.ndarray, k: float) -> np.ndarray:
     return index @ AFFINE[:3, :3].T + AFFINE[:3, 3]
 
 
-def test_centres_inside_and_on_the_outline_count() -> None:
+def test_centers_inside_and_on_the_outline_count() -> None:
     found = fill_even_odd([square(1, 3)], (6, 5))
     expected = np.zeros((6, 5), bool)
     expected[1:4, 1:4] = True
     np.testing.assert_array_equal(found, expected)
-    # a little smaller than the centres: only the middle is left; a little larger: the same 3 x 3
+    # a little smaller than the centers: only the middle is left; a little larger: the same 3 x 3
     assert fill_even_odd([square(1.1, 2.9)], (6, 5)).sum() == 1
     np.testing.assert_array_equal(fill_even_odd([square(0.6, 3.4)], (6, 5)), expected)
 
@@ -97,7 +97,7 @@ def test_an_island_in_a_keyhole_stays() -> None:
 def test_exclusive_or_where_the_type_says_so() -> None:
     lines = [outline(polygon, 1) for polygon in (square(0.5, 10.5), SHIFTED)]
     for exclusive, pixels in ((False, 150), (True, 100)):
-        mask, notes = rasterise(Structure("PTV", lines, exclusive), AFFINE, (20, 12, 3))
+        mask, notes = rasterize(Structure("PTV", lines, exclusive), AFFINE, (20, 12, 3))
         assert mask.sum() == pixels and len(notes) == (not exclusive)
 
 
@@ -108,22 +108,22 @@ def test_contours_of_one_slice_may_differ_in_z(jitter: float, at: float) -> None
     polygons = [square(0.5, 6.5), square(2.5, 4.5), square(8.5, 10.5)]
     for signs in ((1, -1, 0), (-1, 0, 0), (0, 1, 1)):
         lines = [outline(p, at + sign * jitter / 10) for p, sign in zip(polygons, signs, strict=True)]
-        mask, notes = rasterise(Structure("PTV", lines), AFFINE, (12, 12, 4))
+        mask, notes = rasterize(Structure("PTV", lines), AFFINE, (12, 12, 4))
         assert mask.sum(axis=(0, 1)).tolist() == ([0, 36, 0, 0] if at == 1 else [0, 0, 36, 0])
         assert notes == []
 
 
 def test_a_contour_that_holds_no_voxel_is_told() -> None:
     lines = [outline(square(0.5, 3.5), 1), outline(square(4.2, 4.8), 1), outline(square(50, 60), 1)]
-    mask, notes = rasterise(Structure("Rectum", lines), AFFINE, (8, 8, 3))
+    mask, notes = rasterize(Structure("Rectum", lines), AFFINE, (8, 8, 3))
     assert mask.sum() == 9
-    assert notes == ["'Rectum' has 2 contours that hold no voxel's centre"]
+    assert notes == ["'Rectum' has 2 contours that hold no voxel's center"]
 
 
 def test_gaps_between_contours_are_interpolated() -> None:
     """From 10 to 6 pixels the slice between has 8; pixels are 2 x 3 mm."""
     lines = [outline(square(0.5, 10.5), 1), outline(square(2.5, 8.5), 3)]
-    mask, notes = rasterise(Structure("Bladder", lines), AFFINE, (12, 12, 5))
+    mask, notes = rasterize(Structure("Bladder", lines), AFFINE, (12, 12, 5))
     assert mask.sum(axis=(0, 1)).tolist() == [0, 100, 64, 36, 0]
     assert notes == ["'Bladder' has no contour in 1 of the slices between its contours, which are interpolated"]
 
@@ -136,7 +136,7 @@ def test_a_sphere_contoured_on_some_slices_keeps_its_volume(step: int, missing: 
     sphere = x**2 + y**2 + z**2 < radius**2
     affine = np.eye(4)
     lines = [line for line in mask_outlines(sphere, affine) if (line[0, 2] - 21) % step == 0]
-    mask, notes = rasterise(Structure("Bladder", lines), affine, shape)
+    mask, notes = rasterize(Structure("Bladder", lines), affine, shape)
     assert abs(mask.sum() / sphere.sum() - 1) < missing
     assert 2 * (mask & sphere).sum() / (mask.sum() + sphere.sum()) > 0.97
     assert len(notes) == 1 and notes[0].endswith("which are interpolated")
@@ -145,7 +145,7 @@ def test_a_sphere_contoured_on_some_slices_keeps_its_volume(step: int, missing: 
 def test_a_gap_wider_than_the_usual_one_stays() -> None:
     """Two pieces with a contour on each slice: what lies between them stays outside the structure."""
     lines = [outline(square(0.5, 3.5), k) for k in (0, 1, 2, 6, 7, 9)]
-    mask, notes = rasterise(Structure("Nodes", lines), AFFINE, (6, 5, 10))
+    mask, notes = rasterize(Structure("Nodes", lines), AFFINE, (6, 5, 10))
     assert np.flatnonzero(mask.any(axis=(0, 1))).tolist() == [0, 1, 2, 6, 7, 8, 9]
     assert notes == [
         "'Nodes' has no contour in 1 of the slices between its contours, which are interpolated",
@@ -162,7 +162,7 @@ def test_contours_beyond_the_image_are_cut_off() -> None:
 
 def test_slices_by_position_and_notes() -> None:
     lines = [outline(square(0.5, 3.5), k) for k in (0, 3, 7)]
-    mask, notes = rasterise(Structure("Rectum", lines), AFFINE, (6, 5, 4))
+    mask, notes = rasterize(Structure("Rectum", lines), AFFINE, (6, 5, 4))
     assert mask.sum(axis=(0, 1)).tolist() == [9, 0, 0, 9]
     assert notes == [
         "'Rectum' has contours in 1 planes beyond the CT, which are left out",
@@ -173,7 +173,7 @@ def test_slices_by_position_and_notes() -> None:
 def test_of_two_planes_near_a_slice_the_nearest_counts() -> None:
     lines = [outline(square(0.5, 3.5), 1.1), outline(square(0.5, 1.5), 1.4)]
     for order in (lines, lines[::-1]):
-        mask, notes = rasterise(Structure("Rectum", order), AFFINE, (6, 5, 4))
+        mask, notes = rasterize(Structure("Rectum", order), AFFINE, (6, 5, 4))
         assert mask.sum(axis=(0, 1)).tolist() == [0, 9, 0, 0]
         assert len(notes) == 1 and "1 planes between the CT's slices, which are left out" in notes[0]
 
@@ -184,12 +184,12 @@ def test_contours_across_slices() -> None:
     with pytest.raises(
         InputError, match=r"'Rectum': a contour spans 2\.0 slices of the CT; expected contours drawn in"
     ):
-        rasterise(Structure("Rectum", [line]), AFFINE, (6, 5, 4))
+        rasterize(Structure("Rectum", [line]), AFFINE, (6, 5, 4))
 
 
 def test_outlines_of_a_mask_give_the_mask_back() -> None:
     mask = np.random.default_rng(0).random((12, 9, 3)) > 0.6
-    found, _ = rasterise(Structure("noise", mask_outlines(mask, AFFINE)), AFFINE, mask.shape)
+    found, _ = rasterize(Structure("noise", mask_outlines(mask, AFFINE)), AFFINE, mask.shape)
     np.testing.assert_array_equal(found, mask)
 
 
@@ -203,7 +203,7 @@ def test_real_contours_give_the_published_masks(test_data_dir: Path) -> None:
     with np.load(folder / "pelvis_case_zyx.npz") as arrays:
         for name in ("CTV", "Rectum", "Bladder", "Femur_L", "Femur_R"):
             expected = arrays[name].transpose(2, 1, 0)
-            found, notes = rasterise(structures[name], series.affine, series.shape)
+            found, notes = rasterize(structures[name], series.affine, series.shape)
             assert 2 * (found & expected).sum() / (found.sum() + expected.sum()) >= 0.99, name
             assert len(notes) == 1 and "pixel centers" in notes[0]
 
@@ -267,14 +267,14 @@ SMALL, LARGE = outline(square(0.5, 3.5), 1), outline(square(4.5, 10.5), 1)
 )
 def test_types_of_contours(tmp_path: Path, kind: str | None, pixels: int, words: list[str]) -> None:
     structure = structure_set(tmp_path / "RS.dcm", [("CLOSED_PLANAR", SMALL), (kind, LARGE)])
-    mask, notes = rasterise(structure, AFFINE, (12, 12, 3))
+    mask, notes = rasterize(structure, AFFINE, (12, 12, 3))
     assert mask.sum() == pixels and len(notes) == bool(words)
     assert all(word in note for note in notes for word in ["'Bladder' has 1 contours", *words])
 
 
 def test_exclusive_or_from_a_file(tmp_path: Path) -> None:
     lines = [("CLOSEDPLANAR_XOR", outline(p, 1)) for p in (square(0.5, 10.5), SHIFTED)]
-    mask, notes = rasterise(structure_set(tmp_path / "RS.dcm", lines), AFFINE, (20, 12, 3))
+    mask, notes = rasterize(structure_set(tmp_path / "RS.dcm", lines), AFFINE, (20, 12, 3))
     assert mask.sum() == 100 and notes == []
 
 
@@ -286,7 +286,7 @@ def test_contours_of_fewer_than_three_points_are_told(tmp_path: Path) -> None:
 
 def test_points_on_pixel_centers_are_told() -> None:
     """Of 3 x 3 points the outline through the outer ones holds 9 here; by the area inside it would be 4."""
-    mask, notes = rasterise(Structure("PTV", [outline(square(1, 3), 0)]), AFFINE, (6, 5, 1))
+    mask, notes = rasterize(Structure("PTV", [outline(square(1, 3), 0)]), AFFINE, (6, 5, 1))
     assert mask.sum() == 9
     assert len(notes) == 1 and "pixel centers" in notes[0]
-    assert rasterise(Structure("PTV", [outline(square(0.5, 3.5), 0)]), AFFINE, (6, 5, 1))[1] == []
+    assert rasterize(Structure("PTV", [outline(square(0.5, 3.5), 0)]), AFFINE, (6, 5, 1))[1] == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.path import Path as Polygon
 
-from ctan_monai.dicom import Structure, mask_outlines, rasterise
+from ctan_monai.dicom import Structure, mask_outlines, rasterize
 
 AFFINE = np.array([[-2.0, 0, 0, 30], [0, -3.0, 0, 40], [0, 0, 5.0, -100], [0, 0, 0, 1]])
 
@@ -52,9 +52,9 @@ def test_every_kind_of_reader_gets_the_mask_back(density: float) -> None:
     """Holes, holes beside holes, islands in holes, corners that touch: even-odd, winding number, and union."""
     mask = np.random.default_rng(3).random((24, 17, 4)) < density
     rings = mask_outlines(mask, AFFINE)
-    found, _ = rasterise(Structure("noise", rings), AFFINE, mask.shape)
+    found, _ = rasterize(Structure("noise", rings), AFFINE, mask.shape)
     np.testing.assert_array_equal(found, mask)
-    # as others do, each ring alone; at a point beside each centre, as a channel runs through centres
+    # as others do, each ring alone; at a point beside each center, as a channel runs through centers
     points = np.stack(np.indices(mask.shape[:2]), axis=-1).reshape(-1, 2) + np.array([0.01, 0.02])
     planes = [[r for r in mask_outlines(mask, np.eye(4)) if r[0, 2] == k] for k in range(mask.shape[2])]
     for k, plane in enumerate(planes):
@@ -66,7 +66,7 @@ def test_every_kind_of_reader_gets_the_mask_back(density: float) -> None:
         np.testing.assert_array_equal(turns.sum(axis=0), expected)  # winding number
 
 
-def test_centres_on_the_channel_belong_to_the_mask_by_counting_crossings() -> None:
+def test_centers_on_the_channel_belong_to_the_mask_by_counting_crossings() -> None:
     mask = np.ones((9, 7, 1), bool)
     mask[3:5, 3, 0] = False
     (ring,) = mask_outlines(mask, np.eye(4))

@@ -96,11 +96,11 @@ def test_relative_offsets_run_along_the_normal_of_a_feet_first_dose(ct: tuple[Pa
     np.testing.assert_allclose(read_dose(path, ct[1]).affine[:3, 0], [4, 0, 0])
 
 
-def test_linear_between_centres_and_zero_outside() -> None:
+def test_linear_between_centers_and_zero_outside() -> None:
     # CT voxel (i, j, k) lies at dose index (i / 2, j, k / 2 - 0.5)
     found = resample_dose(DoseGrid(ramp() + 1, DOSE_AFFINE), CT_AFFINE, (8, 6, 7))
     assert found[1, 2, 2] == pytest.approx(1 + 5 + 2 + 0.25)
-    assert found[4, 3, 5] == pytest.approx(1 + 20 + 3 + 1)  # the last centre in each direction
+    assert found[4, 3, 5] == pytest.approx(1 + 20 + 3 + 1)  # the last center in each direction
     outside = np.ones(found.shape, bool)
     outside[:5, :4, 1:6] = False
     assert (found[outside] == 0).all()

@@ -197,7 +197,7 @@ def test_two_series_are_named(series: Path) -> None:
         ct_series(series)
 
 
-def test_a_missing_slice_is_named_by_its_neighbours(series: Path) -> None:
+def test_a_missing_slice_is_named_by_its_neighbors(series: Path) -> None:
     (series / "CT.003.dcm").unlink()  # z = -90
     with pytest.raises(InputError, match=r"most are 5.00 mm apart, not -95.00 to -85.00 mm \(10.00 mm\)"):
         ct_series(series)

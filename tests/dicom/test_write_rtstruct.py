@@ -15,7 +15,7 @@ from ctan_monai.dicom import (
     ct_series,
     mask_outlines,
     predicted_by,
-    rasterise,
+    rasterize,
     read_source,
     read_structures,
     write_rtstruct,
@@ -37,7 +37,7 @@ def test_our_reader_gets_the_masks_back_in_every_position(position: str, tmp_pat
     structures = read_structures(tmp_path / "RS.dcm", series.frame_uid)
     assert [s.name for s in structures] == list(NAMES)
     for structure in structures:
-        found, notes = rasterise(structure, series.affine, series.shape)
+        found, notes = rasterize(structure, series.affine, series.shape)
         np.testing.assert_array_equal(found, labels == NAMES[structure.name])
         assert notes == []
     # the place in the patient: voxel (3, 2, k) of the array lies where its slice's own header says
@@ -111,7 +111,7 @@ def test_real_structures(pelvis: Path, tmp_path: Path) -> None:
     write_rtstruct(tmp_path / "RS.dcm", source, outlines, predicted_by("prostate"))
     frame = source.slices[0].FrameOfReferenceUID
     for structure in read_structures(tmp_path / "RS.dcm", frame):
-        found, _ = rasterise(structure, source.affine, source.shape)
+        found, _ = rasterize(structure, source.affine, source.shape)
         assert (found == masks[structure.name]).all(), structure.name
     assert dicom_errors(tmp_path / "RS.dcm") == []
 

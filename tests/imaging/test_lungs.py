@@ -94,7 +94,7 @@ def test_values_grid_and_window() -> None:
     hu[20, 20, 14] = 1000
     result = lung_volume(image(hu, (8.0, 8.0, 10.0)), (32, 24), (8.0, 8.0, 10.0), (-1100, 300), "x")
     assert result.values.shape == (32, 24, 16) and result.values.dtype == np.uint8
-    # the box's centre, (20, 20) in voxels, is that of the field: it starts at 4 and 8
+    # the box's center, (20, 20) in voxels, is that of the field: it starts at 4 and 8
     expected = np.rint((np.clip(hu[4:36, 8:32, 6:22], -1100, 300) + 1100) * 255 / 1400)
     np.testing.assert_array_equal(result.values, expected)
     np.testing.assert_allclose(result.affine[:3, 3], [-8.0 * 4, -8.0 * 8, 10.0 * 6])

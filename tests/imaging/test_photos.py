@@ -61,8 +61,8 @@ def test_the_content_decides_not_the_name(kind: str, tmp_path: Path) -> None:
         find_images(tmp_path)
 
 
-GREY = np.random.default_rng(0).integers(0, 256, (24, 32), dtype=np.uint8)
-CORNER = np.indices(GREY.shape).sum(axis=0) < 20
+GRAY = np.random.default_rng(0).integers(0, 256, (24, 32), dtype=np.uint8)
+CORNER = np.indices(GRAY.shape).sum(axis=0) < 20
 
 
 def png(image: Image.Image, **options: object) -> bytes:
@@ -72,24 +72,24 @@ def png(image: Image.Image, **options: object) -> bytes:
 
 
 def as_mode(mode: str) -> Image.Image:
-    """GREY in one of Pillow's modes."""
+    """GRAY in one of Pillow's modes."""
     if mode == "I;16":
-        return Image.fromarray(GREY.astype(np.uint16) * 257)
-    grey = Image.fromarray(GREY)
+        return Image.fromarray(GRAY.astype(np.uint16) * 257)
+    gray = Image.fromarray(GRAY)
     if mode == "P":
-        inverted = Image.fromarray(255 - GREY).convert("P")
+        inverted = Image.fromarray(255 - GRAY).convert("P")
         inverted.putpalette([255 - n // 3 for n in range(768)])
         return inverted
-    return grey.convert(mode)
+    return gray.convert(mode)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA", "I;16"])
 def test_one_picture_in_every_mode_of_png(mode: str) -> None:
-    """16-bit grey values were clipped at 255: a white picture."""
+    """16-bit gray values were clipped at 255: a white picture."""
     content = png(as_mode(mode))
     assert Image.open(io.BytesIO(content)).mode == mode
-    np.testing.assert_array_equal(np.asarray(decode_photo(content, "x")), np.stack([GREY] * 3, axis=-1))
-    np.testing.assert_array_equal(decode_mask(content, "x"), GREY > 127)
+    np.testing.assert_array_equal(np.asarray(decode_photo(content, "x")), np.stack([GRAY] * 3, axis=-1))
+    np.testing.assert_array_equal(decode_mask(content, "x"), GRAY > 127)
 
 
 def test_two_levels_and_cmyk() -> None:
@@ -102,39 +102,39 @@ def test_two_levels_and_cmyk() -> None:
 
 
 def clear(mode: str) -> bytes:
-    """GREY whose corner is transparent, and hides magenta or 77."""
-    grey = np.where(CORNER, np.uint8(77), np.where(GREY == 77, np.uint8(78), GREY))
+    """GRAY whose corner is transparent, and hides magenta or 77."""
+    gray = np.where(CORNER, np.uint8(77), np.where(GRAY == 77, np.uint8(78), GRAY))
     if mode == "RGBA":
         return png(
             Image.fromarray(
                 np.dstack(
                     [
-                        np.where(CORNER, 255, GREY),
-                        np.where(CORNER, 0, GREY),
-                        np.where(CORNER, 255, GREY),
+                        np.where(CORNER, 255, GRAY),
+                        np.where(CORNER, 0, GRAY),
+                        np.where(CORNER, 255, GRAY),
                         np.where(CORNER, 0, 255),
                     ]
                 ).astype(np.uint8)
             )
         )
     if mode == "LA":
-        return png(Image.fromarray(np.dstack([grey, np.where(CORNER, 0, 255).astype(np.uint8)])))
+        return png(Image.fromarray(np.dstack([gray, np.where(CORNER, 0, 255).astype(np.uint8)])))
     if mode == "P":
-        palette = Image.fromarray(grey).convert("P")
+        palette = Image.fromarray(gray).convert("P")
         palette.putpalette([n // 3 for n in range(768)])
         return png(palette, transparency=77)
     if mode == "I;16":
-        return png(Image.fromarray(grey.astype(np.uint16) * 257), transparency=77 * 257)
+        return png(Image.fromarray(gray.astype(np.uint16) * 257), transparency=77 * 257)
     if mode == "RGB":
-        return png(Image.fromarray(np.dstack([grey] * 3)), transparency=(77, 77, 77))
-    return png(Image.fromarray(grey), transparency=77)
+        return png(Image.fromarray(np.dstack([gray] * 3)), transparency=(77, 77, 77))
+    return png(Image.fromarray(gray), transparency=77)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA", "I;16"])
 def test_hidden_colors_stay_hidden(mode: str) -> None:
     found = np.asarray(decode_photo(clear(mode), "x"))
     assert (found[CORNER] == 255).all()
-    assert np.abs(found[~CORNER].astype(int) - GREY[~CORNER, None]).max() <= 1
+    assert np.abs(found[~CORNER].astype(int) - GRAY[~CORNER, None]).max() <= 1
 
 
 def test_half_transparent_pixels_are_mixed_with_white() -> None:
@@ -163,27 +163,27 @@ def test_masks_of_16_bits(most: int) -> None:
     np.testing.assert_array_equal(decode_mask(png(Image.fromarray(INSIDE.astype(np.uint16) * most)), "x"), INSIDE)
 
 
-def layers(grey: np.ndarray | int, alpha: np.ndarray | int) -> bytes:
-    pixels = [np.broadcast_to(np.uint8(layer), INSIDE.shape) for layer in (grey, grey, grey, alpha)]
+def layers(gray: np.ndarray | int, alpha: np.ndarray | int) -> bytes:
+    pixels = [np.broadcast_to(np.uint8(layer), INSIDE.shape) for layer in (gray, gray, gray, alpha)]
     return png(Image.fromarray(np.dstack(pixels)))
 
 
 def test_masks_with_an_alpha_channel() -> None:
     lesion = INSIDE * np.uint8(255)
-    for grey, alpha in ((lesion, 255), (lesion, lesion)):
-        np.testing.assert_array_equal(decode_mask(layers(grey, alpha), "x"), INSIDE)
-    for grey, alpha in ((255, lesion), (0, lesion), (lesion, 255 - lesion), (lesion, 0)):
+    for gray, alpha in ((lesion, 255), (lesion, lesion)):
+        np.testing.assert_array_equal(decode_mask(layers(gray, alpha), "x"), INSIDE)
+    for gray, alpha in ((255, lesion), (0, lesion), (lesion, 255 - lesion), (lesion, 0)):
         with pytest.raises(DataError, match=r"^mask\.png: the mask has transparent pixels"):
-            decode_mask(layers(grey, alpha), "mask.png")
+            decode_mask(layers(gray, alpha), "mask.png")
 
 
 @pytest.mark.parametrize("color", [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)])
 def test_a_mask_in_colors_is_refused(color: tuple[int, int, int]) -> None:
-    """Red and blue have grey values of 76 and 29: no lesion; green one of 150."""
+    """Red and blue have gray values of 76 and 29: no lesion; green one of 150."""
     with pytest.raises(DataError, match=r"^mask\.png: the mask has colors"):
         decode_mask(png(Image.fromarray((INSIDE[..., None] * np.array(color)).astype(np.uint8))), "mask.png")
 
 
-def test_a_grey_mask_as_a_color_jpeg_is_read() -> None:
+def test_a_gray_mask_as_a_color_jpeg_is_read() -> None:
     rgb = np.repeat(INSIDE[..., None] * np.uint8(255), 3, axis=2)
     assert (decode_mask(encode(rgb, "JPEG"), "x") != INSIDE).mean() < 0.01

@@ -72,7 +72,7 @@ def test_a_truncated_file(tmp_path: Path) -> None:
         find_images(tmp_path)
 
 
-def test_rgb_from_grey_transparency_and_turned_images() -> None:
+def test_rgb_from_gray_transparency_and_turned_images() -> None:
     assert to_rgb(Image.new("LA", (3, 2), (7, 255))).getpixel((0, 0)) == (7, 7, 7)
     pixels = np.arange(6, dtype=np.uint8).reshape(2, 3)
     turned = Image.fromarray(np.stack([pixels] * 3, axis=-1))

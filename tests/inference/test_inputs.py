@@ -161,9 +161,9 @@ def test_a_trailing_axis_of_one_is_dropped(tmp_path: Path) -> None:
     assert list(meta["spatial_shape"]) == [6, 5, 4]
 
 
-def test_colours_are_no_ct(tmp_path: Path) -> None:
-    colour = np.zeros((6, 5, 4), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
-    nib.save(nib.Nifti1Image(colour, AFFINE), tmp_path / "rgb.nii")
+def test_colors_are_no_ct(tmp_path: Path) -> None:
+    color = np.zeros((6, 5, 4), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    nib.save(nib.Nifti1Image(color, AFFINE), tmp_path / "rgb.nii")
     with pytest.raises(InputError, match="several channels"):
         find_inputs(tmp_path / "rgb.nii")
 

@@ -8,7 +8,7 @@ It needs pydicom 2 and the project has pydicom 3, so this script runs in an envi
     dvh_env/bin/pip install dicompyler-core "pydicom<3" "numpy<2"
     dvh_env/bin/python tests/label/dvh_dicompyler.py RS.dcm RD.dcm
 
-prints JSON: ROI name to mean_gy and volume_cc. A voxel of the dose grid counts if its centre lies in the outlines, as
+prints JSON: ROI name to mean_gy and volume_cc. A voxel of the dose grid counts if its center lies in the outlines, as
 it does in our masks. dicompyler's own interpolation is not used: it moves the dose by part of a voxel (also that of
 other makers' files), which changes the mean of a rectum in a steep gradient by a tenth.
 

@@ -16,7 +16,7 @@ from ctan_monai.dicom import (
     mask_outlines,
     plan_dose,
     predicted_by,
-    rasterise,
+    rasterize,
     read_source,
     read_structures,
     resample_dose,
@@ -35,7 +35,7 @@ def test_mean_doses_and_volumes_are_ours(pelvis: Path, tmp_path: Path) -> None:
     frame = source.slices[0].FrameOfReferenceUID
     gray = resample_dose(plan_dose([pelvis / "RD.dcm"], frame)[0], source.affine, source.shape)
     masks = {
-        structure.name: rasterise(structure, source.affine, source.shape)[0]
+        structure.name: rasterize(structure, source.affine, source.shape)[0]
         for structure in read_structures(pelvis / "RS.dcm", frame)
     }
     maker = predicted_by("prostate")

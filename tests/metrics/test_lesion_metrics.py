@@ -11,7 +11,7 @@ from ctan_monai.metrics import (
     diagnosis_metrics,
     diagnosis_summary,
     lesion_mask_metrics,
-    summarise_lesions,
+    summarize_lesions,
 )
 
 CLASSES = ("a", "b", "c")
@@ -83,14 +83,14 @@ def test_one_class_alone_has_no_auroc() -> None:
 
 def test_summary_of_both_tasks_and_of_one() -> None:
     overlaps = [lesion_mask_metrics(*masks(*sizes)) for sizes in ((10, 15, 5), (10, 10, 10), (10, 0, 0))]
-    summary = summarise_lesions([a | b for a, b in zip(overlaps, rows(), strict=False)], CLASSES)
+    summary = summarize_lesions([a | b for a, b in zip(overlaps, rows(), strict=False)], CLASSES)
     assert (summary["images"], summary["missed"]) == (3, 1)
     assert summary["metrics"]["dice"] == pytest.approx({"mean": 140 / 3, "std": 50.33223, "n": 3})
     assert summary["diagnosis"]["accuracy"] == 100.0
-    assert summarise_lesions(overlaps, CLASSES)["diagnosis"] is None
-    assert summarise_lesions(rows(), CLASSES)["metrics"] == {}
-    with pytest.raises(ValueError, match="no image to summarise"):
-        summarise_lesions([], CLASSES)
+    assert summarize_lesions(overlaps, CLASSES)["diagnosis"] is None
+    assert summarize_lesions(rows(), CLASSES)["metrics"] == {}
+    with pytest.raises(ValueError, match="no image to summarize"):
+        summarize_lesions([], CLASSES)
 
 
 def test_balanced_accuracy_handler_over_batches() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ctan_monai.data.openkbp.patient import SEGMENTATION_ORGANS, read_patient
-from ctan_monai.metrics import RadiotherapyReference, radiotherapy_metrics, summarise
+from ctan_monai.metrics import RadiotherapyReference, radiotherapy_metrics, summarize
 
 LABELS = {"brainstem": 1, "spinal_cord": 2}
 
@@ -104,7 +104,7 @@ def test_summary_by_hand():
         },
         {"dice_brainstem": None, "hd95_brainstem": None, "dose_score": 5.0},
     ]
-    summary = summarise(rows)
+    summary = summarize(rows)
     assert summary["patients"] == 3
     assert summary["missed"] == {"brainstem": 1}
     assert summary["dose_score"] == pytest.approx(3.0)
@@ -114,20 +114,20 @@ def test_summary_by_hand():
 
 
 def test_summary_without_a_task():
-    summary = summarise([{"dice_brainstem": 80.0, "hd95_brainstem": 2.0}])
+    summary = summarize([{"dice_brainstem": 80.0, "hd95_brainstem": 2.0}])
     assert summary["dose_score"] is None
     assert summary["dvh_score"] is None
 
 
 def test_summary_of_a_metric_that_no_patient_has():
-    summary = summarise([{"dice_brainstem": None, "hd95_brainstem": None}])
+    summary = summarize([{"dice_brainstem": None, "hd95_brainstem": None}])
     assert summary["metrics"]["dice_brainstem"] == {"mean": None, "std": None, "n": 0}
     assert summary["missed"] == {"brainstem": 0}
 
 
 def test_summary_of_nothing_is_an_error():
     with pytest.raises(ValueError, match="no patient"):
-        summarise([])
+        summarize([])
 
 
 def test_a_real_patient_takes_seconds_and_a_perfect_prediction_is_perfect(openkbp_source):
@@ -184,6 +184,6 @@ def test_another_data_sets_structures_and_no_challenge_score():
             "dvh_error_ctv_mean": 8.0,
         }
     )
-    summary = summarise([row])
+    summary = summarize([row])
     assert summary["dvh_score"] is None
     assert summary["metrics"]["dvh_error"]["mean"] == pytest.approx(8.0)

@@ -44,8 +44,8 @@ def _blobs(seed, shape):
     axes = np.meshgrid(*(np.arange(n) for n in shape), indexing="ij")
     masks = []
     for _ in range(2):
-        centre = random.uniform(4, 12, 3)
-        masks.append(sum((a - c) ** 2 for a, c in zip(axes, centre, strict=True)) < random.uniform(9, 36))
+        center = random.uniform(4, 12, 3)
+        masks.append(sum((a - c) ** 2 for a, c in zip(axes, center, strict=True)) < random.uniform(9, 36))
     return masks
 
 

@@ -119,7 +119,7 @@ def test_an_image_from_0_to_1_gives_the_features_of_a_normalized_one(channels, t
     unit = method("HPS", unit_input=True)(2, channels, TASKS, "resnet18", "conv7x7", pretrained=path).trunk.eval()
     x = torch.rand(1, channels, 48, 48)
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    expected = normalized.stem((x - mean[:, None, None]) / std[:, None, None])  # one channel: grey
+    expected = normalized.stem((x - mean[:, None, None]) / std[:, None, None])  # one channel: gray
     torch.testing.assert_close(unit.stem(x)[..., 2:-2, 2:-2], expected[..., 2:-2, 2:-2], atol=1e-4, rtol=1e-5)
     assert not torch.allclose(normalized.stem(x.expand(1, 3, 48, 48)), expected, atol=0.1)
 
@@ -165,7 +165,7 @@ def test_first_kernel_fits_other_channels(channels, expected):
     assert weights.adapt_channels(kernel, channels)[:, :, 0, 0].tolist() == expected
 
 
-def test_grey_images_load_the_summed_kernel(tmp_path):
+def test_gray_images_load_the_summed_kernel(tmp_path):
     state = published("resnet18")
     net = HPS(2, 1, TASKS, "resnet18", "conv7x7", pretrained=str(save(state, tmp_path / "weights.pth")))
     torch.testing.assert_close(net.trunk.conv1.weight, state["conv1.weight"].sum(dim=1, keepdim=True))

@@ -30,7 +30,7 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as F
 from support import REPOSITORY, packed_small_network, run_tool
 
 from ctan_monai.data.openkbp.case import prepare_case
-from ctan_monai.dicom import ct_series, rasterise, read_structures, write_ct_series
+from ctan_monai.dicom import ct_series, rasterize, read_structures, write_ct_series
 from ctan_monai.node import Ledger
 
 pytestmark = pytest.mark.timeout(3600)  # a busy machine
@@ -191,7 +191,7 @@ def test_contours_are_in_place_in_the_viewer(case: Case, viewer: Viewer) -> None
     for organ, color in zip(ORGANS, colors, strict=True):
         viewer.show_segment(organ)
         picture = viewer.screenshot(screenshots() / f"head_and_neck_{organ}.png")
-        mask, _ = rasterise(structures[organ], series.affine, series.shape)
+        mask, _ = rasterize(structures[organ], series.affine, series.shape)
         in_slice = np.argwhere(mask[:, :, viewer.instance() - 1])  # columns run from the patient's right to left
         expected = (in_slice.min(axis=0) + in_slice.max(axis=0)) / 2
         place[organ] = viewer.center_of(picture, color, series.shape[:2])

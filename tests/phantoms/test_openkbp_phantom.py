@@ -19,7 +19,7 @@ def patients() -> list[OpenKBPPatient]:
     return [make_openkbp_patient(number) for number in (1, 2, 3)]
 
 
-def _centre(mask: np.ndarray) -> np.ndarray:
+def _center(mask: np.ndarray) -> np.ndarray:
     """Mean (x, y, z) index: growing to the patient's left, back and head."""
     return np.argwhere(to_lps(mask)).mean(axis=0)
 
@@ -38,14 +38,14 @@ def test_a_patient_follows_from_its_number_and_seed(patients: list[OpenKBPPatien
 
 def test_organs_lie_where_they_should(patients: list[OpenKBPPatient]) -> None:
     for patient in patients:
-        cord = _centre(patient.structures["SpinalCord"])
+        cord = _center(patient.structures["SpinalCord"])
         if "LeftParotid" in patient.structures:
-            assert _centre(patient.structures["LeftParotid"])[0] > cord[0] + 5
+            assert _center(patient.structures["LeftParotid"])[0] > cord[0] + 5
         if "RightParotid" in patient.structures:
-            assert _centre(patient.structures["RightParotid"])[0] < cord[0] - 5
+            assert _center(patient.structures["RightParotid"])[0] < cord[0] - 5
         if "Brainstem" in patient.structures:
-            assert _centre(patient.structures["Brainstem"])[2] > cord[2] + 10
-        assert _centre(patient.structures["PTV70"])[1] < cord[1]
+            assert _center(patient.structures["Brainstem"])[2] > cord[2] + 10
+        assert _center(patient.structures["PTV70"])[1] < cord[1]
 
 
 def test_organs_and_targets_show_in_ct(patients: list[OpenKBPPatient]) -> None:

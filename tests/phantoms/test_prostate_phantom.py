@@ -36,10 +36,10 @@ def test_organs_are_told_apart_by_hu_and_lie_where_they_should() -> None:
         organs = pelvis.structures
         assert all(mask.sum() > 100 for mask in organs.values())
         assert not (organs["ctv"] & organs["rectum"]).any()
-        centre = {name: np.argwhere(mask).mean(axis=0) for name, mask in organs.items()}
-        assert centre["left_femur"][0] > centre["ctv"][0] > centre["right_femur"][0], "x grows to the left"
-        assert centre["rectum"][1] > centre["ctv"][1] > centre["bladder"][1], "y grows to the back"
-        assert centre["bladder"][2] > centre["ctv"][2], "z grows to the head"
+        center = {name: np.argwhere(mask).mean(axis=0) for name, mask in organs.items()}
+        assert center["left_femur"][0] > center["ctv"][0] > center["right_femur"][0], "x grows to the left"
+        assert center["rectum"][1] > center["ctv"][1] > center["bladder"][1], "y grows to the back"
+        assert center["bladder"][2] > center["ctv"][2], "z grows to the head"
         outside_ctv = organs["bladder"] & ~organs["ctv"]
         assert pelvis.ct[organs["ctv"]].mean() - pelvis.ct[outside_ctv].mean() > 60
         assert pelvis.ct[organs["left_femur"]].mean() > 400

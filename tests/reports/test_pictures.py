@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from ctan_monai.reports.radiotherapy.pictures import case_figure, case_png
 from ctan_monai.reports.radiotherapy.planes import WINDOW, case_views, most_informative_slices, plane_picture
-from ctan_monai.reports.structures import display_name, structure_colours
+from ctan_monai.reports.structures import display_name, structure_colors
 
 
 def axes_of(figure: Figure, label: str) -> Axes:
@@ -30,8 +30,8 @@ def contours(axes: Axes) -> list[Any]:
     return [collection for collection in axes.collections if type(collection).__name__ == "QuadContourSet"]
 
 
-def matches(lines: Any, colour: str) -> bool:
-    return bool(np.allclose(lines.get_edgecolor()[0], to_rgba(colour)))
+def matches(lines: Any, color: str) -> bool:
+    return bool(np.allclose(lines.get_edgecolor()[0], to_rgba(color)))
 
 
 def test_plane_picture_by_hand() -> None:
@@ -87,11 +87,11 @@ def test_contours_lie_on_the_organs_solid_and_dashed(patient: Any, labels: dict[
     views = case_views(patient.ct, patient.reference, patient.prediction(shift=2))
     figure = case_figure(views, labels)
     axial = views.planes[0]
-    colours = structure_colours(["right_parotid"], dark=True)
+    colors = structure_colors(["right_parotid"], dark=True)
     found = {}
     for column in ("reference", "prediction", "difference"):
         for lines in contours(axes_of(figure, f"axial {column}")):
-            if matches(lines, colours["right_parotid"]):
+            if matches(lines, colors["right_parotid"]):
                 dashed = lines.get_linestyles()[0][1] is not None
                 found[column, dashed] = lines.get_paths()[0].vertices
     assert set(found) == {("reference", False), ("prediction", True), ("difference", False), ("difference", True)}
@@ -175,7 +175,7 @@ def test_views_are_small_copies(patient: Any) -> None:
     assert (views.planes[0].ct == 102).any()  # water: 160 / 400 of the window
 
 
-def test_names_and_colours() -> None:
+def test_names_and_colors() -> None:
     assert [display_name(n) for n in ("spinal_cord", "SpinalCord", "PTV70", "left_femur", "bladder", "CTV")] == [
         "Spinal cord",
         "Spinal cord",
@@ -184,8 +184,8 @@ def test_names_and_colours() -> None:
         "Bladder",
         "CTV",
     ]
-    colours = structure_colours(["spinal_cord", "SpinalCord", "heart", "stomach"], dark=False)
-    assert colours["spinal_cord"] == colours["SpinalCord"]
-    assert len(set(colours.values())) == 3, "names without a colour of their own get free ones"
+    colors = structure_colors(["spinal_cord", "SpinalCord", "heart", "stomach"], dark=False)
+    assert colors["spinal_cord"] == colors["SpinalCord"]
+    assert len(set(colors.values())) == 3, "names without a color of their own get free ones"
     pelvis = ["rectum", "bladder", "left_femur", "right_femur", "ctv"]
-    assert len(set(structure_colours(pelvis, dark=True).values())) == 5
+    assert len(set(structure_colors(pelvis, dark=True).values())) == 5

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ctan_monai.metrics import radiotherapy_metrics, summarise
+from ctan_monai.metrics import radiotherapy_metrics, summarize
 from ctan_monai.reports import RadiotherapyReport
 from ctan_monai.reports.radiotherapy.planes import case_views
 from ctan_monai.reports.select_cases import choose_cases
@@ -74,7 +74,7 @@ def make_report(
         prediction = {t: a for t, a in patient.prediction(shift, 1 - 0.1 * shift).items() if t in tasks}
         row = radiotherapy_metrics(patient.reference, prediction)
         report.add_case(f"pt_{number}", row, patient.ct, patient.reference, prediction)
-    path = report.write(summarise(list(report.rows.values())))
+    path = report.write(summarize(list(report.rows.values())))
     assert path == folder / "report.html"
     return Page(path.read_text(encoding="utf-8")), report.rows
 
@@ -162,7 +162,7 @@ def test_patient_without_an_organ_and_a_missed_organ(tmp_path: Path, patient: An
     ):
         row = radiotherapy_metrics(reference, prediction)
         report.add_case(case_id, row, patient.ct, reference, prediction)
-    page = Page(report.write(summarise(list(report.rows.values()))).read_text())
+    page = Page(report.write(summarize(list(report.rows.values()))).read_text())
     assert "No reference contour: left parotid." in page.text
     assert "Missed by the prediction: right parotid." in page.text
     assert "Not found at all: right parotid in 1 patient." in page.text
@@ -179,7 +179,7 @@ def test_names_are_escaped(tmp_path: Path, patient: Any) -> None:
     row = radiotherapy_metrics(patient.reference, prediction)
     row |= {"dice_<i>cord</i>": row["dice_spinal_cord"], "hd95_<i>cord</i>": 1.0}
     report.add_case('"><img src=x>', row, patient.ct, patient.reference, prediction)
-    text = report.write(summarise([row])).read_text()
+    text = report.write(summarize([row])).read_text()
     assert "<b>A" not in text and "<script" not in text and "<i>cord" not in text and "<img src=x" not in text
     page = Page(text)
     assert "<b>A & B</b>: evaluation report" in page.text
@@ -191,7 +191,7 @@ def test_json_holds_the_results(tmp_path: Path, patient: Any, labels: dict[int, 
     results = json.loads((tmp_path / "evaluation.json").read_text())
     assert results["title"] == "Phantom"
     assert results["patients"] == rows
-    assert results["summary"] == summarise(list(rows.values()))
+    assert results["summary"] == summarize(list(rows.values()))
     assert results["provenance"] == PROVENANCE
 
 

@@ -295,10 +295,10 @@ def _prediction(folder: Path) -> None:
 def _pictures(folder: Path, suffix: str, mask: bool = False) -> None:
     rng = np.random.default_rng(0)
     colors = Image.fromarray(rng.integers(0, 255, (40, 56, 3), np.uint8)).resize((64, 48))
-    grey = Image.fromarray((rng.random((48, 64)) > 0.5).astype(np.uint8) * 255)
-    variants = [grey, grey.convert("P")] if mask else [colors, colors.convert("L")]
+    gray = Image.fromarray((rng.random((48, 64)) > 0.5).astype(np.uint8) * 255)
+    variants = [gray, gray.convert("P")] if mask else [colors, colors.convert("L")]
     if suffix == ".png" and not mask:
-        variants += [colors.convert("P"), colors.convert("RGBA"), grey.convert("LA")]
+        variants += [colors.convert("P"), colors.convert("RGBA"), gray.convert("LA")]
     exif = Image.Exif()
     exif[0x0112] = 6
     for number, image in enumerate(variants):

@@ -20,8 +20,8 @@ def volume(
     return MetaTensor(torch.from_numpy(array.astype(np.float32))[None], affine=torch.from_numpy(affine))
 
 
-def test_grid_keeps_the_centre() -> None:
-    """8 voxels of 1 mm become 2 of 4 mm: centre at index 3.5 of the old, 0.5 of the new grid."""
+def test_grid_keeps_the_center() -> None:
+    """8 voxels of 1 mm become 2 of 4 mm: center at index 3.5 of the old, 0.5 of the new grid."""
     image = volume(np.zeros((8, 6, 5)), (1, 2, 5))
     out = AntiAliasedSpacingd("image", [4, 2, 2.5])({"image": image})["image"]
     assert out.shape == (1, 2, 6, 10)
@@ -53,7 +53,7 @@ def test_border_is_repeated() -> None:
 def test_a_ramp_is_sampled_at_the_right_places() -> None:
     x = np.indices((20, 8, 8))[0].astype(float)
     out = AntiAliasedSpacingd("image", [2.5, 1, 1])({"image": volume(x, (1, 1, 1))})["image"]
-    # 8 voxels of 2.5 about the centre 9.5: 0.75, 3.25, ...; the ends are bent by the repeated border
+    # 8 voxels of 2.5 about the center 9.5: 0.75, 3.25, ...; the ends are bent by the repeated border
     np.testing.assert_allclose(out[0, 1:-1, 4, 4], 0.75 + 2.5 * np.arange(1, 7), atol=0.02)
 
 
@@ -66,7 +66,7 @@ def test_inverse_returns_onto_the_grid_without_smoothing() -> None:
     out = Invertd("pred", transform=chain, orig_keys="image", nearest_interp=False)(data)["pred"]
     assert out.shape == (1, 16, 12, 8)
     np.testing.assert_allclose(out.affine, volume(x, (2, 2, 2)).affine)
-    # new voxel i has its centre at old index 2 i + 0.5: linear between neighbours
+    # new voxel i has its center at old index 2 i + 0.5: linear between neighbors
     np.testing.assert_allclose(out[0, 2:7, 5, 4], [0, 0.25, 0.75, 1, 1], atol=1e-5)
 
 

@@ -42,9 +42,9 @@ def test_mask_takes_one_key() -> None:
 @pytest.mark.parametrize(
     ("x", "y", "expected_x", "expected_y"),
     [
-        # the body's box is 10-14 x 4-6: centre 12, 5; a field of 8 x 12 starts at 8, -1
+        # the body's box is 10-14 x 4-6: center 12, 5; a field of 8 x 12 starts at 8, -1
         (slice(10, 14), slice(4, 6), slice(2, 6), slice(5, 7)),
-        # at the border: centre 1, 9, start -3, 3
+        # at the border: center 1, 9, start -3, 3
         (slice(0, 2), slice(8, 10), slice(3, 5), slice(5, 7)),
     ],
 )

@@ -137,9 +137,9 @@ def test_sides_are_the_patients(real_ct: nib.Nifti1Image, tmp_path: Path) -> Non
     infer(tmp_path / "ct.nii.gz", tmp_path / "out")
     segmentation, dose = (in_ras(image) for image in loaded(tmp_path / "out", "ct"))
     middle = segmentation.shape[0] // 2
-    centre = {label: np.argwhere(segmentation == label)[:, 0].mean() for label in (1, 2, 3, 4)}
-    assert centre[1] > middle + 5 > middle - 5 > centre[2]  # RAS: the index grows to the patient's right
-    assert centre[3] > middle + 5 > middle - 5 > centre[4]
+    center = {label: np.argwhere(segmentation == label)[:, 0].mean() for label in (1, 2, 3, 4)}
+    assert center[1] > middle + 5 > middle - 5 > center[2]  # RAS: the index grows to the patient's right
+    assert center[3] > middle + 5 > middle - 5 > center[4]
     soft = (segmentation == 3) | (segmentation == 4)
     assert dose[:middle][soft[:middle]].mean() > dose[middle:][soft[middle:]].mean()
 

@@ -19,7 +19,7 @@ from support import REPOSITORY
 from ctan_monai.data.prostate.roi_names import match_rois
 from ctan_monai.dicom.snomed_codes import segment_code, structure_color
 from ctan_monai.inference import ResultsFolder, SaveDicomRTd
-from ctan_monai.reports.structures import structure_colours
+from ctan_monai.reports.structures import structure_colors
 
 hd = pytest.importorskip("highdicom", reason="highdicom is not installed (pip install 'ctan-monai[dicom]')")
 
@@ -72,7 +72,7 @@ def test_the_same_structure_has_the_same_number_and_color(bundle: str, tmp_path:
 def test_colors_are_those_of_the_reports_and_differ(bundle: str) -> None:
     labels = labels_of(bundle)
     colors = {organ: "#{:02x}{:02x}{:02x}".format(*segment_code(organ).color) for organ in labels}
-    assert colors == structure_colours(labels, dark=True)
+    assert colors == structure_colors(labels, dark=True)
     assert len(set(colors.values())) == len(labels)
 
 

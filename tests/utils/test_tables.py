@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctan_monai.metrics import summarise
+from ctan_monai.metrics import summarize
 from ctan_monai.utils import write_csv
 from ctan_monai.utils.csv_tables import write_per_patient_csv, write_summary_csv
 from ctan_monai.utils.files import write_json
@@ -51,7 +51,7 @@ def test_patients_and_summary_as_csv(tmp_path: Path) -> None:
         "pt_1,40.0,3.0,2.0",
         "pt_2,0.0,,",
     ]
-    write_summary_csv(tmp_path / "s.csv", summarise(list(rows.values())))
+    write_summary_csv(tmp_path / "s.csv", summarize(list(rows.values())))
     assert (tmp_path / "s.csv").read_text().splitlines() == [
         "metric,mean,std,n",
         f"dice_cord,20.0,{np.std([40, 0], ddof=1)},2",

@@ -14,7 +14,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-__all__ = ["MajorityClass", "centre_mask"]
+__all__ = ["MajorityClass", "center_mask"]
 
 
 class MajorityClass:
@@ -35,8 +35,8 @@ class MajorityClass:
         self.probabilities = [found[index] / len(diagnoses) for index in range(count)]
 
 
-def centre_mask(image: np.ndarray) -> np.ndarray:
-    """The dark region at the centre of an image: a threshold and the component nearest to the middle.
+def center_mask(image: np.ndarray) -> np.ndarray:
+    """The dark region at the center of an image: a threshold and the component nearest to the middle.
 
     Otsu's threshold of the brightness is taken within the largest ellipse that the image holds (corners are often
     black), after a median filter against hairs. Of the dark components, that of the pixel nearest to the center stays,
@@ -48,21 +48,21 @@ def centre_mask(image: np.ndarray) -> np.ndarray:
     Returns:
         bool (H, W); empty where nothing is darker than the rest.
     """
-    grey = ndimage.median_filter(image.astype(np.float32).mean(axis=2), size=5)
-    height, width = grey.shape
+    gray = ndimage.median_filter(image.astype(np.float32).mean(axis=2), size=5)
+    height, width = gray.shape
     y, x = (np.linspace(-1, 1, n) for n in (height, width))
     distance = np.hypot(y[:, None], x[None])
     inside = distance < 1
-    if np.ptp(grey[inside]) == 0:
-        return np.zeros(grey.shape, bool)
-    values = sitk.GetImageFromArray(grey[inside][None])
+    if np.ptp(gray[inside]) == 0:
+        return np.zeros(gray.shape, bool)
+    values = sitk.GetImageFromArray(gray[inside][None])
     threshold = sitk.OtsuThresholdImageFilter()
     threshold.Execute(values)
-    labels, _ = ndimage.label((grey <= threshold.GetThreshold()) & inside)
-    large = np.bincount(labels.ravel()) >= 0.005 * grey.size
+    labels, _ = ndimage.label((gray <= threshold.GetThreshold()) & inside)
+    large = np.bincount(labels.ravel()) >= 0.005 * gray.size
     large[0] = False
     candidates = large[labels]
     if not candidates.any():
-        return np.zeros(grey.shape, bool)
+        return np.zeros(gray.shape, bool)
     nearest = np.argmin(np.where(candidates, distance, np.inf))
     return np.asarray(ndimage.binary_fill_holes(labels == labels.ravel()[nearest]))

@@ -89,11 +89,11 @@ def _prepare(
             "not show the same field. Expected the same aspect: get both again."
         )
     if not mask.any():
-        raise DataError(f"{job.mask}: holds no lesion (no grey value above 127). Get the mask again.")
+        raise DataError(f"{job.mask}: holds no lesion (no gray value above 127). Get the mask again.")
     box = content_box((photo.height, photo.width), size)
     images[job.index] = letterbox(photo, box, size)
-    grey = Image.fromarray(mask.astype(np.uint8) * 255)
-    segmentations[job.index] = letterbox(grey, box, size) > 127
+    gray = Image.fromarray(mask.astype(np.uint8) * 255)
+    segmentations[job.index] = letterbox(gray, box, size) > 127
     (masks / f"{job.image_id}.png").write_bytes(contents[1])
     return {
         "box": list(box),

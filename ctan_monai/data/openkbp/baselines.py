@@ -81,7 +81,7 @@ class AlignedMeanDose:
 class OrganAtlas:
     """Atlas of organ frequencies: each voxel's share of the training patients whose organ is there.
 
-    Patients are aligned by the centre of their body's bounding box and their voxel sizes (translation and scale,
+    Patients are aligned by the center of their body's bounding box and their voxel sizes (translation and scale,
     nearest voxel), on a grid of the first patient's shape and the median voxel size. A patient without an organ does
     not count for it. A voxel is an organ's where the frequency reaches the organ's threshold; where several do, it is
     that of the organ whose frequency is highest relative to its threshold. Nothing outside the body is an organ.
@@ -143,28 +143,28 @@ class OrganAtlas:
 
 
 class _BodyGrid:
-    """The common grid of patients aligned by the centre of their body's bounding box and their voxel sizes."""
+    """The common grid of patients aligned by the center of their body's bounding box and their voxel sizes."""
 
     def __init__(self, shape: Sequence[int], spacings: Sequence[Sequence[float]]) -> None:
         self.shape = tuple(shape)
         self.spacing = np.median(spacings, axis=0)
-        self.centre = (np.asarray(self.shape) - 1) / 2
+        self.center = (np.asarray(self.shape) - 1) / 2
 
     def gather(self, array: np.ndarray, body: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
         """A patient's array on the common grid, 0 beyond it."""
         if not body.any():
             raise ValueError("A training patient's body mask is empty, so it cannot be aligned; check its CT.")
         step = self.spacing / np.asarray(spacing, dtype=float)
-        return _resample(array, _box_centre(body) - step * self.centre, step, self.shape)
+        return _resample(array, _box_center(body) - step * self.center, step, self.shape)
 
     def scatter(self, array: np.ndarray, body: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
         """An array of the common grid on a patient's, 0 beyond it."""
         step = np.asarray(spacing, dtype=float) / self.spacing
-        return _resample(array, self.centre - step * _box_centre(body), step, body.shape)
+        return _resample(array, self.center - step * _box_center(body), step, body.shape)
 
 
-def _box_centre(mask: np.ndarray) -> np.ndarray:
-    """Centre of the mask's bounding box, in voxels."""
+def _box_center(mask: np.ndarray) -> np.ndarray:
+    """Center of the mask's bounding box, in voxels."""
     (box,) = ndimage.find_objects(mask.astype(np.int8))
     return np.array([(used.start + used.stop - 1) / 2 for used in box])
 

@@ -168,7 +168,7 @@ def from_lps(array: np.ndarray) -> np.ndarray:
 
 
 def lps_affine(spacing: tuple[float, float, float], shape: tuple[int, int, int] = SHAPE) -> np.ndarray:
-    """Affine (NIfTI's RAS+ world, mm) of an array from :func:`to_lps`, with the volume's centre at the origin.
+    """Affine (NIfTI's RAS+ world, mm) of an array from :func:`to_lps`, with the volume's center at the origin.
 
     Args:
         spacing: voxel sizes along (x, y, z) in mm, the array's own order (not the CSV's).

@@ -15,7 +15,7 @@ _FIGURES = ("body_volume_cc", "max_dose_gy", "mean_body_dose_gy", "mean_mask_dos
 
 
 def case_statistics(records: list[dict[str, Any]], organs: Iterable[str]) -> dict[str, Any]:
-    """Summarises prepared patients.
+    """Summarizes prepared patients.
 
     Args:
         records: of a ``prepare_case``, each with ``entry`` and ``figures``.

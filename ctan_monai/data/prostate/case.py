@@ -26,7 +26,7 @@ from ctan_monai.dicom import (
     choose_plans,
     choose_structures,
     ct_series,
-    rasterise,
+    rasterize,
     read_pixels,
     read_plan_doses,
     read_structures,
@@ -222,7 +222,7 @@ def _masks(
         if label not in masks
     }:
         for label, structure in matches.items():
-            mask, remarks = rasterise(structure, affine, shape)
+            mask, remarks = rasterize(structure, affine, shape)
             notes += remarks
             if mask.any():
                 masks[label], roi_names[label] = mask, structure.name

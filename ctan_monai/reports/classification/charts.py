@@ -13,7 +13,7 @@ from ctan_monai.metrics.classification import auroc, calibration_points, roc_poi
 from ctan_monai.reports.charts import Chart, draw_chart, legend
 from ctan_monai.reports.structures import display_name
 from ctan_monai.reports.table import number
-from ctan_monai.reports.training_curves import COLOURS
+from ctan_monai.reports.training_curves import COLORS
 
 __all__ = ["calibration_chart", "roc_chart"]
 
@@ -31,8 +31,8 @@ def roc_chart(task: str, curves: Curves) -> Chart | None:
     def draw(axes: Axes, dark: bool) -> None:
         axes.plot([0, 1], [0, 1], color=_DIAGONAL, linewidth=1, linestyle="dotted")
         for position, (name, (false_rate, true_rate)) in enumerate(points.items()):
-            colour = COLOURS[dark][position % len(COLOURS[dark])]
-            axes.plot(false_rate, true_rate, color=colour, linewidth=1.8, label=labels[name])
+            color = COLORS[dark][position % len(COLORS[dark])]
+            axes.plot(false_rate, true_rate, color=color, linewidth=1.8, label=labels[name])
         _square(axes)
         legend(axes, dark)
 
@@ -50,8 +50,8 @@ def calibration_chart(task: str, curves: Curves) -> Chart | None:
     def draw(axes: Axes, dark: bool) -> None:
         axes.plot([0, 1], [0, 1], color=_DIAGONAL, linewidth=1, linestyle="dotted")
         for position, (name, (mean, share)) in enumerate(points.items()):
-            colour = COLOURS[dark][position % len(COLOURS[dark])]
-            axes.plot(mean, share, color=colour, linewidth=1.6, marker="o", markersize=4, label=name)
+            color = COLORS[dark][position % len(COLORS[dark])]
+            axes.plot(mean, share, color=color, linewidth=1.6, marker="o", markersize=4, label=name)
         _square(axes)
         legend(axes, dark)
 

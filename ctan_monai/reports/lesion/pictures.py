@@ -53,7 +53,7 @@ def lesion_png(image: np.ndarray, reference: np.ndarray, predicted: np.ndarray |
 
 
 def confusion_chart(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> Chart:
-    """The confusion matrix, coloured by the share of each true class (row), with counts."""
+    """The confusion matrix, colored by the share of each true class (row), with counts."""
     rows = [
         f"{true}: " + ", ".join(f"{count} {name}" for count, name in zip(counts, classes, strict=True) if count)
         for true, counts in zip(classes, confusion, strict=True)
@@ -83,10 +83,10 @@ def _confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], dark:
     return figure_png(figure, dpi=150)
 
 
-def _contour(axes: object, mask: np.ndarray, colour: str, style: object) -> None:
+def _contour(axes: object, mask: np.ndarray, color: str, style: object) -> None:
     if not mask.any():
         return
     padded = np.pad(mask.astype(np.float32), 1)  # so that a lesion at the border has a closed contour
     y, x = (np.clip(np.arange(-1, n + 1), 0, n - 1) for n in mask.shape)
-    lines = axes.contour(x, y, padded, levels=[0.5], colors=[colour], linewidths=1.5, linestyles=[style])  # type: ignore[attr-defined]
+    lines = axes.contour(x, y, padded, levels=[0.5], colors=[color], linewidths=1.5, linestyles=[style])  # type: ignore[attr-defined]
     lines.set_path_effects([withStroke(linewidth=2.8, foreground="#000000c0")])

@@ -92,7 +92,7 @@ class LesionReport:
         """Write the files, each atomically.
 
         Args:
-            summary: of :func:`ctan_monai.metrics.summarise_lesions` over the images.
+            summary: of :func:`ctan_monai.metrics.summarize_lesions` over the images.
 
         Returns:
             Path of the HTML file.

@@ -22,7 +22,7 @@ from ctan_monai.metrics import dvh
 from ctan_monai.reports.charts import chart_png
 from ctan_monai.reports.radiotherapy.pictures import (
     DOSE_MAP,
-    colour_bar,
+    color_bar,
     draw_contour,
     draw_ct,
     draw_dose,
@@ -107,7 +107,7 @@ def planes_figure(volumes: PageVolumes, colors: Mapping[str, str], highest: floa
         draw_text(axes, 0.02, 0.02, where, ha="left", va="bottom", fontsize=6.5)
     if dose is not None:
         place = (0.25, 0.38 / (row + bar), 0.5, 0.07 / (row + bar))
-        colour_bar(figure, place, DOSE_MAP, dose_range, "Predicted dose (Gy)", "neither")
+        color_bar(figure, place, DOSE_MAP, dose_range, "Predicted dose (Gy)", "neither")
     return figure
 
 

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from ctan_monai.metrics import dvh
 from ctan_monai.reports.charts import Chart, draw_chart, legend
-from ctan_monai.reports.structures import display_name, is_target, structure_colours
+from ctan_monai.reports.structures import display_name, is_target, structure_colors
 
 from .pictures import line_style_handles
 
@@ -60,7 +60,7 @@ def dvh_curves(
 
 
 def dvh_charts(curves: DVHCurves) -> list[Chart]:
-    """Draw the curves, targets and organs at risk apart: one colour a structure, reference solid, prediction dashed.
+    """Draw the curves, targets and organs at risk apart: one color a structure, reference solid, prediction dashed.
 
     Returns:
         A chart for the targets and one for the organs, as far as the patient has any.
@@ -72,12 +72,12 @@ def dvh_charts(curves: DVHCurves) -> list[Chart]:
             continue
 
         def draw(axes: Axes, dark: bool, names: list[str] = names) -> None:
-            colours = structure_colours(names, dark)
+            colors = structure_colors(names, dark)
             for name in names:
-                axes.plot(curves.dose, curves.reference[name], color=colours[name], linewidth=1.6)
-                axes.plot(curves.dose, curves.prediction[name], color=colours[name], linewidth=1.6, linestyle="--")
+                axes.plot(curves.dose, curves.reference[name], color=colors[name], linewidth=1.6)
+                axes.plot(curves.dose, curves.prediction[name], color=colors[name], linewidth=1.6, linestyle="--")
             axes.set(xlim=(0.0, curves.dose[-1]), ylim=(0.0, 102.0))
-            handles = [Line2D([], [], color=colours[name], linewidth=2, label=display_name(name)) for name in names]
+            handles = [Line2D([], [], color=colors[name], linewidth=2, label=display_name(name)) for name in names]
             handles += line_style_handles(str(axes.xaxis.label.get_color()))
             legend(axes, dark, handles, columns=3)
 

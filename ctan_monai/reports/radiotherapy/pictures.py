@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from ctan_monai.reports.structures import display_name, structure_colours
+from ctan_monai.reports.structures import display_name, structure_colors
 
 from .planes import EDGES, CaseViews, PlaneView
 
@@ -25,7 +25,7 @@ __all__ = [
     "DOSE_MAP",
     "case_figure",
     "case_png",
-    "colour_bar",
+    "color_bar",
     "draw_contour",
     "draw_ct",
     "draw_dose",
@@ -35,7 +35,7 @@ __all__ = [
     "line_style_handles",
 ]
 
-_BACKGROUND, _INK, _FAINT = "#000000", "#e8e8e8", "#9a9a9a"  # CT is looked at on black, whatever the page's colours
+_BACKGROUND, _INK, _FAINT = "#000000", "#e8e8e8", "#9a9a9a"  # CT is looked at on black, whatever the page's colors
 DOSE_MAP, _DIFFERENCE_MAP = colormaps["plasma"], colormaps["berlin"]  # the latter: blue - black - red
 _LOW_DOSE = 5.0  # Gy; below, the wash fades until the CT is bare at 0 Gy
 _WIDTH = 9.0  # inches
@@ -45,7 +45,7 @@ _TALLEST = 1.1  # height of a row over the width of a column; taller planes are 
 def case_figure(views: CaseViews, labels: Mapping[int, str]) -> Figure:
     """Draw a patient: one row a plane; columns reference, prediction, difference.
 
-    Dose is a colour wash over the CT, its difference (prediction - reference) a wash of its own. Contours of the
+    Dose is a color wash over the CT, its difference (prediction - reference) a wash of its own. Contours of the
     reference are solid, of the prediction dashed. Targets are the reference's in every column. Without a predicted
     segmentation only the reference's contours are drawn, without a predicted dose none.
 
@@ -65,7 +65,7 @@ def case_figure(views: CaseViews, labels: Mapping[int, str]) -> Figure:
     FigureCanvasAgg(figure)
     organs = [label for label in labels if any(_shows(plane, label) for plane in views.planes)]
     names = [labels[label] for label in organs] + list(views.planes[0].targets)
-    colours = structure_colours(names, dark=True)
+    colors = structure_colors(names, dark=True)
     highest = 5.0 * float(np.ceil((views.max_dose or 70.0) / 5.0))
     dose_range = Normalize(0.0, highest)
     limit = max(5.0, 5.0 * round(0.06 * highest))
@@ -78,16 +78,16 @@ def case_figure(views: CaseViews, labels: Mapping[int, str]) -> Figure:
                 (position / 3 + 0.003, lower / height, 1 / 3 - 0.006, row_height / height),
                 label=f"{plane.plane} {kind}",
             )
-            _draw_plane(axes, plane, kind, {labels[o]: o for o in organs}, colours, dose_range, difference_range)
+            _draw_plane(axes, plane, kind, {labels[o]: o for o in organs}, colors, dose_range, difference_range)
             if plane is views.planes[0]:
                 axes.set_title(kind.capitalize(), color=_INK, fontsize=12, pad=6)
         lower -= gap
     if _has_dose(views.planes[0]):
         bar = (bars + legend - 0.22) / height, 0.11 / height
-        colour_bar(figure, (0.06, bar[0], 0.54, bar[1]), DOSE_MAP, dose_range, "Dose (Gy)", "max")
+        color_bar(figure, (0.06, bar[0], 0.54, bar[1]), DOSE_MAP, dose_range, "Dose (Gy)", "max")
         label = "Prediction \N{MINUS SIGN} reference (Gy)"
-        colour_bar(figure, (0.70, bar[0], 0.26, bar[1]), _DIFFERENCE_MAP, difference_range, label, "both")
-    handles = [Line2D([], [], color=colours[name], linewidth=2, label=display_name(name)) for name in names]
+        color_bar(figure, (0.70, bar[0], 0.26, bar[1]), _DIFFERENCE_MAP, difference_range, label, "both")
+    handles = [Line2D([], [], color=colors[name], linewidth=2, label=display_name(name)) for name in names]
     handles += line_style_handles(_INK)
     figure.legend(
         handles=handles,
@@ -113,11 +113,11 @@ def figure_png(figure: Figure, dpi: int = 120) -> bytes:
     return stream.getvalue()
 
 
-def line_style_handles(colour: str) -> list[Line2D]:
+def line_style_handles(color: str) -> list[Line2D]:
     """Legend entries for solid (reference) and dashed (prediction) lines."""
     return [
-        Line2D([], [], color=colour, linewidth=1.4, linestyle="solid", label="reference"),
-        Line2D([], [], color=colour, linewidth=1.4, linestyle="dashed", label="prediction"),
+        Line2D([], [], color=color, linewidth=1.4, linestyle="solid", label="reference"),
+        Line2D([], [], color=color, linewidth=1.4, linestyle="dashed", label="prediction"),
     ]
 
 
@@ -137,7 +137,7 @@ def _draw_plane(
     plane: PlaneView,
     kind: str,
     organs: Mapping[str, int],
-    colours: Mapping[str, str],
+    colors: Mapping[str, str],
     dose_range: Normalize,
     difference_range: Normalize,
 ) -> None:
@@ -151,12 +151,12 @@ def _draw_plane(
         else:
             draw_dose(axes, plane, getattr(plane, kind)["dose"], dose_range)
     for name, mask in plane.targets.items():
-        draw_contour(axes, mask, colours[name], "solid")
+        draw_contour(axes, mask, colors[name], "solid")
     for name, label in organs.items():
         for side_name, style in (("reference", "solid"), ("prediction", "dashed")):
             side = getattr(plane, side_name)
             if kind in (side_name, "difference") and "segmentation" in side:
-                draw_contour(axes, side["segmentation"] == label, colours[name], style)
+                draw_contour(axes, side["segmentation"] == label, colors[name], style)
     draw_letters(axes, EDGES[plane.plane])
     if kind == "reference":
         where = f"{plane.plane} {plane.index + 1} / {plane.count}"
@@ -174,7 +174,7 @@ def draw_ct(axes: Axes, plane: PlaneView, dimmed: bool = False) -> None:
 
 
 def draw_dose(axes: Axes, plane: PlaneView, dose: np.ndarray, dose_range: Normalize) -> None:
-    """A dose as a wash of colours over the CT."""
+    """A dose as a wash of colors over the CT."""
     dose = dose.astype(np.float32)
     _wash(axes, plane, DOSE_MAP(dose_range(dose)), 0.5 * dose / _LOW_DOSE, 0.5)
 
@@ -186,17 +186,17 @@ def draw_letters(axes: Axes, letters: str) -> None:
         draw_text(axes, x, y, letter, ha="center", va="center", fontsize=10, fontweight="bold")
 
 
-def _wash(axes: Axes, plane: PlaneView, colours: np.ndarray, opacity: np.ndarray, most: float) -> None:
-    colours[..., 3] = np.clip(opacity, 0.0, most)
-    axes.imshow(colours, aspect=plane.aspect, interpolation="bilinear")
+def _wash(axes: Axes, plane: PlaneView, colors: np.ndarray, opacity: np.ndarray, most: float) -> None:
+    colors[..., 3] = np.clip(opacity, 0.0, most)
+    axes.imshow(colors, aspect=plane.aspect, interpolation="bilinear")
 
 
-def draw_contour(axes: Axes, mask: np.ndarray, colour: str, style: str, width: float = 1.3) -> None:
+def draw_contour(axes: Axes, mask: np.ndarray, color: str, style: str, width: float = 1.3) -> None:
     """The outline of a mask, on a dark line that sets it off any background."""
     if not mask.any():
         return
     dashes = "solid" if style == "solid" else (0, (3, 1.5))
-    lines = axes.contour(mask.astype(np.float32), levels=[0.5], colors=[colour], linewidths=width, linestyles=[dashes])
+    lines = axes.contour(mask.astype(np.float32), levels=[0.5], colors=[color], linewidths=width, linestyles=[dashes])
     lines.set_path_effects([withStroke(linewidth=width + 1.1, foreground="#000000b0")])
 
 
@@ -206,11 +206,11 @@ def draw_text(axes: Axes, x: float, y: float, text: str, color: str = "#ffffff",
     drawn.set_path_effects([withStroke(linewidth=2, foreground="black")])
 
 
-def colour_bar(
-    figure: Figure, box: tuple[float, float, float, float], colours: object, norm: Normalize, label: str, extend: str
+def color_bar(
+    figure: Figure, box: tuple[float, float, float, float], colors: object, norm: Normalize, label: str, extend: str
 ) -> None:
-    """A horizontal bar of colours with its numbers, on black."""
-    mappable = ScalarMappable(norm=norm, cmap=colours)  # type: ignore[arg-type]
+    """A horizontal bar of colors with its numbers, on black."""
+    mappable = ScalarMappable(norm=norm, cmap=colors)  # type: ignore[arg-type]
     bar = figure.colorbar(mappable, cax=figure.add_axes(box), orientation="horizontal", extend=extend)
     bar.set_label(label, color=_INK, fontsize=9.5, labelpad=2)
     bar.ax.tick_params(colors=_INK, labelsize=8.5, length=3)

@@ -166,15 +166,15 @@ def plane_views(
         width, height = (float(spacing[other]) for other in range(3) if other != axis)
         box = _bounding_box(plane_picture(body, plane, index), (height, width))
         window = plane_picture(ct, plane, index)[box].astype(np.float32)
-        grey = np.clip((window - WINDOW[0]) / (WINDOW[1] - WINDOW[0]), 0.0, 1.0)
+        gray = np.clip((window - WINDOW[0]) / (WINDOW[1] - WINDOW[0]), 0.0, 1.0)
         planes.append(
             PlaneView(
                 plane=plane,
                 index=index,
                 count=ct.shape[axis],
                 aspect=height / width,
-                size=(height * grey.shape[0], width * grey.shape[1]),
-                ct=np.rint(255 * grey).astype(np.uint8),
+                size=(height * gray.shape[0], width * gray.shape[1]),
+                ct=np.rint(255 * gray).astype(np.uint8),
                 reference=cut(reference, plane, index, box),
                 prediction=cut(prediction, plane, index, box),
                 targets=cut(targets, plane, index, box),

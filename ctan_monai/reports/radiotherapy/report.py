@@ -47,7 +47,7 @@ class RadiotherapyReport:
     Example:
         >>> report = RadiotherapyReport("out", "OpenKBP", {1: "brainstem"}, provenance(seed=0))  # doctest: +SKIP
         >>> report.add_case("pt_1", row, ct, reference, {"dose": dose})  # doctest: +SKIP
-        >>> report.write(summarise([row]))  # doctest: +SKIP
+        >>> report.write(summarize([row]))  # doctest: +SKIP
         PosixPath('out/report.html')
     """
 
@@ -106,7 +106,7 @@ class RadiotherapyReport:
         """Write the four files, each atomically.
 
         Args:
-            summary: of :func:`ctan_monai.metrics.summarise` over the patients.
+            summary: of :func:`ctan_monai.metrics.summarize` over the patients.
 
         Returns:
             Path of the HTML file.
