@@ -116,7 +116,7 @@ def test_bad_arguments(phantom: Path, tmp_path: Path, arguments: list[str], mess
         (lambda text: "\x00", "(Expecting"),
         (lambda text: text.replace('"seed": 0', '"seed": 1', 1), "it is of hps_dwa, seed 1"),
         (lambda text: text.replace('"dose"', '"diagnosis"'), "tasks diagnosis, segmentation"),
-        (lambda text: json.dumps(json.loads(text) | {"values": {"segmentation": math.nan, "dose": 0.5}}), "is nan"),
+        (lambda text: json.dumps(json.loads(text) | {"values": {"segmentation": math.nan, "dose": 0.5}}), "NaN"),
     ],
     ids=["truncated", "list", "binary", "other-seed", "other-bundle", "nan"],
 )
