@@ -63,7 +63,7 @@ def test_prepared_patient(openkbp_source: Path, tmp_path: Path) -> None:
 
 
 def test_loading_takes_at_most_three_times_as_long_as_pandas(openkbp_source: Path) -> None:
-    """Best of five each, alternating, in CPU time. Measured: 1.8 times, 0.12 s a patient; row by row it is over 5 times.
+    """Best of five each, alternating, in CPU time. Measured: 1.8 times, 0.12 s a patient; row by row: over 5 times.
 
     Ours includes making the volumes and the checks, pandas' only reading the tables.
     """
