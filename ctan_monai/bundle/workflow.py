@@ -26,7 +26,7 @@ _MOVED = {
     "gradient_interval": "give --diagnostics True; the interval is train::named_handlers::gradient_conflict::interval",
     "severity_of": "severity counts among COVID-positive patients in loss, validation and comparison alike",
     "settings": "the records hold all plain values of the config",
-    "comparison": "the metrics of a comparison stand in ctan_monai/comparison/metrics.py",
+    "comparison": "the metrics of a comparison stand in ctan_monai/metrics/compared.py",
 }
 _OPEN = ("weightings", "named_handlers")  # a config may add components of its own to these
 

@@ -46,8 +46,10 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
 
     @property
     def task_metrics(self) -> dict[str, Any]:
-        """The ``additional_metrics``, by task."""
-        return dict(self.arguments.get("additional_metrics") or {})
+        """Those of the ``additional_metrics`` that are of a task, by task."""
+        metrics = dict(self.arguments.get("additional_metrics") or {})
+        tasks = getattr(self.prepare_batch, "tasks", metrics)
+        return {name: metric for name, metric in metrics.items() if name in tasks}
 
     def without_handlers(self) -> MultiTaskEvaluator:
         """An evaluator of the same network by the same metrics on the same data that logs and writes nothing."""

@@ -1,5 +1,7 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
+"""Ignite handlers of a training, by the order that ``HandlerGroup`` asks for."""
+
 from ctan_monai.utils.moved import moved
 
 from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weights

@@ -113,7 +113,10 @@ class FunctionalTest:
         rows = {
             task: case_rows(metric.metric_fn, len(self._cases())) for task, metric in evaluator.task_metrics.items()
         }
-        return metrics, {} if None in rows.values() else rows
+        unknown = [task for task, found in rows.items() if found is None]
+        if unknown:
+            logger.warning("no intervals: case_rows knows nothing of the metric of %s.", ", ".join(unknown))
+        return metrics, {} if unknown else {task: found for task, found in rows.items() if found is not None}
 
     def _cases(self) -> Any:
         """The validation cases as the data list has them."""

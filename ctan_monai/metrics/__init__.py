@@ -1,5 +1,7 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
+"""Metrics of one case, for reports (``*_metrics``, ``organ_dice``, ``dvh``), and Ignite handlers of a validation."""
+
 from .auroc_metric import AUROC, AUROCHandler
 from .balanced_accuracy import BalancedAccuracy, BalancedAccuracyHandler
 from .classification import auroc, calibration_points, classification_metrics, roc_points

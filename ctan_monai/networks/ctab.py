@@ -45,11 +45,11 @@ def cross_task_attention(
     if normalization == "cosine":
         query, key, scale = normalize(query, dim=1), normalize(key, dim=1), 1.0
     if normalization == "softmax":
-        return e_t @ torch.softmax(key.transpose(1, 2) @ query * scale, dim=1)
+        return e_t @ torch.softmax(key.transpose(1, 2) @ query * scale, dim=1)  # equation 2 with softmax, the default
     scale = scale / positions
     if channels_first(channels, positions):
-        return (e_t @ key.transpose(1, 2) * scale) @ query
-    return e_t @ (key.transpose(1, 2) @ query * scale)
+        return (e_t @ key.transpose(1, 2) * scale) @ query  # equation 2, the quicker order
+    return e_t @ (key.transpose(1, 2) @ query * scale)  # equation 2 as the paper writes it
 
 
 def channels_first(channels: int, positions: int) -> bool:

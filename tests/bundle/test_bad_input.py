@@ -71,7 +71,7 @@ def test_a_mistyped_override_inside_a_dictionary(tmp_path: Path) -> None:
         ({"gradient_interval": 50}, "'gradient_interval': give --diagnostics True; the interval is train::named_"),
         ({"severity_of": "all"}, "'severity_of': severity counts among COVID-positive patients"),
         ({"settings": {}}, "'settings': the records hold all plain values"),
-        ({"comparison": {}}, "'comparison': the metrics of a comparison stand in ctan_monai/comparison/metrics.py"),
+        ({"comparison": {}}, "'comparison': the metrics of a comparison stand in ctan_monai/metrics/compared.py"),
         ({"weighting": {"_target_": "my.Weighting"}}, "'weighting' is a name, one of DWA, uncertainty, equal: put a"),
     ],
 )
