@@ -76,7 +76,7 @@ def check_record(record: Mapping[str, Any], path: Path) -> None:
     if problems:
         raise DataError(
             "\n".join(problems) + "\nMONAI would run this as a program; training writes plain numbers and texts. Get "
-            "training.json again from whom it came, or train anew."
+            "training.json again from the sender, or train again."
         )
 
 

@@ -24,8 +24,9 @@ def dwa_weights(before_last: Sequence[float], last: Sequence[float], temperature
         temperature: T; a large one makes the weights equal.
 
     Example:
-        >>> [round(weight, 4) for weight in dwa_weights([1.0, 1.0], [1.0, 4.0])]
-        [0.3649, 1.6351]
+        >>> first, second = dwa_weights([1.0, 1.0], [1.0, 4.0])
+        >>> print(f"{first:.4f} {second:.4f}")
+        0.3649 1.6351
     """
     ratios = [b / max(a, 1e-12) / temperature for a, b in zip(before_last, last, strict=True)]
     top = max(ratios)
