@@ -137,9 +137,9 @@ $(VENV)/.pacs-installed: $(VENV)/.test-installed
 fresh-test: ## "make quickstart" and "make test" on a bare Debian 12 and 13, in a chroot (root only): [DEBIAN=13] [COMMANDS=install]
 	tests/fresh/fresh_test.sh
 
-torture: $(VENV)/.test-installed ## Kills, damaged files, full disks and attacks, with a table of what came of them: [FULL=1 (hours)] [SECONDS=600] [SEED=0] [OUTPUT=page.md]
+torture: $(VENV)/.test-installed ## Kills, damaged files, full disks and attacks, with a table of what came of them: [FULL=1 (hours)] [SECONDS=600] [PARTS=kills] [SEED=0] [OUTPUT=page.md]
 	$(RUN) tests/torture/main.py --state $(TORTURE) --seed $(SEED) $(if $(FULL),--full) $(if $(SECONDS),--seconds $(SECONDS)) \
-	  $(if $(OUTPUT),--output $(OUTPUT))
+	  $(PARTS:%=--part %) $(if $(OUTPUT),--output $(OUTPUT))
 
 lint: $(VENV)/.test-installed ## Style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
