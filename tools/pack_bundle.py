@@ -56,7 +56,7 @@ def pack(options: argparse.Namespace) -> None:
     print(f"{packed.path}: {packed.path.stat().st_size / 1e6:.1f} MB")
     print(f"SHA-256 of the zip:            {packed.sha256}")
     print(f"SHA-256 of its checksums.json: {packed.digest}")
-    print("If you hand it on: tell the recipient that of the zip, by another way than the zip.")
+    print("If you hand it on: give the recipient the digest of the zip by a separate channel, such as the telephone.")
 
 
 if __name__ == "__main__":

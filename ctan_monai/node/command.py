@@ -53,10 +53,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="AET@HOST:PORT",
         help="send results there by C-STORE; may be given again (default: they stay in Orthanc)",
     )
-    parser.add_argument("--attempts", type=int, default=3, help="of a prediction (default: %(default)s)")
-    parser.add_argument("--pause", type=float, default=60, help="seconds before a second one (default: %(default)s)")
-    parser.add_argument("--timeout", type=float, default=3600, help="seconds of a prediction (default: %(default)s)")
-    parser.add_argument("--interval", type=float, default=5, help="seconds between two looks (default: %(default)s)")
+    parser.add_argument("--attempts", type=int, default=3, help="attempts per prediction (default: %(default)s)")
+    parser.add_argument("--pause", type=float, default=60, help="seconds before the first retry (default: %(default)s)")
+    parser.add_argument(
+        "--timeout", type=float, default=3600, help="time limit per prediction, in seconds (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--interval", type=float, default=5, help="seconds between checks of Orthanc (default: %(default)s)"
+    )
     parser.add_argument("--once", action="store_true", help="end when nothing is left to do now")
     parser.add_argument("--list", action="store_true", help="show what became of each series, and end")
     parser.add_argument("--again", metavar="SERIES", help="predict a series (SeriesInstanceUID) anew, and end")
