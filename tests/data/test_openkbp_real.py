@@ -62,17 +62,11 @@ def test_prepared_patient(openkbp_source: Path, tmp_path: Path) -> None:
     assert record["entry"]["segmentation_present"] == [1, 1, 1, 1]
 
 
-def test_loading_takes_at_most_three_times_as_long_as_pandas(openkbp_source: Path) -> None:
-    """Best of five each, alternating, in CPU time. Measured: 1.8 times, 0.12 s a patient; row by row: over 5 times.
-
-    Ours includes making the volumes and the checks, pandas' only reading the tables.
-    """
+def test_a_patient_is_read_in_half_a_second(openkbp_source: Path) -> None:
+    """CPU time, best of five. Measured: 0.10 to 0.12 s; row by row it is over a second."""
     folders = [openkbp_source / name for name in ("train-pats/pt_11", COMPLETE, "test-pats/pt_242")]
-    ours, pandas = [], []
-    for _ in range(5):
-        ours.append(_seconds(lambda: [read_patient(folder) for folder in folders]))
-        pandas.append(_seconds(lambda: [_with_pandas(folder) for folder in folders]))
-    assert min(ours) < 3 * min(pandas), f"{min(ours):.3f} s, pandas {min(pandas):.3f} s for {len(folders)} patients"
+    seconds = min(_seconds(lambda: [read_patient(folder) for folder in folders]) for _ in range(5))
+    assert seconds / len(folders) < 0.5
 
 
 def _seconds(action: Callable[[], object]) -> float:
