@@ -63,7 +63,7 @@ def test_prepared_patient(openkbp_source: Path, tmp_path: Path) -> None:
 
 
 def test_a_patient_is_read_in_half_a_second(openkbp_source: Path) -> None:
-    """CPU time, best of five. Measured: 0.10 to 0.12 s; row by row it is over a second."""
+    """CPU time, best of five. Measured: 0.10 to 0.12 s."""
     folders = [openkbp_source / name for name in ("train-pats/pt_11", COMPLETE, "test-pats/pt_242")]
     seconds = min(_seconds(lambda: [read_patient(folder) for folder in folders]) for _ in range(5))
     assert seconds / len(folders) < 0.5
