@@ -123,7 +123,7 @@ def test_an_interrupted_second_network_leaves_no_row_of_the_first(tmp_path: Path
         series(tmp_path / "in" / name, name)
     out = tmp_path / "out"
     old = {name: {"lesion_percent": "1"} for name in ("a", "b", "c")}
-    for names in (("a", "b", "c"), ("d",)):  # d is no case of the second network's run
+    for names in (("a", "b", "c"), ("d",)):  # the second network's run does not have d
         first = ResultsFolder(out, "ham10000")
         first.claim([item for item in find_inputs(tmp_path / "in") if item["case_id"] in names])
         for name in names:

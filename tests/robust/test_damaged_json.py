@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torture.damage import places_in
 
 from ctan_monai.data import describe_data, expand_slices, read_datalist
 from ctan_monai.data.datalist import check_grid
@@ -27,20 +28,10 @@ from ctan_monai.utils.files import read_json
 _STRANGE: tuple[Any, ...] = (None, True, -3, 1e300, "", "x", "../x", [], {}, [[]], {"a": []}, [None])
 
 
-def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    yield path
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _places(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value[:3]):
-            yield from _places(item, (*path, index))
-
-
 def _mutations(content: Any, count: int) -> Iterator[Any]:
     """The content with one value exchanged or left out."""
     draw = random.Random(0)
-    places = [place for place in _places(content) if place]
+    places = [place for place in places_in(content) if place]
     for _ in range(count):
         changed = copy.deepcopy(content)
         *above, last = draw.choice(places)

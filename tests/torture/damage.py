@@ -144,7 +144,7 @@ _KINDS: tuple[Callable[[random.Random, bytes], tuple[str, bytes]], ...] = (
 def damage_json(draw: random.Random, content: bytes) -> tuple[str, bytes]:
     """One value of a JSON file is exchanged for a strange one, left out, or doubled."""
     whole = json.loads(content)
-    places = [place for place in _places(whole) if place]
+    places = [place for place in places_in(whole) if place]
     *above, last = draw.choice(places)
     inside = whole
     for key in above:
@@ -161,14 +161,15 @@ def damage_json(draw: random.Random, content: bytes) -> tuple[str, bytes]:
     return "value exchanged", json.dumps(whole).encode("utf-8", "surrogatepass")
 
 
-def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def places_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Path of each value of a JSON document, of at most three items of a list."""
     yield path
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _places(item, (*path, key))
+            yield from places_in(item, (*path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value[:3]):
-            yield from _places(item, (*path, index))
+            yield from places_in(item, (*path, index))
 
 
 def damage_dicom(draw: random.Random, content: bytes) -> tuple[str, bytes]:

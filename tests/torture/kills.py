@@ -486,7 +486,8 @@ class Kills:
 
     def _remedy(self, text: str) -> Command | None:
         """Do as a refusal says, where it names what to remove."""
-        named = re.search(r"[Rr]emove (\S*/work/out/\S+?)[,;.]?(\s|$)", text)
+        out = re.escape(str(self.work / "out"))
+        named = re.search(rf"[Rr]emove ({out}/\S+?)[,;.]?(\s|$)", text)
         if named is None:
             return None
         path = Path(named[1])
