@@ -39,7 +39,8 @@ class HandlerGroup:
     """Handlers by name, attached in the order given: one handler of an engine that stands for all of them.
 
     An error that ends the run is told to each handler that has a method ``failed``, and then goes on. Ignite calls no
-    handler of ``EXCEPTION_RAISED`` after one that raises the error again, and swallows it where none does.
+    handler of ``EXCEPTION_RAISED`` after one that raises the error again, and swallows it where none does. The group's
+    own therefore comes first, also before that of MONAI's ``StatsHandler``, which prints a traceback and raises.
 
     In a config each handler keeps an id of its own, such as ``train::named_handlers::log``, by which the command line
     changes its arguments or leaves it out (``--train::named_handlers::log::_disabled_ True``).
@@ -62,9 +63,9 @@ class HandlerGroup:
 
     def attach(self, engine: Engine) -> None:
         """Attach all handlers to an engine."""
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._failed)
         for handler in self.handlers.values():
             handler.attach(engine)
-        engine.add_event_handler(Events.EXCEPTION_RAISED, self._failed)
 
     def _failed(self, engine: Engine, error: BaseException) -> None:
         try:

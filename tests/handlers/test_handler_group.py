@@ -9,7 +9,7 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
-from monai.handlers import LrScheduleHandler
+from monai.handlers import LrScheduleHandler, StatsHandler
 
 from ctan_monai.handlers import (
     DynamicWeightAverage,
@@ -39,6 +39,33 @@ def test_handlers_are_attached_in_their_order() -> None:
     HandlerGroup({"_desc_": "of a config", "b": Note("b", notes), "a": Note("a", notes)}).attach(engine)
     engine.run([0])
     assert notes == ["b", "a"]
+
+
+class Failing:
+    """Notes an error, and fails when the engine starts."""
+
+    def __init__(self, notes: list[str]) -> None:
+        self.notes = notes
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.STARTED, self._fail)
+
+    def _fail(self, engine: Engine) -> None:
+        raise OSError("the disk is full")
+
+    def failed(self, engine: Engine) -> None:
+        self.notes.append("failed")
+
+
+def test_an_error_reaches_every_handler_and_is_logged_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    """MONAI's StatsHandler would raise it before the others hear of it."""
+    notes: list[str] = []
+    engine = Engine(lambda *_: None)
+    HandlerGroup({"stats": StatsHandler(), "failing": Failing(notes)}).attach(engine)
+    with pytest.raises(OSError, match="the disk is full"):
+        engine.run([0])
+    assert notes == ["failed"]
+    assert all(record.exc_info is None for record in caplog.records)
 
 
 @pytest.fixture
