@@ -137,7 +137,9 @@ def lack_of_resources(error: BaseException) -> str | None:
         return f"{place}the disk is full ({error.strerror}). Free some space there, or choose a folder on another disk."
     if type(error).__name__ == "OutOfMemoryError":  # of CUDA
         return "the GPU's memory is not enough: close what else uses it, or give --device cpu."
-    allocator = isinstance(error, RuntimeError) and re.search("DefaultCPUAllocator|alloc_cpu|bad_alloc", text)
+    allocator = isinstance(error, RuntimeError) and re.search(
+        "DefaultCPUAllocator|alloc_cpu|bad_alloc|Unable to (create|join) (a )?thread", text
+    )
     if isinstance(error, MemoryError) or allocator or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         asked = re.search(r"allocate ([\d.]+ ?[KMGT]iB|\d+ bytes)", text)
         return (

@@ -55,6 +55,7 @@ def test_a_file_that_cannot_be_written_is_named(kind: str, tmp_path: Path) -> No
         (RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to "
                       "allocate 8589934592 bytes. Error code 12"), "not enough for another 8589934592 bytes"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "memory is not enough"),
+        (RuntimeError("ITK ERROR: Unable to join thread."), "memory is not enough"),
     ],
 )  # fmt: skip
 def test_one_line(error: Exception, words: str, capsys: pytest.CaptureFixture[str]) -> None:

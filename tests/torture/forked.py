@@ -33,6 +33,7 @@ _CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os
 _MADE = ("os.mkdir", "os.link", "os.symlink")
 _HEAD = struct.Struct("qqq")  # operations, whether the last one opened a file, length of the text
 _SIZE = 8192
+_SECONDS = 300  # a command that takes longer hangs, and is ended by a signal that no outcome expects
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ def _run(command: Callable[[], Any], counter: _Counter, log: Path) -> None:
     status: Any = 1
     try:
         os.setpgid(0, 0)
+        signal.alarm(_SECONDS)
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for stream in (1, 2):
             os.dup2(handle, stream)

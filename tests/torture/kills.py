@@ -26,6 +26,7 @@ import random
 import re
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -465,8 +466,8 @@ class Kills:
                 return FAULT, f"{before}: status {ended.status}: {ended.text[-300:]}"
             if ended.status and not _one_line(ended.text):
                 return FAULT, f"{before}: not one line: {ended.text[-300:]}"
-        elif ended.status >= 0:
-            return FAULT, f"{before}: ended before, status {ended.status}"
+        elif ended.status != -signal.SIGKILL:
+            return FAULT, f"{before}: ended otherwise, status {ended.status}"
         if wrong := scenario.check(self.work / "out"):
             return FAULT, f"{before}: {wrong}"
         again = self._run(scenario)

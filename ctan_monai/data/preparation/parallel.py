@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
 
+import SimpleITK as sitk
 from tqdm import tqdm
 
 from ctan_monai.utils import original_names
@@ -42,6 +43,8 @@ def prepare_cases(
     Raises:
         DataError: the output cannot be written.
     """
+    # the processes take its place; and ITK waits forever for a thread for which memory was not enough
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     for key, result in tqdm(_results(jobs, prepare, workers), total=len(jobs), desc=description, unit=unit):
         yield key, original_names(result) if isinstance(result, str) else result
 
