@@ -45,7 +45,7 @@ DATASETS: dict[str, tuple[int, list[str]]] = {
 }
 SHARES = (0.02, 0.3, 0.7, 0.95)  # of the disk space that is needed
 FILES = (5000, 30_000, 200_000)  # bytes that a file may have; what is printed goes to one, too
-MEMORY = (5, 40, 120, 300)  # MB beside what the modules take
+MEMORY = (5, 13, 40, 120, 300)  # MB beside what the modules take
 _Usage = collections.namedtuple("_Usage", "total used free")
 
 
