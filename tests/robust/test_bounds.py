@@ -132,10 +132,10 @@ def test_memory_is_estimated_before_the_run(tmp_path: Path, monkeypatch: pytest.
         image = nib.Nifti1Image(np.zeros((512, 512, slices), np.int16), np.diag([-1, -1, 3, 1]))
         image.header.set_sform(image.affine, 1)
         nib.save(image, tmp_path / f"{name}.nii")
-    monkeypatch.setattr("ctan_monai.imaging.memory.available_memory", lambda: 590_000_000)
+    monkeypatch.setattr("ctan_monai.imaging.memory.available_memory", lambda: 950_000_000)
     found = find_inputs(tmp_path)
     assert [item["case_id"] for item in found] == ["small"]
-    assert "512 x 512 x 4 voxels, for which inference needs about 0.6 GB" in found.unusable[0]
+    assert "512 x 512 x 4 voxels, for which inference needs about 1.0 GB" in found.unusable[0]
     monkeypatch.setattr("ctan_monai.imaging.memory.available_memory", lambda: None)  # unknown
     assert len(find_inputs(tmp_path)) == 2
 
