@@ -36,6 +36,8 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tools"), str(REPOSITORY / "te
 
 from torture.outcomes import Outcome  # noqa: E402
 
+from ctan_monai.utils.folder_lock import locked_folder  # noqa: E402
+
 PARTS = {"kills": 0.4, "mutations": 0.4, "limits": 0.12, "attacks": 0.08}  # shares of the time
 _UNSEEN = """\
 ## What the oracle cannot see
@@ -75,10 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start = time.monotonic()
     parts = options.part or list(PARTS)
     outcomes: list[Outcome] = []
-    for part in parts:
-        share = seconds if options.full else seconds * PARTS[part] / sum(PARTS[name] for name in parts)
-        print(f"{part} ...", flush=True)
-        outcomes += _run(part, options, share)
+    with locked_folder(options.state, "--state"):
+        for part in parts:
+            share = seconds if options.full else seconds * PARTS[part] / sum(PARTS[name] for name in parts)
+            print(f"{part} ...", flush=True)
+            outcomes += _run(part, options, share)
     table = _table(outcomes)
     print(table)
     if options.output:
