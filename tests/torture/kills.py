@@ -70,7 +70,8 @@ PART = "kills"
 RECOVERED, REFUSED, FAULT = "recovered", "refused, recovered", "FAULT"
 EXAMPLES = 3
 _TIMES = ("commit", "command", "resume", "prepared", "made", "seconds", "time", "machine", "checkpoint_seconds",
-          "training_seconds", "validation_seconds", "memory_mb", "peak_memory_mb")  # fmt: skip
+          "training_seconds", "validation_seconds", "memory_mb", "peak_memory_mb", "training (s an epoch)",
+          "validation (s a pass)")  # fmt: skip
 _PICTURES = (".html", ".png", ".log")  # with times in them: they are there, and whole
 
 Command = Callable[[], Any]
@@ -171,8 +172,20 @@ def _digest(path: Path) -> str:
         rows = list(csv.DictReader(io.StringIO(data.decode())))
         data = json.dumps(_without_times(rows)).encode()
     elif path.suffix == ".md":
-        data = re.sub(rb"\d{4}-\d\d-\d\d[^|\n]*|[\d.]+ (s|min|h)\b", b"", data)
+        data = re.sub(rb"\d{4}-\d\d-\d\d[^|\n]*|[\d.]+ (s|min|h)\b", b"", _without_time_columns(data.decode()))
     return hashlib.sha256(data).hexdigest()
+
+
+def _without_time_columns(text: str) -> bytes:
+    """Markdown without the cells of a table's columns of times."""
+    lines: list[str] = []
+    columns: list[int] = []
+    for line in text.splitlines():
+        cells = line.split("|")
+        if not lines or not lines[-1].startswith("|"):
+            columns = [i for i, cell in enumerate(cells) if cell.strip() in _TIMES]
+        lines.append("|".join(cell for i, cell in enumerate(cells) if i not in columns))
+    return "\n".join(lines).encode()
 
 
 def _tensors(value: Any) -> str:
