@@ -67,7 +67,7 @@ class LesionEvaluation(CaseEvaluation):
         self.report = LesionReport(
             output_dir=output_dir,
             title=title,
-            classes=self.classes,
+            labels=self.classes,
             provenance=self.provenance(title, "images", settings, seed, training_dir),
             baselines=list(baselines),
             training_dir=training_dir,

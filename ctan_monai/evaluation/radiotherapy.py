@@ -87,7 +87,7 @@ class RadiotherapyEvaluation(CaseEvaluation):
         self.report = RadiotherapyReport(
             output_dir=output_dir,
             title=title,
-            label_names={value: organ for organ, value in labels.items()},
+            labels={value: organ for organ, value in labels.items()},
             provenance=self.provenance(title, "patients", settings, seed, training_dir),
             baselines=list(baselines),
             training_dir=training_dir,

@@ -20,10 +20,4 @@ __all__ = [
     "write_lesion_results",
 ]
 
-__getattr__ = moved(
-    __name__,
-    {
-        "provenance": "ctan_monai.utils",
-        "write_csv": "ctan_monai.utils",
-    },
-)
+__getattr__ = moved(__name__, {"provenance": "ctan_monai.utils", "write_csv": "ctan_monai.utils"})

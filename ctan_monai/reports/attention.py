@@ -4,23 +4,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import nn
 from torch.nn.functional import normalize
 
 from ctan_monai.networks import CTAB, CTAN, MTAN
 from ctan_monai.networks.ctae import CTAE
-from ctan_monai.reports.radiotherapy.pictures import figure_png
+from ctan_monai.reports.charts import figure_png
 
 __all__ = ["AttentionMaps", "attention_maps", "attention_picture"]
 
+Tensors = dict[Any, torch.Tensor]
 SATURATED = 0.05  # a mask value this near 0 or 1 passes hardly any gradient to its sigmoid
 
 
@@ -58,51 +58,49 @@ def attention_maps(network: nn.Module, image: torch.Tensor) -> AttentionMaps:
     """
     if not isinstance(network, CTAN | MTAN):
         raise ValueError(f"{type(network).__name__} has no attention: give the checkpoint of a CTAN or an MTAN.")
-    if not all(isinstance(stage, CTAE) for stage in network.attention):
+    stages = [stage for stage in network.attention if isinstance(stage, CTAE)]
+    if len(stages) < len(network.attention):
         raise ValueError("This network's masks are constant: there is nothing to show.")
     if image.dim() != 4 or image.shape[0] != 1:
         raise ValueError(f"expected one image (1, C, H, W), got shape {tuple(image.shape)}.")
-    kept: dict[tuple[str, int, int], torch.Tensor] = {}
+    modules = {("mask", j, t): m for j, stage in enumerate(stages) for t, m in enumerate(stage.attention_blocks)}
+    if isinstance(bottleneck := getattr(network, "bottleneck", None), CTAB):
+        modules |= {("embedding", 0, t): module for t, module in enumerate(bottleneck.embeddings)}
+        modules |= {("term", 0, t): module for t, module in enumerate(bottleneck.projections)}
+    inputs, outputs = _pass(network, image, modules)
 
-    def keep(*place: Any) -> Callable[..., None]:
-        def hook(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
-            kept[place] = output.detach().float().cpu()
+    maps = AttentionMaps({}, {}, {}, {}, {})
+    for t, task in enumerate(network.task_names):
+        own = [outputs["mask", j, t] for j in range(len(stages))]
+        maps.masks[task] = [mask.mean(0).numpy() for mask in own]
+        maps.saturated[task] = [((m < SATURATED) | (m > 1 - SATURATED)).float().mean().item() for m in own]
+        maps.deviation[task] = [m.flatten(1).std(dim=1, correction=0).mean().item() for m in own]
+        if ("embedding", 0, t) in outputs:
+            maps.cosines[task] = [_mean_cosine(x) for x in (inputs["embedding", 0, t], outputs["term", 0, t])]
+            embedded = [outputs["embedding", 0, k] for k in range(len(network.task_names))]
+            maps.bottleneck[task] = _contribution(embedded, t)
+    return maps
+
+
+def _pass(network: nn.Module, image: torch.Tensor, modules: Mapping[Any, nn.Module]) -> tuple[Tensors, Tensors]:
+    """What goes into each module, and what comes out, without the batch's dimension."""
+    inputs: Tensors = {}
+    outputs: Tensors = {}
+
+    def keep(place: Any) -> Callable[..., None]:
+        def hook(module: nn.Module, arguments: Any, output: torch.Tensor) -> None:
+            inputs[place], outputs[place] = (x[0].detach().float().cpu() for x in (arguments[0], output))
 
         return hook
 
-    hooks = []
-    for j, stage in enumerate(network.attention):
-        assert isinstance(stage, CTAE)
-        hooks += [block.register_forward_hook(keep("mask", j, t)) for t, block in enumerate(stage.attention_blocks)]
-    bottleneck = getattr(network, "bottleneck", None)
-    if isinstance(bottleneck, CTAB):
-        hooks += [e.register_forward_hook(keep("embedding", 0, t)) for t, e in enumerate(bottleneck.embeddings)]
-        hooks += [
-            e.register_forward_pre_hook(lambda _, x, t=t: kept.update({("input", 0, t): x[0].detach().float().cpu()}))
-            for t, e in enumerate(bottleneck.embeddings)
-        ]
-        hooks += [p.register_forward_hook(keep("term", 0, t)) for t, p in enumerate(bottleneck.projections)]
+    hooks = [module.register_forward_hook(keep(place)) for place, module in modules.items()]
     try:
         with torch.inference_mode():
             network.eval()(image)
     finally:
         for handle in hooks:
             handle.remove()
-
-    masks: dict[str, list[np.ndarray]] = {}
-    saturated: dict[str, list[float]] = {}
-    deviation: dict[str, list[float]] = {}
-    cosines: dict[str, list[float]] = {}
-    contributions: dict[str, np.ndarray] = {}
-    for t, task in enumerate(network.task_names):
-        own = [kept["mask", j, t][0] for j in range(len(network.attention))]
-        masks[task] = [mask.mean(0).numpy() for mask in own]
-        saturated[task] = [((m < SATURATED) | (m > 1 - SATURATED)).float().mean().item() for m in own]
-        deviation[task] = [m.flatten(1).std(dim=1, correction=0).mean().item() for m in own]
-        if ("embedding", 0, t) in kept:
-            cosines[task] = [_mean_cosine(kept[place, 0, t][0]) for place in ("input", "term")]
-            contributions[task] = _contribution([kept["embedding", 0, k][0] for k in range(len(network.task_names))], t)
-    return AttentionMaps(masks, saturated, deviation, cosines, contributions)
+    return inputs, outputs
 
 
 def _mean_cosine(x: torch.Tensor) -> float:
@@ -139,7 +137,6 @@ def attention_picture(
     height, width = shown.shape[:2]
     columns = 4 + (not masks_only) + bool(maps.bottleneck)
     figure = Figure(figsize=(2.3 * columns, 2.5 * len(maps.masks) * height / width + 0.4), layout="constrained")
-    FigureCanvasAgg(figure)
     grid = figure.subplots(len(maps.masks), columns, squeeze=False)
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
     for row, (task, masks) in zip(grid, maps.masks.items(), strict=True):

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ctan_monai.utils.files import parse_json
 
-__all__ = ["read_baselines"]
+from .table import Table, marked, mean_std, table
+
+__all__ = ["comparison_table", "other_cases", "read_baselines"]
 
 
 def read_baselines(paths: Sequence[Path | str], cases: str = "patients") -> list[dict[str, Any]]:
@@ -39,12 +41,51 @@ def read_baselines(paths: Sequence[Path | str], cases: str = "patients") -> list
                 f"{path}: holds no results, expected an object with 'summary' that has '{cases}' and 'metrics'; "
                 "give a file written by an evaluation or by the baselines' tool."
             )
-        rows = content.get(cases)
-        baselines.append(
-            {
-                "name": str(content.get("name") or content.get("title") or path.stem),
-                "summary": summary,
-                "case_ids": set(rows) if isinstance(rows, dict) else None,
-            }
-        )
+        name, rows = str(content.get("name") or content.get("title") or path.stem), content.get(cases)
+        baselines.append({"name": name, "summary": summary, "case_ids": set(rows) if isinstance(rows, dict) else None})
     return baselines
+
+
+def comparison_table(
+    title: str,
+    summary: Mapping[str, Any],
+    baselines: Sequence[Mapping[str, Any]],
+    cases: str,
+    measures: Mapping[str, str],
+    entry: Callable[[Mapping[str, Any], str], Mapping[str, Any]],
+) -> Table | None:
+    """This evaluation and others side by side, the best of each column marked; None without others.
+
+    Args:
+        title: of this evaluation.
+        summary: of this evaluation.
+        baselines: of :func:`read_baselines`.
+        cases: what is counted, `patients` or `images`.
+        measures: header to key; what no summary has is left out. Percentages are better where they are higher.
+        entry: `mean` and perhaps `std` of a key in a summary.
+    """
+    if not baselines:
+        return None
+    summaries = [summary, *(baseline["summary"] for baseline in baselines)]
+    columns: dict[str, Sequence[Any]] = {
+        "Method": [f"This evaluation ({title})", *(baseline["name"] for baseline in baselines)],
+        cases.capitalize(): [each[cases] for each in summaries],
+    }
+    for header, key in measures.items():
+        entries = [entry(each, key) for each in summaries]
+        means = [found.get("mean") for found in entries]
+        if any(mean is not None for mean in means):
+            percent = header.endswith("(%)")
+            columns[header] = marked(
+                [mean_std(found, 1 if percent else 2) for found in entries], means, percent, "best"
+            )
+    return table("Comparison; the best value of each column is marked", columns)
+
+
+def other_cases(baselines: Sequence[Mapping[str, Any]], ids: Collection[str], cases: str) -> list[str]:
+    """A sentence on each baseline that was measured on other cases."""
+    return [
+        f"{baseline['name']} was measured on other {cases}, so the comparison with it is only rough."
+        for baseline in baselines
+        if baseline["case_ids"] not in (None, set(ids)) or baseline["summary"][cases] != len(ids)
+    ]

@@ -12,27 +12,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 __all__ = ["flatten", "render_html"]
 
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("ctan_monai.reports"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.filters["data_uri"] = lambda png: f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+
 
 def render_html(template: str, **content: Any) -> str:
-    """Fill in a template.
+    """Fill in a template of the package's folder `templates`.
 
-    Args:
-        template: name of a file in the package's folder `templates`.
-        content: the template's variables. All text is escaped; `data_uri` turns PNG bytes into an address that holds
-            the picture itself.
-
-    Returns:
-        The page, which needs no other file and no network.
+    All text is escaped, and `data_uri` turns PNG bytes into an address that holds the picture itself: the page needs no
+    other file and no network.
     """
-    environment = Environment(
-        loader=PackageLoader("ctan_monai.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["data_uri"] = _data_uri
-    return environment.get_template(template).render(**content)
+    return _ENVIRONMENT.get_template(template).render(contents=[], **content)
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -47,7 +43,3 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
         elif value is not None:
             rows.append((name, str(value)))
     return rows
-
-
-def _data_uri(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["NOTHING", "Cell", "Table", "mark_extreme", "mean_std", "number"]
+__all__ = ["NOTHING", "Cell", "Table", "counted", "marked", "mean_std", "number", "table"]
 
 NOTHING = "–"  # where there is no value
 
 
-@dataclass
+@dataclass(frozen=True)
 class Cell:
     """Text of a cell, and why it stands out: `best`, `worst` or nothing."""
 
@@ -39,6 +39,13 @@ class Table:
     text_columns: Sequence[int] = field(default=(0,))
 
 
+def table(caption: str, columns: Mapping[str, Sequence[Any]], text_columns: Sequence[int] = (0,)) -> Table | None:
+    """A table from its columns, header to cells (or what becomes their text); None without rows."""
+    cells = [[cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in column] for column in columns.values()]
+    rows = list(zip(*cells, strict=True))
+    return Table(caption, list(columns), rows, text_columns) if rows else None
+
+
 def number(value: Any, digits: int) -> str:
     """A number with so many decimals; :data:`NOTHING` for None and NaN."""
     if value is None or not math.isfinite(value):
@@ -48,17 +55,20 @@ def number(value: Any, digits: int) -> str:
 
 def mean_std(values: Mapping[str, Any] | None, digits: int) -> str:
     """`mean ± std` of an entry of a summary; without `± std` where there is a single value."""
-    mean = number((values or {}).get("mean"), digits)
-    std = number((values or {}).get("std"), digits)
+    mean, std = (number((values or {}).get(key), digits) for key in ("mean", "std"))
     return mean if NOTHING in (mean, std) else f"{mean}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{std}"
 
 
-def mark_extreme(cells: Sequence[Cell], values: Sequence[Any], largest: bool, mark: str) -> None:
-    """Mark the cell with the largest (or smallest) value, if at least two values differ."""
-    found = {position: value for position, value in enumerate(values) if value is not None and math.isfinite(value)}
-    if len(set(found.values())) < 2:
-        return
-    extreme = max(found.values()) if largest else min(found.values())
-    for position, value in found.items():
-        if value == extreme:
-            cells[position].mark = mark
+def counted(count: int, noun: str) -> str:
+    """`1 patient`, `2 patients`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def marked(texts: Sequence[str], values: Sequence[Any], largest: bool, mark: str) -> list[Cell]:
+    """Cells, of which those with the largest (or smallest) value are marked if at least two values differ."""
+    found = [value for value in values if value is not None and math.isfinite(value)]
+    extreme = (max if largest else min)(found) if len(set(found)) > 1 else None
+    return [
+        Cell(text, mark if extreme is not None and value == extreme else "")
+        for text, value in zip(texts, values, strict=True)
+    ]

@@ -10,21 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
-from .charts import Chart, draw_chart, epoch_axis, legend
+from .charts import Chart, draw_chart, draw_lines, legend
 from .structures import display_name
 
-__all__ = ["COLORS", "line_chart", "read_log", "training_charts"]
-
-COLORS = {
-    False: ("#0072b2", "#c25e00", "#00795a", "#b0357f", "#7a4a14", "#666666"),
-    True: ("#56b4e9", "#ff9d2e", "#2fd6a1", "#f49ac8", "#c8a06a", "#b4b4b4"),
-}
-
-Columns = dict[str, list[float]]
+__all__ = ["line_chart", "read_log", "training_charts"]
 
 
-def read_log(path: Path | str) -> Columns:
+def read_log(path: Path | str) -> dict[str, list[float]]:
     """Columns of a log.
 
     Args:
@@ -41,19 +35,18 @@ def read_log(path: Path | str) -> Columns:
         return {}
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    if not rows:
-        return {}
-    if "epoch" not in rows[0]:
+    if rows and "epoch" not in rows[0]:
         raise ValueError(
             f"{path}: has the columns {', '.join(rows[0])}, expected one named 'epoch'; is it a training log?"
         )
-    columns: Columns = {name: [] for name in rows[0]}
+    columns: dict[str, list[float]] = {}
     for line, row in enumerate(rows, start=2):
-        for name in columns:
+        for name in rows[0]:
+            cell = row[name]
             try:
-                columns[name].append(float(row[name] or math.nan))
+                columns.setdefault(name, []).append(float(cell or math.nan))
             except ValueError as error:
-                raise ValueError(f"{path}: line {line} has '{row[name]}' as {name}, expected a number.") from error
+                raise ValueError(f"{path}: line {line} has '{cell}' as {name}, expected a number.") from error
     return columns
 
 
@@ -70,8 +63,10 @@ def training_charts(training_dir: Path | str) -> list[Chart]:
     """
     log = read_log(Path(training_dir) / "training_log.csv")
     validation = read_log(Path(training_dir) / "validation_log.csv")
-    losses = {_task(name): values for name, values in log.items() if name.endswith("_loss")}
-    weights = {_task(name): values for name, values in log.items() if name.endswith("_weight")}
+    losses, weights = (
+        {display_name(name.removesuffix(ending)): values for name, values in log.items() if name.endswith(ending)}
+        for ending in ("_loss", "_weight")
+    )
     metrics = {display_name(name): values for name, values in validation.items() if name != "epoch"}
     charts = []
     if losses:
@@ -81,14 +76,9 @@ def training_charts(training_dir: Path | str) -> list[Chart]:
         charts.append(line_chart("Task weights", "Weight", log["epoch"], weights))
     if metrics:
         charts.append(line_chart("Validation", "Metric", validation["epoch"], metrics))
-    if len(set(log.get("learning_rate", []))) > 1:
-        rates = {"Learning rate": log["learning_rate"]}
-        charts.append(line_chart("Learning rate", "Learning rate", log["epoch"], rates))
+    if len(set(rates := log.get("learning_rate", []))) > 1:
+        charts.append(line_chart("Learning rate", "Learning rate", log["epoch"], {"Learning rate": rates}))
     return charts
-
-
-def _task(column: str) -> str:
-    return display_name(column.rpartition("_")[0])
 
 
 def line_chart(
@@ -102,28 +92,21 @@ def line_chart(
         epochs: along x.
         lines: values by name, as many as epochs; NaN where there is none.
         logarithmic: scale of y, if all values are positive.
-
-    Returns:
-        The chart.
     """
+    finite = {name: [value for value in values if math.isfinite(value)] for name, values in lines.items()}
 
     def draw(axes: Axes, dark: bool) -> None:
-        for position, (name, values) in enumerate(lines.items()):
-            # a single epoch is a dot, for a line needs two
-            marker = "o" if len(epochs) == 1 else None
-            color = COLORS[dark][position % len(COLORS[dark])]
-            axes.plot(epochs, values, color=color, linewidth=1.6, marker=marker, label=name)
-        epoch_axis(axes)
-        if logarithmic and min((v for values in lines.values() for v in values if math.isfinite(v)), default=0.0) > 0:
+        # a single epoch is a dot, for a line needs two
+        marker = "o" if len(epochs) == 1 else None
+        draw_lines(axes, dark, {name: (epochs, v) for name, v in lines.items()}, linewidth=1.6, marker=marker)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if logarithmic and min((v for values in finite.values() for v in values), default=0.0) > 0:
             axes.set_yscale("log")
         if len(lines) > 1:
             legend(axes, dark, columns=min(3, len(lines)))
 
-    ends = "; ".join(f"{name} from {_first(values)} to {_first(values[::-1])}" for name, values in lines.items())
-    description = f"{title} over {len(epochs)} epochs: {ends}."
-    return draw_chart(title, description, "Epoch", y_label, draw)
-
-
-def _first(values: Sequence[float]) -> str:
-    found = [value for value in values if math.isfinite(value)]
-    return f"{found[0]:.3g}" if found else "no value"
+    ends = "; ".join(
+        f"{name} from {found[0]:.3g} to {found[-1]:.3g}" if found else f"{name} from no value to no value"
+        for name, found in finite.items()
+    )
+    return draw_chart(title, f"{title} over {len(epochs)} epochs: {ends}.", "Epoch", y_label, draw)

@@ -16,7 +16,7 @@ import pytest
 from ctan_monai.metrics import radiotherapy_metrics, summarize
 from ctan_monai.reports import RadiotherapyReport
 from ctan_monai.reports.radiotherapy.planes import case_views
-from ctan_monai.reports.select_cases import choose_cases
+from ctan_monai.reports.report import choose_cases
 
 PROVENANCE = {
     "commit": "abc",

@@ -5,64 +5,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from ctan_monai.metrics.classification import auroc, calibration_points, roc_points
-from ctan_monai.reports.charts import Chart, draw_chart, legend
+from ctan_monai.reports.charts import Chart, draw_chart, draw_lines, legend
 from ctan_monai.reports.structures import display_name
 from ctan_monai.reports.table import number
-from ctan_monai.reports.training_curves import COLORS
 
 __all__ = ["calibration_chart", "roc_chart"]
 
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]  # name of a line to (positive, scores)
-_DIAGONAL = "#8a8f96"
 
 
 def roc_chart(task: str, curves: Curves) -> Chart | None:
     """ROC curves of a task; None where no line has both classes."""
-    points = {name: found for name, curve in curves.items() if (found := roc_points(*curve)) is not None}
-    if not points:
-        return None
-    labels = {name: f"{name}: {number(auroc(*curves[name]), 3)}" for name in points}
-
-    def draw(axes: Axes, dark: bool) -> None:
-        axes.plot([0, 1], [0, 1], color=_DIAGONAL, linewidth=1, linestyle="dotted")
-        for position, (name, (false_rate, true_rate)) in enumerate(points.items()):
-            color = COLORS[dark][position % len(COLORS[dark])]
-            axes.plot(false_rate, true_rate, color=color, linewidth=1.8, label=labels[name])
-        _square(axes)
-        legend(axes, dark)
-
-    title = f"{display_name(task)}: ROC"
-    description = f"{title}. Areas under the curve: {'; '.join(labels.values())}. The diagonal is chance."
-    return draw_chart(title, description, "False positive rate", "True positive rate", draw)
+    lines = {
+        f"{name}: {number(auroc(*curve), 3)}": points
+        for name, curve in curves.items()
+        if (points := roc_points(*curve)) is not None
+    }
+    text = f"Areas under the curve: {'; '.join(lines)}. The diagonal is chance."
+    return _chart(f"{display_name(task)}: ROC", text, "False positive rate", "True positive rate", lines, linewidth=1.8)
 
 
 def calibration_chart(task: str, curves: Curves) -> Chart | None:
     """Share of positives over mean predicted probability; None where there is no case."""
-    points = {name: found for name, curve in curves.items() if (found := calibration_points(*curve)) is not None}
-    if not points:
-        return None
-
-    def draw(axes: Axes, dark: bool) -> None:
-        axes.plot([0, 1], [0, 1], color=_DIAGONAL, linewidth=1, linestyle="dotted")
-        for position, (name, (mean, share)) in enumerate(points.items()):
-            color = COLORS[dark][position % len(COLORS[dark])]
-            axes.plot(mean, share, color=color, linewidth=1.6, marker="o", markersize=4, label=name)
-        _square(axes)
-        legend(axes, dark)
-
-    title = f"{display_name(task)}: calibration"
+    lines = {name: points for name, curve in curves.items() if (points := calibration_points(*curve)) is not None}
     bins = "; ".join(
         f"{name}: " + ", ".join(f"{number(m, 2)} predicted, {number(s, 2)} found" for m, s in zip(*found, strict=True))
-        for name, found in points.items()
+        for name, found in lines.items()
     )
-    return draw_chart(title, f"{title}. {bins}.", "Mean predicted probability", "Share of positives", draw)
+    title, axes = f"{display_name(task)}: calibration", ("Mean predicted probability", "Share of positives")
+    return _chart(title, f"{bins}.", *axes, lines, linewidth=1.6, marker="o", markersize=4)
 
 
-def _square(axes: Axes) -> None:
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.02)
+def _chart(title: str, text: str, x_label: str, y_label: str, lines: Mapping[str, Any], **style: Any) -> Chart | None:
+    """Lines between 0 and 1 on both axes, about the diagonal."""
+
+    def draw(axes: Axes, dark: bool) -> None:
+        axes.plot([0, 1], [0, 1], color="#8a8f96", linewidth=1, linestyle="dotted")
+        draw_lines(axes, dark, lines, **style)
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        legend(axes, dark)
+
+    return draw_chart(title, f"{title}. {text}", x_label, y_label, draw) if lines else None

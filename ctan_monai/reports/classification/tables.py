@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ctan_monai.reports.structures import display_name
-from ctan_monai.reports.table import NOTHING, Cell, Table, number
+from ctan_monai.reports.table import NOTHING, Table, number, table
 
 __all__ = ["confusion_table", "error_table", "key_figures", "limits", "measure_table", "sentences"]
 
@@ -36,42 +36,42 @@ def sentences(cases: int, figures: Figures, titles: Mapping[str, str]) -> list[s
     return [f"{cases} cases were evaluated.", *found, "AUROC is 1 for a perfect order of the cases and 0.5 for chance."]
 
 
-def measure_table(figures: Figures, titles: Mapping[str, str]) -> Table:
+def measure_table(figures: Figures, titles: Mapping[str, str]) -> Table | None:
     """One row a measure."""
-    rows = []
-    for name, f in figures.items():
-        cells = [titles[name], str(f["n"]), ", ".join(f"{count} {c}" for c, count in f["counts"].items())]
-        cells += [number(f["auroc"], 3), _interval(f) or NOTHING]
-        cells += [number(f[key], 3) for key in ("accuracy", "balanced_accuracy")]
-        cells.append(", ".join(f"{c} {number(v, 3)}" for c, v in f["recall"].items()))
-        cells.append(number(f.get("brier"), 3))
-        rows.append([Cell(text) for text in cells])
-    columns = ["Measure", "Cases", "Classes", "AUROC", "95 % interval", "Accuracy", "Balanced accuracy", "Recall"]
-    columns.append("Brier score")
-    return Table("Accuracy and recall: the most probable class counts", columns, rows, text_columns=(0, 2, 7))
+    rows = figures.values()
+    columns = {
+        "Measure": [titles[name] for name in figures],
+        "Cases": [f["n"] for f in rows],
+        "Classes": [", ".join(f"{count} {c}" for c, count in f["counts"].items()) for f in rows],
+        "AUROC": [number(f["auroc"], 3) for f in rows],
+        "95 % interval": [_interval(f) or NOTHING for f in rows],
+        "Accuracy": [number(f["accuracy"], 3) for f in rows],
+        "Balanced accuracy": [number(f["balanced_accuracy"], 3) for f in rows],
+        "Recall": [", ".join(f"{c} {number(v, 3)}" for c, v in f["recall"].items()) for f in rows],
+        "Brier score": [number(f.get("brier"), 3) for f in rows],
+    }
+    return table("Accuracy and recall: the most probable class counts", columns, text_columns=(0, 2, 7))
 
 
-def confusion_table(figures: Mapping[str, Any], title: str) -> Table:
+def confusion_table(figures: Mapping[str, Any], title: str) -> Table | None:
     """Rows: reference; columns: prediction."""
     names = list(figures["counts"])
-    rows = [
-        [Cell(name), *(Cell(str(count)) for count in counts)]
-        for name, counts in zip(names, figures["confusion_matrix"], strict=True)
-    ]
-    return Table(f"{title}: reference in rows, prediction in columns", ["", *names], rows)
+    predicted = zip(names, zip(*figures["confusion_matrix"], strict=True), strict=True)
+    return table(f"{title}: reference in rows, prediction in columns", {"": names, **dict(predicted)})
 
 
-def error_table(rows: Mapping[str, Mapping[str, Any]], worst: Mapping[str, Sequence[tuple[str, float]]]) -> Table:
-    """The cases that were most surely given to a wrong class."""
-    table = []
-    for task, cases in worst.items():
-        wrong = [(case_id, p) for case_id, p in cases[:_MOST_ERRORS] if p < _SURE]
-        table += [
-            [Cell(case_id), Cell(display_name(task)), Cell(str(rows[case_id][task])), Cell(number(p, 3))]
-            for case_id, p in wrong
-        ]
-    columns = ("Case", "Task", "Label", "Probability of that label")
-    return Table("Up to ten a task, the worst first", columns, table, text_columns=(0, 1))
+def error_table(
+    rows: Mapping[str, Mapping[str, Any]], worst: Mapping[str, Sequence[tuple[str, float]]]
+) -> Table | None:
+    """The cases that were most surely given to a wrong class; None where there is none."""
+    wrong = [(case_id, task, p) for task, cases in worst.items() for case_id, p in cases[:_MOST_ERRORS] if p < _SURE]
+    columns = {
+        "Case": [case_id for case_id, _, _ in wrong],
+        "Task": [display_name(task) for _, task, _ in wrong],
+        "Label": [rows[case_id][task] for case_id, task, _ in wrong],
+        "Probability of that label": [number(p, 3) for _, _, p in wrong],
+    }
+    return table("Up to ten a task, the worst first", columns, text_columns=(0, 1))
 
 
 def limits(cases: int, figures: Figures, titles: Mapping[str, str]) -> list[str]:

@@ -7,18 +7,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
-from ctan_monai.reports.charts import Chart
-from ctan_monai.reports.radiotherapy.pictures import figure_png
+from ctan_monai.reports.charts import DASHES, Chart, draw_chart, draw_contour, figure_png
 
 __all__ = ["confusion_chart", "lesion_png"]
 
 _REFERENCE, _PREDICTION = "#ffffff", "#56e0ff"
-_WIDTH = 9.0  # inches
+_WIDTH, _LEGEND = 9.0, 0.35  # inches
 
 
 def lesion_png(image: np.ndarray, reference: np.ndarray, predicted: np.ndarray | None) -> bytes:
@@ -30,21 +28,21 @@ def lesion_png(image: np.ndarray, reference: np.ndarray, predicted: np.ndarray |
         predicted: bool (H, W), or None.
     """
     height = _WIDTH / 2 * image.shape[0] / image.shape[1]
-    legend = 0.35
-    figure = Figure(figsize=(_WIDTH, height + legend), facecolor="black")
-    FigureCanvasAgg(figure)
-    share = height / (height + legend)
-    for position in range(2):
-        axes = figure.add_axes((position / 2 + 0.002, 1 - share, 0.496, share))
+    figure = Figure(figsize=(_WIDTH, height + _LEGEND), facecolor="black")
+    share = height / (height + _LEGEND)
+    for left in (0.002, 0.502):
+        axes = figure.add_axes((left, 1 - share, 0.496, share))
         axes.set_axis_off()
         axes.imshow(image, interpolation="bilinear")
-        if position:
-            _contour(axes, reference, _REFERENCE, "solid")
-            if predicted is not None:
-                _contour(axes, predicted, _PREDICTION, (0, (4, 2)))
-    handles = [Line2D([], [], color=_REFERENCE, linewidth=1.6, label="reference")]
+    lines = {"reference": (reference, _REFERENCE, "solid")}
     if predicted is not None:
-        handles.append(Line2D([], [], color=_PREDICTION, linewidth=1.6, linestyle=(0, (4, 2)), label="prediction"))
+        lines["prediction"] = (predicted, _PREDICTION, "dashed")
+    for mask, color, style in lines.values():
+        draw_contour(axes, mask, color, style, 1.5, closed=True)
+    handles = [
+        Line2D([], [], color=color, linewidth=1.6, linestyle=DASHES[style], label=name)
+        for name, (_, color, style) in lines.items()
+    ]
     figure.legend(
         handles=handles, loc="lower center", ncols=2, frameon=False, labelcolor="#e8e8e8", fontsize=9.5,
         bbox_to_anchor=(0.5, -0.01),
@@ -54,39 +52,24 @@ def lesion_png(image: np.ndarray, reference: np.ndarray, predicted: np.ndarray |
 
 def confusion_chart(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> Chart:
     """The confusion matrix, colored by the share of each true class (row), with counts."""
+    counts = np.asarray(confusion, dtype=float)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+    def draw(axes: Axes, dark: bool) -> None:
+        axes.imshow(shares, cmap="Blues_r" if dark else "Blues", vmin=0, vmax=1)
+        axes.set_xticks(range(len(classes)), classes)
+        axes.set_yticks(range(len(classes)), classes)
+        axes.tick_params(length=0)
+        axes.grid(False)
+        axes.spines[:].set_visible(False)
+        for (i, j), count in np.ndenumerate(counts):
+            ink = "#ffffff" if (shares[i, j] > 0.5) != dark else "#10253f"
+            axes.text(j, i, f"{count:.0f}", ha="center", va="center", fontsize=9, color=ink)
+
     rows = [
         f"{true}: " + ", ".join(f"{count} {name}" for count, name in zip(counts, classes, strict=True) if count)
         for true, counts in zip(classes, confusion, strict=True)
         if sum(counts)
     ]
-    description = f"Confusion matrix, for each true diagnosis the predicted ones. {'; '.join(rows)}."
-    return Chart("Confusion matrix", description, *(_confusion(confusion, classes, dark) for dark in (False, True)))
-
-
-def _confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], dark: bool) -> bytes:
-    counts = np.asarray(confusion, dtype=float)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    ink = "#d5d9de" if dark else "#30343a"
-    figure = Figure(figsize=(5.6, 5.0), facecolor="none", layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot(facecolor="none")
-    axes.imshow(shares, cmap="Blues_r" if dark else "Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(classes)), classes)
-    axes.set_yticks(range(len(classes)), classes)
-    axes.set_xlabel("Predicted", color=ink)
-    axes.set_ylabel("True", color=ink)
-    axes.tick_params(colors=ink, length=0)
-    axes.spines[:].set_visible(False)
-    for (i, j), count in np.ndenumerate(counts):
-        light = (shares[i, j] > 0.5) != dark
-        axes.text(j, i, f"{count:.0f}", ha="center", va="center", fontsize=9, color="#ffffff" if light else "#10253f")
-    return figure_png(figure, dpi=150)
-
-
-def _contour(axes: object, mask: np.ndarray, color: str, style: object) -> None:
-    if not mask.any():
-        return
-    padded = np.pad(mask.astype(np.float32), 1)  # so that a lesion at the border has a closed contour
-    y, x = (np.clip(np.arange(-1, n + 1), 0, n - 1) for n in mask.shape)
-    lines = axes.contour(x, y, padded, levels=[0.5], colors=[color], linewidths=1.5, linestyles=[style])  # type: ignore[attr-defined]
-    lines.set_path_effects([withStroke(linewidth=2.8, foreground="#000000c0")])
+    text = f"Confusion matrix, for each true diagnosis the predicted ones. {'; '.join(rows)}."
+    return draw_chart("Confusion matrix", text, "Predicted", "True", draw, size=(5.6, 5.0))

@@ -1,109 +1,170 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of a report on lesions."""
+"""Tables and plain words of a report on lesions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ctan_monai.reports.table import Cell, Table, mark_extreme, mean_std, number
+from ctan_monai.reports.baselines import other_cases
+from ctan_monai.reports.table import Table, counted, mean_std, number, table
 
-__all__ = ["class_table", "lesion_comparison_table", "overlap_table", "worst_table"]
+__all__ = [
+    "MEASURES",
+    "case_facts",
+    "class_table",
+    "key_figures",
+    "limits",
+    "overlap_table",
+    "summary_sentences",
+    "value_entry",
+    "worst_table",
+]
 
 Summary = Mapping[str, Any]
-_DIAGNOSIS = (
-    ("Accuracy (%)", "accuracy"),
-    ("Balanced accuracy (%)", "balanced_accuracy"),
-    ("Macro AUROC (%)", "macro_auroc"),
-)
+MEASURES = {
+    "Dice (%)": "dice",
+    "Jaccard (%)": "jaccard",
+    "Accuracy (%)": "accuracy",
+    "Balanced accuracy (%)": "balanced_accuracy",
+    "Macro AUROC (%)": "macro_auroc",
+}
 _SHOWN = 30  # images in the table of the worst
+
+
+def value_entry(summary: Summary, key: str) -> dict[str, Any]:
+    """`mean` of one of the :data:`MEASURES` in a summary, as far as there is one."""
+    if key in ("dice", "jaccard"):
+        return {"mean": summary["metrics"].get(key, {}).get("mean")}
+    return {"mean": (summary.get("diagnosis") or {}).get(key)}
 
 
 def overlap_table(summary: Summary, rows: Mapping[str, Mapping[str, Any]], classes: Sequence[str]) -> Table | None:
     """Dice and Jaccard over all images and, where the diagnoses are known, by diagnosis; None without segmentation."""
-    if "dice" not in summary["metrics"]:
+    if "dice" not in (metrics := summary["metrics"]):
         return None
-    metrics = summary["metrics"]
-    table = [[Cell("All images"), *(Cell(mean_std(metrics[m], 1)) for m in ("dice", "jaccard"))]]
-    table[0].append(Cell(str(metrics["dice"]["n"])))
-    for name in classes:
-        found = [r for r in rows.values() if r.get("diagnosis") == name and r.get("dice") is not None]
-        if found:
-            values = [[float(row[m]) for row in found] for m in ("dice", "jaccard")]
-            entries = [{"mean": np.mean(v), "std": np.std(v, ddof=1) if len(v) > 1 else None} for v in values]
-            table.append([Cell(name), *(Cell(mean_std(entry, 1)) for entry in entries), Cell(str(len(found)))])
-    caption = "Overlap on the original masks' grid: mean ± standard deviation over images"
-    return Table(caption, ["Diagnosis", "Dice (%)", "Jaccard (%)", "Images"], table)
+    measured = [row for row in rows.values() if row.get("dice") is not None]
+    groups = {name: found for name in classes if (found := [r for r in measured if r.get("diagnosis") == name])}
+
+    def column(metric: str) -> list[str]:
+        values = [[float(row[metric]) for row in found] for found in groups.values()]
+        entries = [{"mean": np.mean(v), "std": np.std(v, ddof=1) if len(v) > 1 else None} for v in values]
+        return [mean_std(entry, 1) for entry in (metrics[metric], *entries)]
+
+    columns = {
+        "Diagnosis": ["All images", *groups],
+        "Dice (%)": column("dice"),
+        "Jaccard (%)": column("jaccard"),
+        "Images": [metrics["dice"]["n"], *map(len, groups.values())],
+    }
+    return table("Overlap on the original masks' grid: mean ± standard deviation over images", columns)
 
 
 def class_table(summary: Summary, classes: Sequence[str]) -> Table | None:
     """Recall and AUROC of each diagnosis; None without that task."""
-    diagnosis = summary["diagnosis"]
-    if diagnosis is None:
+    if (found := summary["diagnosis"]) is None:
         return None
-    table = [
-        [
-            Cell(name),
-            Cell(number(diagnosis["recall"][name], 1)),
-            Cell(number(diagnosis["auroc"][name], 1)),
-            Cell(str(diagnosis["images"][name])),
-        ]
-        for name in classes
-    ]
-    means = [Cell(number(diagnosis[key], 1)) for key in ("balanced_accuracy", "macro_auroc")]
-    table.append([Cell("Mean over classes"), *means, Cell(str(sum(diagnosis["images"].values())))])
-    return Table("Diagnoses", ["Diagnosis", "Recall (%)", "AUROC (%)", "Images"], table)
+    columns = {
+        "Diagnosis": [*classes, "Mean over classes"],
+        "Recall (%)": [number(v, 1) for v in (*(found["recall"][c] for c in classes), found["balanced_accuracy"])],
+        "AUROC (%)": [number(v, 1) for v in (*(found["auroc"][c] for c in classes), found["macro_auroc"])],
+        "Images": [*(found["images"][c] for c in classes), sum(found["images"].values())],
+    }
+    return table("Diagnoses", columns)
 
 
-def lesion_comparison_table(title: str, summary: Summary, baselines: Sequence[Mapping[str, Any]]) -> Table | None:
-    """This evaluation and others side by side, the best of each column marked; None without others."""
-    if not baselines:
-        return None
-    methods = [(f"This evaluation ({title})", summary)] + [(b["name"], b["summary"]) for b in baselines]
-    table = [[Cell(name), Cell(str(other["images"]))] for name, other in methods]
-    columns = []
-    for name, key in (("Dice (%)", "dice"), ("Jaccard (%)", "jaccard"), *_DIAGNOSIS):
-        values = [_value(other, key) for _, other in methods]
-        if all(value is None for value in values):
-            continue
-        cells = [Cell(number(value, 1)) for value in values]
-        mark_extreme(cells, values, largest=True, mark="best")
-        columns.append(name)
-        for row, cell in zip(table, cells, strict=True):
-            row.append(cell)
-    return Table("Comparison; the best value of each column is marked", ["Method", "Images", *columns], table)
-
-
-def worst_table(rows: Mapping[str, Mapping[str, Any]]) -> Table:
+def worst_table(rows: Mapping[str, Mapping[str, Any]]) -> Table | None:
     """The images with the lowest Dice, or the lowest probability of the true diagnosis."""
+    first = next(iter(rows.values()))
+
+    def true_probability(row: Mapping[str, Any]) -> float:
+        return float(row[f"p_{row['diagnosis']}"])
 
     def goodness(case_id: str) -> float:
-        row = rows[case_id]
-        value = row.get("dice") if "dice" in row else row[f"p_{row['diagnosis']}"]
+        value = rows[case_id]["dice"] if "dice" in first else true_probability(rows[case_id])
         return float("inf") if value is None else float(value)
 
-    table = []
-    for case_id in sorted(rows, key=goodness)[:_SHOWN]:
-        row = rows[case_id]
-        cells = [Cell(case_id)]
-        if "dice" in row:
-            cells += [Cell(number(row["dice"], 1)), Cell(number(row["jaccard"], 1))]
-        if "predicted" in row:
-            cells += [Cell(row["diagnosis"]), Cell(row["predicted"])]
-            cells.append(Cell(number(row[f"p_{row['diagnosis']}"], 2)))
-        table.append(cells)
-    first = next(iter(rows.values()))
-    columns = ["Image", *(("Dice (%)", "Jaccard (%)") if "dice" in first else ())]
-    columns += ("True diagnosis", "Predicted", "Probability of the true one") if "predicted" in first else ()
+    order = sorted(rows, key=goodness)[:_SHOWN]
+    shown = [rows[case_id] for case_id in order]
+    columns: dict[str, list[str]] = {"Image": order}
+    if "dice" in first:
+        columns |= {name: [number(row[key], 1) for row in shown] for name, key in list(MEASURES.items())[:2]}
+    if "predicted" in first:
+        columns["True diagnosis"] = [row["diagnosis"] for row in shown]
+        columns["Predicted"] = [row["predicted"] for row in shown]
+        columns["Probability of the true one"] = [number(true_probability(row), 2) for row in shown]
     by = "Dice" if "dice" in first else "probability of the true diagnosis"
-    return Table(f"The {len(table)} images with the lowest {by}, the lowest first", columns, table)
+    return table(f"The {len(order)} images with the lowest {by}, the lowest first", columns)
 
 
-def _value(summary: Summary, key: str) -> float | None:
-    if key in ("dice", "jaccard"):
-        result: float | None = summary["metrics"].get(key, {}).get("mean")
-        return result
-    return (summary.get("diagnosis") or {}).get(key)
+def summary_sentences(summary: Summary) -> list[str]:
+    """The result in a few sentences."""
+    sentences, start = [], f"On {counted(summary['images'], 'image')}, "
+    if (dice := summary["metrics"].get("dice")) is not None:
+        missed = summary["missed"]
+        sentences.append(
+            f"{start}the mean Dice overlap of predicted and reference mask is {number(dice['mean'], 1)} % (Jaccard "
+            f"{number(summary['metrics']['jaccard']['mean'], 1)} %); 100 % is a perfect match, 0 % none."
+        )
+        sentences.append(
+            f"In {counted(missed, 'image')} no part of the lesion was found." if missed else "No lesion was missed."
+        )
+        start = ""
+    if (diagnosis := summary["diagnosis"]) is not None:
+        most = max(diagnosis["images"], key=diagnosis["images"].__getitem__)
+        share = 100 * diagnosis["images"][most] / sum(diagnosis["images"].values())
+        text = (
+            f"{start}the diagnosis is right in {number(diagnosis['accuracy'], 1)} % of the images; always saying "
+            f"“{most}” would be right in {number(share, 1)} %."
+        )
+        sentences.append(text[0].upper() + text[1:])
+        sentences.append(
+            f"The balanced accuracy, the mean over the diagnoses of the share that is recognized, is "
+            f"{number(diagnosis['balanced_accuracy'], 1)} %."
+        )
+    return sentences
+
+
+def key_figures(summary: Summary) -> list[tuple[str, str, str]]:
+    """The figures at the head of the page: title, number, unit."""
+    figures = [("Images", str(summary["images"]), "")]
+    for header, key in MEASURES.items():
+        if (value := value_entry(summary, key)["mean"]) is not None:
+            title = header.removesuffix(" (%)")
+            figures.append((f"Mean {title}" if key in ("dice", "jaccard") else title, number(value, 1), "%"))
+    return figures
+
+
+def case_facts(row: Mapping[str, Any]) -> str:
+    """An image's result in a line."""
+    facts = []
+    if row.get("dice") is not None:
+        facts.append(f"Dice {number(row['dice'], 1)} %")
+    if "predicted" in row:
+        facts.append(
+            f"true {row['diagnosis']}, predicted {row['predicted']} ({number(row['p_' + row['predicted']], 2)})"
+        )
+    return "; ".join(facts)
+
+
+def limits(
+    summary: Summary, classes: Sequence[str], case_ids: Collection[str], baselines: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """What the figures do not say."""
+    found = ["± is the standard deviation between images, not the uncertainty of the mean."]
+    if (diagnosis := summary["diagnosis"]) is not None:
+        absent = [name for name in classes if not diagnosis["images"][name]]
+        few = [f"{name} ({n})" for name in classes if 0 < (n := diagnosis["images"][name]) < 30]
+        if absent:
+            found.append(f"No image shows {', '.join(absent)}: the means over classes leave these out.")
+        if few:
+            found.append(f"Few images show {', '.join(few)}: their figures would be somewhat different on others.")
+        found.append("The probabilities are those of these images, where the diagnoses are as frequent as here.")
+    if "dice" in summary["metrics"]:
+        found.append("Reference masks are drawn by people, whose outlines of one lesion differ from each other.")
+    found += other_cases(baselines, case_ids, "images")
+    found.append("Images of one lesion are all in one section of the data, so none of these lesions was trained on.")
+    return found

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.markers import CARETRIGHT
@@ -19,16 +18,14 @@ from matplotlib.markers import CARETRIGHT
 from ctan_monai.dicom.snomed_codes import structure_color
 from ctan_monai.inference import LEAST_PERCENT, judged_voxels
 from ctan_monai.metrics import dvh
-from ctan_monai.reports.charts import chart_png
+from ctan_monai.reports.charts import chart_png, draw_contour, figure_png
 from ctan_monai.reports.radiotherapy.pictures import (
     DOSE_MAP,
     color_bar,
-    draw_contour,
     draw_ct,
     draw_dose,
     draw_letters,
     draw_text,
-    figure_png,
 )
 from ctan_monai.reports.radiotherapy.planes import PLANES, most_informative_slices, plane_views
 
@@ -89,7 +86,6 @@ def planes_figure(volumes: PageVolumes, colors: Mapping[str, str], highest: floa
     inch = max(widths.sum() / _WIDTH, tallest / highest)  # mm of the patient, one scale for all planes
     row, bar = tallest / inch, 0.0 if dose is None else 0.5
     figure = Figure(figsize=(_WIDTH, row + bar), facecolor="#000000")
-    FigureCanvasAgg(figure)
     dose_range = Normalize(0.0, 5.0 * float(np.ceil(max(1.0, 0.0 if dose is None else float(dose.max())) / 5.0)))
     gap = (1.0 - widths.sum() / inch / _WIDTH) / len(planes)
     left = gap / 2

@@ -52,11 +52,11 @@ def dvh_curves(
     masks = {name: np.asarray(mask, dtype=bool) for name, mask in structures.items() if np.any(mask)}
     highest = max((float(dose[mask].max()) for dose in (reference, prediction) for mask in masks.values()), default=0.0)
     axis = np.arange(0.0, highest + 2 * step, step)
-    return DVHCurves(
-        axis,
-        {name: dvh(reference, mask, axis)[1].astype(np.float32) for name, mask in masks.items()},
-        {name: dvh(prediction, mask, axis)[1].astype(np.float32) for name, mask in masks.items()},
+    curves = (
+        {name: dvh(dose, mask, axis)[1].astype(np.float32) for name, mask in masks.items()}
+        for dose in (reference, prediction)
     )
+    return DVHCurves(axis, *curves)
 
 
 def dvh_charts(curves: DVHCurves) -> list[Chart]:
@@ -73,9 +73,9 @@ def dvh_charts(curves: DVHCurves) -> list[Chart]:
 
         def draw(axes: Axes, dark: bool, names: list[str] = names) -> None:
             colors = structure_colors(names, dark)
-            for name in names:
-                axes.plot(curves.dose, curves.reference[name], color=colors[name], linewidth=1.6)
-                axes.plot(curves.dose, curves.prediction[name], color=colors[name], linewidth=1.6, linestyle="--")
+            for side, style in ((curves.reference, "-"), (curves.prediction, "--")):
+                for name in names:
+                    axes.plot(curves.dose, side[name], color=colors[name], linewidth=1.6, linestyle=style)
             axes.set(xlim=(0.0, curves.dose[-1]), ylim=(0.0, 102.0))
             handles = [Line2D([], [], color=colors[name], linewidth=2, label=display_name(name)) for name in names]
             handles += line_style_handles(str(axes.xaxis.label.get_color()))

@@ -13,57 +13,45 @@ __all__ = ["DOSE_MEASURES", "Measure", "dose_error", "score_entry"]
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric for readers: name of its column, title, unit, and one line on what it means."""
+    """A dose error in Gy, for readers: its name in a summary, that of its column, and one line on what it means."""
 
     key: str
     title: str
-    unit: str
     meaning: str
 
 
 #: Dose errors, all lower is better.
 DOSE_MEASURES = (
-    Measure(
-        "mae_body",
-        "MAE, body",
-        "Gy",
-        "Mean absolute dose difference over the voxels inside the patient.",
-    ),
+    Measure("mae_body", "MAE, body", "Mean absolute dose difference over the voxels inside the patient."),
     Measure(
         "mae_possible_dose_mask",
         "Dose score within the mask",
-        "Gy",
         "Mean absolute dose difference over the voxels that can receive dose: the dose score of a prediction set to 0 "
         "elsewhere, as the challenge's own model does before it is scored.",
     ),
     Measure(
         "mae_body_slices",
         "MAE, slices with body",
-        "Gy",
         "Mean absolute dose difference over whole axial slices that hold body; air lowers it.",
     ),
     Measure(
         "mae_whole_volume",
         "MAE, whole volume",
-        "Gy",
         "Mean absolute dose difference over all voxels of the image; mostly air without dose, so small for any method.",
     ),
     Measure(
         "dose_score",
         "Dose score",
-        "Gy",
         "OpenKBP challenge: sum of all absolute differences, also outside the possible-dose mask, over its voxels.",
     ),
     Measure(
         "dvh_score",
         "DVH score",
-        "Gy",
         "OpenKBP challenge: mean absolute difference of the dose-volume figures of organs and targets (table below).",
     ),
     Measure(
         "dvh_error",
         "DVH error",
-        "Gy",
         "Mean absolute difference of a patient's dose-volume figures (table below).",
     ),
 )

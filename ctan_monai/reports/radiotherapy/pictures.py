@@ -4,19 +4,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from ctan_monai.reports.charts import draw_contour, figure_png
 from ctan_monai.reports.structures import display_name, structure_colors
 
 from .planes import EDGES, CaseViews, PlaneView
@@ -26,7 +25,6 @@ __all__ = [
     "case_figure",
     "case_png",
     "color_bar",
-    "draw_contour",
     "draw_ct",
     "draw_dose",
     "draw_letters",
@@ -56,29 +54,24 @@ def case_figure(views: CaseViews, labels: Mapping[int, str]) -> Figure:
     Returns:
         The figure, on black.
     """
-    rows = [min(plane.size[0] / plane.size[1], _TALLEST) for plane in views.planes]
     column = _WIDTH / 3
-    heights = [column * row for row in rows]
+    heights = [column * min(plane.size[0] / plane.size[1], _TALLEST) for plane in views.planes]
     top, gap, bars, legend = 0.32, 0.06, 0.62, 0.55  # inches
-    height = top + sum(heights) + gap * (len(rows) - 1) + bars + legend
+    height = top + sum(heights) + gap * (len(heights) - 1) + bars + legend
     figure = Figure(figsize=(_WIDTH, height), facecolor=_BACKGROUND)
-    FigureCanvasAgg(figure)
-    organs = [label for label in labels if any(_shows(plane, label) for plane in views.planes)]
-    names = [labels[label] for label in organs] + list(views.planes[0].targets)
+    organs = {organ: label for label, organ in labels.items() if any(_shows(plane, label) for plane in views.planes)}
+    names = [*organs, *views.planes[0].targets]
     colors = structure_colors(names, dark=True)
     highest = 5.0 * float(np.ceil((views.max_dose or 70.0) / 5.0))
-    dose_range = Normalize(0.0, highest)
     limit = max(5.0, 5.0 * round(0.06 * highest))
-    difference_range = Normalize(-limit, limit)
+    dose_range, difference_range = Normalize(0.0, highest), Normalize(-limit, limit)
     lower = height - top
     for plane, row_height in zip(views.planes, heights, strict=True):
         lower -= row_height
         for position, kind in enumerate(("reference", "prediction", "difference")):
-            axes = figure.add_axes(
-                (position / 3 + 0.003, lower / height, 1 / 3 - 0.006, row_height / height),
-                label=f"{plane.plane} {kind}",
-            )
-            _draw_plane(axes, plane, kind, {labels[o]: o for o in organs}, colors, dose_range, difference_range)
+            box = position / 3 + 0.003, lower / height, 1 / 3 - 0.006, row_height / height
+            axes = figure.add_axes(box, label=f"{plane.plane} {kind}")
+            _draw_plane(axes, plane, kind, organs, colors, dose_range, difference_range)
             if plane is views.planes[0]:
                 axes.set_title(kind.capitalize(), color=_INK, fontsize=12, pad=6)
         lower -= gap
@@ -104,13 +97,6 @@ def case_figure(views: CaseViews, labels: Mapping[int, str]) -> Figure:
 def case_png(views: CaseViews, labels: Mapping[int, str]) -> bytes:
     """:func:`case_figure` as a PNG file."""
     return figure_png(case_figure(views, labels))
-
-
-def figure_png(figure: Figure, dpi: int = 120) -> bytes:
-    """A figure as a PNG file, without date or software in its metadata: equal input, equal bytes."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, facecolor=figure.get_facecolor(), metadata={"Software": None})
-    return stream.getvalue()
 
 
 def line_style_handles(color: str) -> list[Line2D]:
@@ -189,15 +175,6 @@ def draw_letters(axes: Axes, letters: str) -> None:
 def _wash(axes: Axes, plane: PlaneView, colors: np.ndarray, opacity: np.ndarray, most: float) -> None:
     colors[..., 3] = np.clip(opacity, 0.0, most)
     axes.imshow(colors, aspect=plane.aspect, interpolation="bilinear")
-
-
-def draw_contour(axes: Axes, mask: np.ndarray, color: str, style: str, width: float = 1.3) -> None:
-    """The outline of a mask, on a dark line that sets it off any background."""
-    if not mask.any():
-        return
-    dashes = "solid" if style == "solid" else (0, (3, 1.5))
-    lines = axes.contour(mask.astype(np.float32), levels=[0.5], colors=[color], linewidths=width, linestyles=[dashes])
-    lines.set_path_effects([withStroke(linewidth=width + 1.1, foreground="#000000b0")])
 
 
 def draw_text(axes: Axes, x: float, y: float, text: str, color: str = "#ffffff", **style: object) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from monai.transforms import generate_spatial_bounding_box
 
 from ctan_monai.metrics import RadiotherapyReference
 from ctan_monai.reports.structures import is_target
@@ -23,6 +24,7 @@ EDGES = {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}
 
 #: Soft tissue window, HU.
 WINDOW = (-160.0, 240.0)
+_MARGIN_MM = 20.0  # about the body
 
 
 @dataclass(frozen=True)
@@ -152,43 +154,27 @@ def plane_views(
     """
     # float16 has steps of 0.06 Gy at 70 Gy, finer than one can see
     types = {"segmentation": np.int16, "dose": np.float16}
-
-    def cut(volumes: Mapping[str, Any], plane: str, index: int, box: tuple[slice, slice]) -> dict[str, np.ndarray]:
-        return {
-            name: plane_picture(np.asarray(volume), plane, index)[box].astype(types.get(name, bool))
-            for name, volume in volumes.items()
-            if volume is not None
-        }
-
     planes = []
     for plane, axis in PLANES.items():
         index = indices[axis]
         width, height = (float(spacing[other]) for other in range(3) if other != axis)
-        box = _bounding_box(plane_picture(body, plane, index), (height, width))
+        margins = [round(_MARGIN_MM / size) for size in (height, width)]
+        low, high = generate_spatial_bounding_box(
+            plane_picture(body, plane, index)[None], margin=margins, allow_smaller=True
+        )
+        box = tuple(slice(start, end or None) for start, end in zip(low, high, strict=True))  # all without a body
+
+        def cut(volumes: Mapping[str, Any], plane: str = plane, index: int = index, box: Any = box) -> dict[str, Any]:
+            return {
+                name: plane_picture(np.asarray(volume), plane, index)[box].astype(types.get(name, bool))
+                for name, volume in volumes.items()
+                if volume is not None
+            }
+
         window = plane_picture(ct, plane, index)[box].astype(np.float32)
         gray = np.clip((window - WINDOW[0]) / (WINDOW[1] - WINDOW[0]), 0.0, 1.0)
-        planes.append(
-            PlaneView(
-                plane=plane,
-                index=index,
-                count=ct.shape[axis],
-                aspect=height / width,
-                size=(height * gray.shape[0], width * gray.shape[1]),
-                ct=np.rint(255 * gray).astype(np.uint8),
-                reference=cut(reference, plane, index, box),
-                prediction=cut(prediction, plane, index, box),
-                targets=cut(targets, plane, index, box),
-            )
-        )
+        size = height * gray.shape[0], width * gray.shape[1]
+        picture = np.rint(255 * gray).astype(np.uint8)
+        sides = cut(reference), cut(prediction), cut(targets)
+        planes.append(PlaneView(plane, index, ct.shape[axis], height / width, size, picture, *sides))
     return planes
-
-
-def _bounding_box(body: np.ndarray, spacing: tuple[float, float], margin_mm: float = 20.0) -> tuple[slice, slice]:
-    """Rows and columns that hold the body and a margin; everything where there is no body."""
-    box = []
-    for axis in range(2):
-        found = np.flatnonzero(body.any(axis=1 - axis))
-        margin = round(margin_mm / spacing[axis])
-        low, high = (found[0], found[-1]) if found.size else (0, body.shape[axis] - 1)
-        box.append(slice(max(0, int(low) - margin), min(body.shape[axis], int(high) + 1 + margin)))
-    return box[0], box[1]

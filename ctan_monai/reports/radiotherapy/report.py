@@ -5,44 +5,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ctan_monai.metrics import RadiotherapyReference
-from ctan_monai.reports.baselines import read_baselines
-from ctan_monai.reports.page import flatten, render_html
-from ctan_monai.reports.training_curves import training_charts
-from ctan_monai.utils.csv_tables import write_per_patient_csv, write_summary_csv
-from ctan_monai.utils.files import write_atomic, write_json
+from ctan_monai.reports.report import Report, ShownCase, choose_cases
+from ctan_monai.reports.structures import display_name
+from ctan_monai.reports.table import number
 
-from . import sentences as wording
-from .dvh_chart import DVHCurves, dvh_curves
-from .planes import CaseViews, case_views
-from .shown_case import ShownCase, missing_notes, shown_case, shown_places
-from .tables import comparison_table, dose_table, dvh_table, organ_table, patient_table
+from . import sentences, tables
+from .dvh_chart import dvh_charts, dvh_curves
+from .measures import dose_error
+from .pictures import case_png
+from .planes import case_views
 
 __all__ = ["RadiotherapyReport"]
 
 
-class RadiotherapyReport:
-    """Collects patients, then writes `evaluation.json`, `per_patient.csv`, `summary.csv` and `report.html`.
+class RadiotherapyReport(Report):
+    """Report of contours and dose: `evaluation.json`, `per_patient.csv`, `summary.csv` and `report.html`.
 
     Of each patient only its row, three slices and its dose-volume histograms are kept (below 1 MB at 128 x 128), so
-    that it can be decided at the end whose pictures are shown.
-
-    Args:
-        output_dir: folder of the four files; made when they are written.
-        title: what was evaluated, heading of the page.
-        label_names: organ by label value, without background.
-        provenance: of :func:`ctan_monai.utils.provenance`.
-        n_pictures: number of patients shown for each task, spread from its best to its worst result.
-        baselines: result files to compare with, see :func:`ctan_monai.reports.read_baselines`; read at once.
-        training_dir: folder of the training's logs; `output_dir` if None. Without logs there are no training curves.
-
-    Raises:
-        ValueError: if a baseline's file cannot be used.
+    that it can be decided at the end whose pictures are shown. Its ``labels`` are the organs by label value, without
+    background; for the other arguments see :class:`ctan_monai.reports.report.Report`.
 
     Example:
         >>> report = RadiotherapyReport("out", "OpenKBP", {1: "brainstem"}, provenance(seed=0))  # doctest: +SKIP
@@ -51,27 +37,7 @@ class RadiotherapyReport:
         PosixPath('out/report.html')
     """
 
-    def __init__(
-        self,
-        output_dir: Path | str,
-        title: str,
-        label_names: Mapping[int, str],
-        provenance: Mapping[str, Any],
-        n_pictures: int = 3,
-        baselines: Sequence[Path | str] | None = None,
-        training_dir: Path | str | None = None,
-    ) -> None:
-        self.output_dir = Path(output_dir)
-        self.title = title
-        self.label_names = dict(label_names)
-        self.provenance = dict(provenance)
-        self.n_pictures = n_pictures
-        self.baselines = read_baselines(baselines or [])
-        self.training_dir = Path(training_dir) if training_dir is not None else self.output_dir
-        self.rows: dict[str, dict[str, Any]] = {}
-        self._views: dict[str, CaseViews] = {}
-        self._curves: dict[str, DVHCurves] = {}
-        self._notes: dict[str, list[str]] = {}
+    template = "radiotherapy.html.j2"
 
     def add_case(
         self,
@@ -93,62 +59,68 @@ class RadiotherapyReport:
         Raises:
             ValueError: if the patient was added before.
         """
-        if case_id in self.rows:
-            raise ValueError(f"Patient '{case_id}' is in the report already; are its data listed twice?")
-        self.rows[case_id] = dict(metrics)
-        self._notes[case_id] = missing_notes(reference, prediction, self.label_names)
+        self.add_row(case_id, metrics)
         if self.n_pictures:
-            self._views[case_id] = case_views(ct, reference, prediction)
+            curves = None
             if reference.dose is not None and "dose" in prediction:
-                self._curves[case_id] = dvh_curves(reference.dose, prediction["dose"], reference.structures)
+                curves = dvh_curves(reference.dose, prediction["dose"], reference.structures)
+            notes = _missing_notes(reference, prediction, self.labels)
+            self.kept[case_id] = case_views(ct, reference, prediction), curves, notes
 
-    def write(self, summary: Mapping[str, Any]) -> Path:
-        """Write the four files, each atomically.
-
-        Args:
-            summary: of :func:`ctan_monai.metrics.summarize` over the patients.
-
-        Returns:
-            Path of the HTML file.
-        """
-        results = {"title": self.title, "summary": summary, "patients": self.rows, "provenance": self.provenance}
-        write_json(self.output_dir / "evaluation.json", results)
-        write_per_patient_csv(self.output_dir / "per_patient.csv", self.rows)
-        write_summary_csv(self.output_dir / "summary.csv", summary)
-        organs = list(self.label_names.values())
-        tables = {
-            "organs": organ_table(summary, organs),
-            "dose": dose_table(summary),
-            "dvh": dvh_table(summary),
-            "comparison": comparison_table(self.title, summary, self.baselines),
-            "patients": patient_table(self.rows, organs),
+    def content(self, summary: Mapping[str, Any]) -> dict[str, Any]:
+        """What the page has; ``summary`` is of :func:`ctan_monai.metrics.summarize` over the patients."""
+        organs = list(self.labels.values())
+        return {
+            "sentences": sentences.summary_sentences(summary, organs),
+            "comparisons": sentences.comparison_sentences(summary, self.baselines),
+            "figures": sentences.key_figures(summary),
+            "tables": {
+                "organs": tables.organ_table(summary, organs),
+                "dose": tables.dose_table(summary),
+                "dvh": tables.dvh_table(summary),
+                "comparison": tables.methods_table(self.title, summary, self.baselines),
+                "patients": tables.patient_table(self.rows, organs),
+            },
+            "cases": [self._shown(case_id, places) for case_id, places in self._places().items()],
+            "limits": sentences.limits(summary, organs, self.rows, self.baselines),
         }
-        page = render_html(
-            "radiotherapy.html.j2",
-            title=self.title,
-            sentences=wording.summary_sentences(summary, organs),
-            comparisons=wording.comparison_sentences(summary, self.baselines),
-            figures=wording.key_figures(summary),
-            tables=tables,
-            cases=self._shown_cases(),
-            training=training_charts(self.training_dir),
-            limits=wording.limits(summary, organs, set(self.rows), self.baselines),
-            provenance=flatten(self.provenance),
-        )
-        path = self.output_dir / "report.html"
-        write_atomic(path, page)
-        return path
 
-    def _shown_cases(self) -> list[ShownCase]:
-        return [
-            shown_case(
-                case_id,
-                places,
-                self.rows[case_id],
-                self._views[case_id],
-                self._curves.get(case_id),
-                self.label_names,
-                self._notes[case_id],
-            )
-            for case_id, places in shown_places(self.rows, self.n_pictures).items()
-        ]
+    def _places(self) -> dict[str, list[str]]:
+        """Patients to show, from the best, and why, for instance `["best Dice", "median dose"]`."""
+        dice = {c: float(row["dice"]) for c, row in self.rows.items() if row.get("dice") is not None}
+        errors = {c: error[1] for c, row in self.rows.items() if (error := dose_error(row)) is not None}
+        places: dict[str, list[str]] = {}
+        for values, task in ((dice, "Dice"), (errors, "dose")):
+            for case_id, place in choose_cases(values, self.n_pictures, higher_is_better=task == "Dice").items():
+                places.setdefault(case_id, []).append(f"{place} {task}")
+        return places
+
+    def _shown(self, case_id: str, places: Sequence[str]) -> ShownCase:
+        row, place = self.rows[case_id], ", ".join(places)
+        views, curves, notes = self.kept[case_id]
+        facts = [f"mean Dice {number(row['dice'], 1)} %"] if row.get("dice") is not None else []
+        if (error := dose_error(row)) is not None:
+            facts.append(f"{error[0]} {number(error[1], 2)} Gy")
+        return ShownCase(
+            case_id=case_id,
+            why=f"{place[0].upper()}{place[1:]}: {', '.join(facts)}.",
+            alt=f"CT of {case_id} in axial, coronal and sagittal planes with contours and dose; columns: reference, "
+            f"prediction, difference. {', '.join(facts)}.",
+            picture=case_png(views, self.labels),
+            charts=() if curves is None else dvh_charts(curves),
+            notes=notes,
+        )
+
+
+def _missing_notes(
+    reference: RadiotherapyReference, prediction: Mapping[str, np.ndarray], labels: Mapping[int, str]
+) -> list[str]:
+    """What a reader would look for in vain in a patient's pictures: organs without contour, and organs missed."""
+    if reference.segmentation is None or "segmentation" not in prediction:
+        return []
+    true, predicted = (set(np.unique(a).tolist()) for a in (reference.segmentation, prediction["segmentation"]))
+    names = {label: display_name(organ).lower() for label, organ in labels.items()}
+    lacking = [name for label, name in names.items() if label not in true]
+    missed = [name for label, name in names.items() if label in true and label not in predicted]
+    notes = [f"No reference contour: {', '.join(lacking)}."] if lacking else []
+    return notes + ([f"Missed by the prediction: {', '.join(missed)}."] if missed else [])

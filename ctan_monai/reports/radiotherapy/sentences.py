@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ctan_monai.reports.baselines import other_cases
 from ctan_monai.reports.structures import display_name
-from ctan_monai.reports.table import number
+from ctan_monai.reports.table import counted, number
 
 from .measures import score_entry
 
@@ -21,7 +22,7 @@ def summary_sentences(summary: Summary, organs: Sequence[str]) -> list[str]:
     """The result in a few sentences."""
     metrics = summary["metrics"]
     sentences = []
-    start = f"On {_patients(summary['patients'])}, "
+    start = f"On {counted(summary['patients'], 'patient')}, "
     if (dice := score_entry(summary, "dice").get("mean")) is not None:
         means = {o: m["mean"] for o in organs if (m := metrics.get(f"dice_{o}", {})).get("mean") is not None}
         text = f"{start}the mean Dice overlap of predicted and reference contours is {number(dice, 1)} %"
@@ -34,7 +35,9 @@ def summary_sentences(summary: Summary, organs: Sequence[str]) -> list[str]:
         sentences.append(f"{text}. 100 % is a perfect match, 0 % none.")
         missed = {organ: count for organ, count in summary["missed"].items() if count}
         if missed:
-            listed = ", ".join(f"{display_name(organ).lower()} in {_patients(n)}" for organ, n in missed.items())
+            listed = ", ".join(
+                f"{display_name(organ).lower()} in {counted(n, 'patient')}" for organ, n in missed.items()
+            )
             sentences.append(f"Not found at all: {listed}.")
         else:
             sentences.append("No organ was left out altogether.")
@@ -45,15 +48,9 @@ def summary_sentences(summary: Summary, organs: Sequence[str]) -> list[str]:
         text = f"{start}the predicted dose differs from the planned one on average by {inside}"
         text += f"{number(whole, 2)} Gy over the whole image"
         sentences.append(text[0].upper() + text[1:] + ".")
-        scores = [
-            f"{name} is {number(score_entry(summary, key)['mean'], 2)} Gy"
-            for key, name in (
-                ("dose_score", "dose score"),
-                ("mae_possible_dose_mask", "dose score within the mask"),
-                ("dvh_score", "DVH score"),
-            )
-            if score_entry(summary, key).get("mean") is not None
-        ]
+        named = {"dose_score": "dose score", "mae_possible_dose_mask": "dose score within the mask"}
+        found = {name: score_entry(summary, key) for key, name in {**named, "dvh_score": "DVH score"}.items()}
+        scores = [f"{name} is {number(e['mean'], 2)} Gy" for name, e in found.items() if e.get("mean") is not None]
         if scores:
             sentences.append(f"The OpenKBP challenge's {' and its '.join(scores)} (lower is better).")
         if (error := score_entry(summary, "dvh_error").get("mean")) is not None:
@@ -80,29 +77,29 @@ def comparison_sentences(summary: Summary, baselines: Sequence[Mapping[str, Any]
 
 def key_figures(summary: Summary) -> list[tuple[str, str, str]]:
     """The figures at the head of the page: title, number, unit."""
-    figures = []
-    for key, title, unit, digits in (
-        ("dice", "Mean Dice", "%", 1),
-        ("mae_body", "Dose MAE, body", "Gy", 2),
-        ("mae_whole_volume", "Dose MAE, whole volume", "Gy", 2),
-        ("dose_score", "Dose score", "Gy", 2),
-        ("mae_possible_dose_mask", "Dose score within the mask", "Gy", 2),
-        ("dvh_score", "DVH score", "Gy", 2),
-        ("dvh_error", "DVH error", "Gy", 2),
-    ):
-        if (value := score_entry(summary, key).get("mean")) is not None:
-            figures.append((title, number(value, digits), unit))
+    shown = {
+        "dice": "Mean Dice",
+        "mae_body": "Dose MAE, body",
+        "mae_whole_volume": "Dose MAE, whole volume",
+        "dose_score": "Dose score",
+        "mae_possible_dose_mask": "Dose score within the mask",
+        "dvh_score": "DVH score",
+        "dvh_error": "DVH error",
+    }
+    values = {key: value for key in shown if (value := score_entry(summary, key).get("mean")) is not None}
+    units = {key: ("%", 1) if key == "dice" else ("Gy", 2) for key in values}
+    figures = [(shown[key], number(value, units[key][1]), units[key][0]) for key, value in values.items()]
     return [("Patients", str(summary["patients"]), ""), *figures]
 
 
 def limits(
-    summary: Summary, organs: Sequence[str], case_ids: set[str], baselines: Sequence[Mapping[str, Any]]
+    summary: Summary, organs: Sequence[str], case_ids: Collection[str], baselines: Sequence[Mapping[str, Any]]
 ) -> list[str]:
     """What the figures do not say."""
     count, metrics = summary["patients"], summary["metrics"]
     found = []
     if count < 30:
-        found.append(f"{_patients(count).capitalize()} are few: the means would be somewhat different on others.")
+        found.append(f"{counted(count, 'patient')} are few: the means would be somewhat different on others.")
     found.append("± is the standard deviation between patients, not the uncertainty of the mean.")
     lacking = {o: count - n for o in organs if (n := metrics.get(f"dice_{o}", {}).get("n")) and n < count}
     if lacking:
@@ -117,13 +114,6 @@ def limits(
         found.append("Reference contours are drawn by people, whose contours of one organ differ from each other.")
     if "mae_whole_volume" in metrics:
         found.append("A predicted dose is not a plan: nothing here shows that a machine could deliver it.")
-    for baseline in baselines:
-        ids = baseline["case_ids"]
-        if (ids is not None and ids != case_ids) or baseline["summary"]["patients"] != count:
-            found.append(f"{baseline['name']} was measured on other patients, so the comparison with it is only rough.")
+    found += other_cases(baselines, case_ids, "patients")
     found.append("Pictures show one slice of each plane; the tables cover whole volumes.")
     return found
-
-
-def _patients(count: int) -> str:
-    return "1 patient" if count == 1 else f"{count} patients"
