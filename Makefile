@@ -64,6 +64,8 @@ $(VENV)/.test-installed: $(VENV)/.installed
 
 # MONAI's notices (optional packages, "a config is code") would hide the progress bars
 quickstart: export PYTHONWARNINGS = ignore
+# threads that wait sleep: spinning, they would take the time of the others where cores are few or busy
+quickstart: export OMP_WAIT_POLICY ?= PASSIVE
 quickstart: install ## Phantom data -> train CTAN (CPU, minutes) -> evaluate -> inference -> HTML report
 	$(RUN) tools/make_phantom.py openkbp --output $(PHANTOM) --patients 6 --seed 0
 	$(RUN) tools/prepare_data.py openkbp --source $(PHANTOM) --output $(PREPARED)
@@ -83,7 +85,7 @@ quickstart: install ## Phantom data -> train CTAN (CPU, minutes) -> evaluate -> 
 
 predict: export PYTHONWARNINGS = ignore
 predict: ct-given $(PACKED)/openkbp ## Contours and dose from a CT by the network trained on real patients: make predict CT=ct.nii.gz RESULTS=folder [TARGETS=masks] [ARGS="--dicom --pdf"]
-	$(BIN)/ctan-monai-predict --bundle $(PACKED)/openkbp $${TARGETS:+--targets="$$TARGETS"} $(ARGS) -- "$$CT" "$$RESULTS"
+	@$(BIN)/ctan-monai-predict --bundle $(PACKED)/openkbp $${TARGETS:+--targets="$$TARGETS"} $(ARGS) -- "$$CT" "$$RESULTS"
 
 ct-given:
 	@test -n "$$CT" || { echo 'error: which CT? make predict CT=ct.nii.gz RESULTS=folder' >&2; exit 2; }

@@ -29,5 +29,12 @@ def safe_name(stem: str) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """Text of at most so many characters, the last of them an ellipsis where some are left out."""
-    return text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    """Text of at most so many characters, the last of them an ellipsis where words are left out.
+
+    A word is cut only where it takes more than half of the room, as a long name does.
+    """
+    if len(text) <= longest:
+        return text
+    cut = text[: longest - 1]
+    words = cut if text[longest - 1].isspace() else cut.rpartition(" ")[0]
+    return (words if 2 * len(words) > longest else cut).rstrip(" ,;:") + "\N{HORIZONTAL ELLIPSIS}"
