@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """STL, HPS, MTAN and CTAN, and the layers they are made of."""
 
+from .attention_measures import AttentionMaps, attention_maps
 from .ctab import CTAB, cross_task_attention
 from .ctae import CTAE, ConstantMasks
 from .ctan import CTAN
@@ -22,11 +23,13 @@ __all__ = [
     "METHODS",
     "MTAN",
     "STL",
+    "AttentionMaps",
     "ConstantMasks",
     "ImageDecoder",
     "PixelDecoder",
     "Trunk",
     "WideHPS",
+    "attention_maps",
     "channel_means",
     "cross_task_attention",
     "method",

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from ctan_monai.networks import CTAN, HPS, MTAN
-from ctan_monai.reports.attention import _contribution, _mean_cosine, attention_maps, attention_picture
+from ctan_monai.networks.attention_measures import _contribution, _mean_cosine, attention_maps
+from ctan_monai.reports.attention import attention_picture
 
 TASKS = {"a": {"level": "pixel", "out_channels": 2}, "b": {"level": "image", "out_channels": 3}}
 
