@@ -24,6 +24,8 @@ CONFIGS := bundles/openkbp/configs
 PACKAGE := $(shell find ctan_monai -name '*.py' -o -name '*.j2' -o -name '*.csv')
 RESULTS ?= runs/results
 TESTS ?= tests
+# Rooms whose tests run in the process that counts, not in commands of their own
+COVERED ?= losses metrics networks
 JOBS ?= 2
 # A path may hold a "$": neither make nor the shell may expand it
 override CT := $(value CT)
@@ -43,7 +45,7 @@ override PYTHON := $(value PYTHON)
 export PYTHON
 endif
 
-.PHONY: help install quickstart predict ct-given test test-all label-test deploy-test pacs-test fresh-test torture lint docs \
+.PHONY: help install quickstart predict ct-given test test-all coverage label-test deploy-test pacs-test fresh-test torture lint docs \
   benchmark clean
 
 help: ## Show this list
@@ -103,6 +105,10 @@ test: $(VENV)/.test-installed ## Run the tests (minutes); those on real data are
 
 test-all: $(VENV)/.test-installed ## Run all tests, the slow ones too
 	$(RUN) -m pytest --durations=20
+
+coverage: $(VENV)/.test-installed ## Statements of losses, metrics and networks that their own quick tests run: [COVERED="losses handlers"]
+	$(RUN) -m pytest -m "not slow" -n $(JOBS) --dist loadfile $(COVERED:%=--cov=ctan_monai.%) --cov-report=term:skip-covered \
+	  $(COVERED:%=tests/%)
 
 label-test: $(LABEL)/.installed ## A MONAI Label server with every bundle, in an environment of its own (.venv-label)
 	$(LABEL)/bin/python -m pytest tests/label/check_monai_label.py

@@ -21,6 +21,25 @@ def run_tool(*arguments: str, cwd: Path = REPOSITORY, **environment: str) -> sub
     )
 
 
+def bundle_run(bundle: str, run_id: str, files: list[str], *arguments: str, inside: bool = False) -> str:
+    """Run a bundle by the command line; returns its output, or fails with it.
+
+    Args:
+        bundle: its name.
+        run_id: of the config; empty: the default.
+        files: names of its configs.
+        arguments: further ones.
+        inside: from the bundle's folder; else from the repository's root.
+    """
+    folder = "configs" if inside else f"bundles/{bundle}/configs"
+    names = str([f"{folder}/{name}.json" for name in files])
+    cwd = REPOSITORY / "bundles" / bundle if inside else REPOSITORY
+    identifier = [run_id] if run_id else []
+    result = run_tool("-m", "monai.bundle", "run", *identifier, "--config_file", names, *arguments, cwd=cwd)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return result.stdout + result.stderr
+
+
 def packed_small_network(folder: Path) -> Path:
     """The network that comes with the repository, packed and unpacked as its recipient gets it; its folder."""
     checkpoint = REPOSITORY / "bundles" / "openkbp" / "models" / "ctan_small" / "model.pt"

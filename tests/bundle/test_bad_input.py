@@ -24,9 +24,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:parsing config_file:UserWarning"
 TASKS = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level": "pixel", "out_channels": 1}}
 
 
-def start(output: Path, *files: str, **overrides: object) -> None:
+def start(output: Path, *files: str, bundle: str = "openkbp", **overrides: object) -> None:
     """Build the trainer of the bundle, as a run does before its first batch."""
-    names = [str(CONFIGS / f"{f}.json") for f in ("train", "smoke", *files)]
+    names = [str(REPOSITORY / "bundles" / bundle / "configs" / f"{f}.json") for f in ("train", "smoke", *files)]
     workflow = create_workflow(
         config_file=names, workflow_type="train", logging_file=False, output_dir=str(output), **overrides
     )
@@ -210,3 +210,42 @@ def test_an_output_folder_that_stayed_empty_is_removed(tmp_path: Path, written: 
     before.mkdir()
     assert run_tool("-c", f"{prepare}prepare({str(before)!r})").returncode == 0
     assert before.exists(), "the user's own folder stays"
+
+
+def test_data_prepared_at_another_size(ham10000_phantom: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as error:
+        start(tmp_path, bundle="ham10000", dataset_dir=str(ham10000_phantom), size=[64, 64])
+    assert "the images were prepared at [96, 128], the config's size is [64, 64]" in message(error)
+
+
+def test_no_prepared_data(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as error:
+        start(tmp_path / "out", bundle="ham10000", dataset_dir=str(tmp_path / "none"))
+    assert "no such dataset folder" in message(error)
+
+
+def test_inference_on_a_folder_without_images(tmp_path: Path) -> None:
+    workflow = create_workflow(
+        config_file=str(REPOSITORY / "bundles/ham10000/configs" / "inference.json"),
+        workflow_type="inference",
+        logging_file=False,
+        dataset_dir=str(tmp_path),
+        output_dir=str(tmp_path),
+        initialize=[],
+        backbone="resnet18",
+        stem="conv7x7",
+    )
+    with pytest.raises(RuntimeError) as error:
+        _ = workflow.dataset
+    assert "holds no image" in message(error)
+
+
+def test_data_prepared_on_another_grid(prostate_phantom: Path, tmp_path: Path) -> None:
+    result = run_tool(
+        "-m", "monai.bundle", "run", "training", "--config_file", "bundles/prostate/configs/train.json",
+        "--pretrained", "False",
+        "--dataset_dir", str(prostate_phantom), "--output_dir", str(tmp_path), "--roi_size", "[128,128]",
+        "--backbone", "resnet18", "--stem", "conv7x7",
+    )  # fmt: skip
+    assert result.returncode != 0
+    assert "was prepared on the grid" in result.stderr.strip().splitlines()[-1]

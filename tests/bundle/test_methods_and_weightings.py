@@ -9,7 +9,7 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
-from support import REPOSITORY, run_tool
+from support import REPOSITORY, bundle_run
 
 from ctan_monai.networks import METHODS
 
@@ -37,13 +37,6 @@ def test_the_cases_cover_all(repository: Path) -> None:
         assert {p.values[2] for p in CASES if p.values[0] == bundle} == set(WEIGHTINGS)
         assert {p.values[1] for p in CASES if p.values[0] == bundle} == set(METHODS)
     assert IN_MAKE_TEST in [p.values for p in CASES]
-
-
-def bundle_run(bundle: str, run_id: str, files: list[str], *arguments: str) -> str:
-    names = str([f"bundles/{bundle}/configs/{name}.json" for name in files])
-    result = run_tool("-m", "monai.bundle", "run", run_id, "--config_file", names, *arguments, cwd=REPOSITORY)
-    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    return result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(("bundle", "method", "weighting"), CASES)
