@@ -26,6 +26,9 @@ HAND_CASES = [
     ([[1, 2]], [[0, LN3]], "softmax", "equation", [[1.75, 1.9]], 1.0),
     # and those of its transpose [0, 0] and [ln 3, 2 ln 3], of weights (1, 1) / 2 and (3, 9) / 12
     ([[1, 2]], [[0, LN3]], "softmax", "prose", [[1.5, 1.75]], 1.0),
+    # C = N = 2: of unit length E_t is [[0.6, 0], [0.8, 1]], so that S = [[0.6, 0], [0.8, 1]], divided by 2
+    ([[3, 0], [4, 2]], [[5, 0], [0, 7]], "cosine", "equation", [[1.8, 0], [4, 2]], 2.0),
+    ([[3, 0], [4, 2]], [[5, 0], [0, 7]], "cosine", "prose", [[1.8, 2.4], [2.4, 5.2]], 2.0),
 ]
 
 
@@ -111,13 +114,14 @@ def varying_share(x):
     return ((x - x.mean(dim=2, keepdim=True)).square().sum() / x.square().sum()).item()
 
 
+@pytest.mark.parametrize("normalization", ["softmax", "none"])
 @pytest.mark.parametrize("identity", [True, False])
 @pytest.mark.parametrize("stem", ["conv7x7", "conv3x3"])
-def test_ctab_keeps_the_layout(stem, identity):
+def test_ctab_keeps_the_layout(stem, identity, normalization):
     """What varies over positions still does behind equation 2, at initialization."""
     torch.manual_seed(0)
     tasks = {"segmentation": {"level": "pixel", "out_channels": 5}, "dose": {"level": "pixel", "out_channels": 1}}
-    net = CTAN(2, 3, tasks, "resnet18_half", stem, ctab_identity=identity).train()
+    net = CTAN(2, 3, tasks, "resnet18_half", stem, ctab_identity=identity, normalization=normalization).train()
     seen = []
     net.bottleneck.register_forward_hook(lambda _, inputs, outputs: seen.extend(zip(inputs[0], outputs, strict=True)))
     with torch.no_grad():

@@ -37,13 +37,14 @@ def test_what_the_networks_with_attention_are_made_of(name: str, cross: bool, ct
     ("name", "changed"),
     [
         ("CTAN", {}),
-        ("CTAN_relu_CTAB", {"ctab_activation": "relu", "ctab_identity": False}),
+        ("CTAN_relu_CTAB", {"normalization": "none", "ctab_activation": "relu", "ctab_identity": False}),
+        ("CTAN_without_softmax", {"normalization": "none"}),
         ("CTAN_without_identity", {"ctab_identity": False}),
         ("CTAN_own_CTAB", {"ctab_cross": False}),
     ],
 )
-def test_ablations_of_equation_2_change_one_thing(name: str, changed: dict[str, object]) -> None:
-    usual = {"ctab_activation": "none", "ctab_identity": True, "ctab_cross": True}
+def test_what_the_ablations_of_equation_2_change(name: str, changed: dict[str, object]) -> None:
+    usual = {"normalization": "softmax", "ctab_activation": "none", "ctab_identity": True, "ctab_cross": True}
     found = json.loads(method(name)(2, 3, TASKS, "resnet18_half", "conv7x7").reading)
     assert {key: found[key] for key in usual} == usual | changed
 
