@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ctan_monai.handlers.gradient_aggregation import AGGREGATORS
 from ctan_monai.networks import METHODS
 from ctan_monai.utils.errors import DataError
 
@@ -66,7 +67,7 @@ def plan_runs(
     Args:
         train: the bundle's ``train.json``.
         methods: names of :py:data:`ctan_monai.networks.METHODS`; by default the paper's.
-        weightings: names in the bundle's ``weightings``; methods with several tasks are run with each.
+        weightings: names in the bundle's ``weightings`` or of ``AGGREGATORS``, for the methods with several tasks.
         seeds: of the repetitions.
 
     Raises:
@@ -77,7 +78,11 @@ def plan_runs(
             raise DataError(f"--{what}: expected at least one and each once, got {list(names)}.")
     known_names: tuple[tuple[str, Sequence[str], Mapping[str, Any]], ...] = (
         ("methods", methods, METHODS),
-        ("weightings", weightings, {k: v for k, v in train["weightings"].items() if not k.startswith("_")}),
+        (
+            "weightings",
+            weightings,
+            {k: v for k, v in train["weightings"].items() if not k.startswith("_")} | AGGREGATORS,
+        ),
     )
     for what, names, known in known_names:
         for name in names:

@@ -41,9 +41,13 @@ class MultiTaskTrainer(PrecisionMixin, SupervisedTrainer):
         engine.fire_event(IterationEvents.FORWARD_COMPLETED)
         output.update(engine.loss_function(output[Keys.PRED], targets))
         engine.fire_event(IterationEvents.LOSS_COMPLETED)
-        output[Keys.LOSS].backward()
+        self.backward(output)
         engine.fire_event(IterationEvents.BACKWARD_COMPLETED)
         engine.optimizer.step()
         engine.fire_event(IterationEvents.MODEL_COMPLETED)
         # MONAI's handlers look for the loss in the first of a list of samples; ours is one item, the whole batch
         return [output]
+
+    def backward(self, output: dict[str, Any]) -> None:
+        """Adds the gradient of the loss; :py:class:`ctan_monai.handlers.GradientAggregation` puts its own in place."""
+        output[Keys.LOSS].backward()

@@ -7,6 +7,7 @@ from ctan_monai.utils.moved import moved
 from .dynamic_weight_average import DynamicWeightAverage, EqualWeights, dwa_weights
 from .epoch_seed import EpochSeed
 from .functional_test import FunctionalTest
+from .gradient_aggregation import GradientAggregation
 from .gradient_conflict import GradientConflict
 from .group import HandlerGroup
 from .log import EpochLog
@@ -26,6 +27,7 @@ __all__ = [
     "EpochSeed",
     "EqualWeights",
     "FunctionalTest",
+    "GradientAggregation",
     "GradientConflict",
     "HandlerGroup",
     "Progress",

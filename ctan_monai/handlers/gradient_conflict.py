@@ -96,11 +96,7 @@ class GradientConflict:
         network: Any = getattr(self.network, "module", self.network)  # DistributedDataParallel
         shared = [p for p in network.trunk.parameters() if p.requires_grad]
         gradients = {}
-        for task, loss in self.loss.losses.items():
-            present = targets.get(f"{task}_present")
-            if task not in targets or (present is not None and not bool((present != 0).any())):
-                continue
-            value = loss(outputs[task], targets[task], *([] if present is None else [present]))
+        for task, value in self.loss.present_losses(outputs, targets).items():
             parts = torch.autograd.grad(value, shared, retain_graph=True, allow_unused=True)
             found = [torch.zeros_like(p) if g is None else g for p, g in zip(shared, parts, strict=True)]
             gradients[task] = torch.cat([g.flatten().float() for g in found])

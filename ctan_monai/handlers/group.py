@@ -10,6 +10,7 @@ from monai.handlers import LrScheduleHandler, StatsHandler, TensorBoardStatsHand
 
 from .dynamic_weight_average import DynamicWeightAverage
 from .functional_test import FunctionalTest
+from .gradient_aggregation import GradientAggregation
 from .gradient_conflict import GradientConflict
 from .log import EpochLog
 from .run_record import RunRecord
@@ -17,7 +18,7 @@ from .task_losses import TaskLossMeans
 from .training_checkpoint import EarlyStop, TrainingCheckpoint
 from .uncertainty_weighting import UncertaintyWeighting
 
-_WEIGHTINGS = (DynamicWeightAverage, UncertaintyWeighting)
+_WEIGHTINGS = (DynamicWeightAverage, GradientAggregation, UncertaintyWeighting)
 _LOGS = (EpochLog, StatsHandler, TensorBoardStatsHandler)
 # (first, second, why): Ignite calls handlers of one event in the order in which they were attached.
 _ORDER: tuple[tuple[tuple[type, ...], tuple[type, ...], str], ...] = (

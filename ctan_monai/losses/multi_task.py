@@ -87,3 +87,14 @@ class MultiTaskLoss(nn.Module):
             total = term if total is None else total + term
         assert total is not None
         return {"loss": total, "task_losses": task_losses, "task_counts": task_counts}
+
+    def present_losses(
+        self, outputs: Mapping[str, torch.Tensor], targets: Mapping[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        """Unweighted losses with their graphs, of the tasks that have labels in the batch; see :py:meth:`forward`."""
+        losses = {}
+        for task, loss in self.losses.items():
+            present = targets.get(f"{task}_present")
+            if task in targets and (present is None or bool((present != 0).any())):
+                losses[task] = loss(outputs[task], targets[task], *([] if present is None else [present]))
+        return losses
