@@ -13,6 +13,7 @@ from typing import Any
 from monai.bundle import ConfigWorkflow
 from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
+from ctan_monai.utils.bundles import places_of_installed
 from ctan_monai.utils.quiet import quiet_libraries
 
 from .command_paths import refuse_changed_paths
@@ -80,7 +81,8 @@ def check_overrides(root: str | Path, config: str = "train.json") -> None:
 
     MONAI accepts a mistyped id silently as a new one, and the run then goes on without the override. Ids are compared
     at the top level and inside plain dictionaries; below a ``_target_`` the component itself checks its arguments.
-    Values that the command line's parser left as text, such as "false", get their type here (``typed_values``).
+    Values that the command line's parser left as text, such as "false", get their type here (``typed_values``), and
+    data and results of an installed bundle their place in the working directory (``places_of_installed``).
 
     Args:
         root: the bundle's folder.
@@ -120,10 +122,10 @@ def check_overrides(root: str | Path, config: str = "train.json") -> None:
             f"unknown override {', '.join(hints)}: {Path(root) / 'configs' / config} has no such id. Its values to "
             "override stand at its top."
         )
-    typed = typed_values(config_now, known)
-    for name, value in typed.items():
+    changed = {**typed_values(config_now, known), **places_of_installed(config_now, root)}
+    for name, value in changed.items():
         workflow.parser[name] = as_data(value)
-    if typed:
+    if changed:
         workflow.parser.parse(reset=True)
 
 

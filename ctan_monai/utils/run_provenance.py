@@ -16,8 +16,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import ctan_monai
 
 from .scrub_paths import scrub_argument, scrub_paths
@@ -96,6 +94,8 @@ def _machine() -> dict[str, Any]:
         "memory_gb": _memory_gb(),
         "gpu": None,
     }
+    import torch  # here: a command line that only shows its help need not wait for it
+
     if torch.cuda.is_available():
         machine["gpu"] = f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
     return machine
