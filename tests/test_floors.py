@@ -26,6 +26,7 @@ FLOORS = (
     ("evaluation",),
     ("comparison", "packing"),
     ("node", "predict_command"),
+    ("command",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -1,63 +1,12 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""Packs a trained bundle as one zip that runs without the repository: one command on a folder of images.
-
-The zip holds weights, TorchScript and ONNX exports (checked against the network), configs with the training's values,
-the wheel of ctan_monai, pinned requirements, a README for the recipient, a model card and checksums.
-
-examples:
-  python tools/pack_bundle.py openkbp --checkpoint runs/openkbp/model.pt --output openkbp.zip
-  python tools/pack_bundle.py openkbp --checkpoint runs/openkbp/model.pt --output openkbp.zip --half --formats
-"""
+"""``ctan-monai pack`` in a clone that is not installed."""
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
-from ctan_monai.packing.pack import FORMATS, pack_bundle
-from ctan_monai.utils.command_line import exit_status
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-BUNDLES = sorted(path.parent.name for path in REPOSITORY.glob("bundles/*/configs"))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", choices=BUNDLES)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="model.pt of a training")
-    parser.add_argument("--output", type=Path, required=True, help="the zip")
-    parser.add_argument(
-        "--training_dir",
-        type=Path,
-        help="folder with training.json and, after an evaluation, evaluation/ (default: the checkpoint's)",
-    )
-    parser.add_argument("--half", action="store_true", help="weights in half precision: half the size")
-    parser.add_argument("--formats", nargs="*", default=list(FORMATS), choices=FORMATS, help="exports (default: both)")
-    options = parser.parse_args(arguments)
-    return exit_status(lambda: pack(options))
-
-
-def pack(options: argparse.Namespace) -> None:
-    """Pack, and say what came out."""
-    packed = pack_bundle(
-        REPOSITORY / "bundles" / options.bundle,
-        options.checkpoint,
-        options.output,
-        options.training_dir,
-        options.half,
-        options.formats,
-    )
-    for name, difference in packed.differences.items():
-        print(f"{name} equals the network to {difference:.1g}")
-    print(f"{packed.path}: {packed.path.stat().st_size / 1e6:.1f} MB")
-    print(f"SHA-256 of the zip:            {packed.sha256}")
-    print(f"SHA-256 of its checksums.json: {packed.digest}")
-    print("If you hand it on: give the recipient the digest of the zip by a separate channel, such as the telephone.")
-
+from ctan_monai.command.pack import main
 
 if __name__ == "__main__":
     sys.exit(main())

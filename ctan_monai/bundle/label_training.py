@@ -27,7 +27,7 @@ def refuse_label_list(config: Mapping[str, Any], root: str | Path) -> None:
     raise ValueError(
         f"{root}: MONAI Label's list of {len(data)} labelled images cannot train this bundle. Expected prepared data "
         f"with labels of {tasks}; the list has one label an image, and a network trained on it would unlearn the "
-        "rest. Prepare the cases with tools/prepare_data.py, train with 'python -m monai.bundle run training "
+        "rest. Prepare the cases with ctan-monai prepare, train with 'python -m monai.bundle run training "
         "--config_file .../configs/train.json --dataset_dir DIR', and copy the new model.pt to the bundle's models "
         "folder: the running server takes it. 'start_server --conf skip_trainers true' hides this button."
     )

@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 DATALIST_NAME = "datalist.json"
 TARGETS = "targets"
-_REMEDY = "Make prepared data with tools/prepare_data.py and give its --output as the dataset folder."
-_AGAIN = "Run tools/prepare_data.py again."
+_REMEDY = "Make prepared data with ctan-monai prepare and give its --output as the dataset folder."
+_AGAIN = "Run ctan-monai prepare again."
 _NOT_PATHS = ("case_id", "sha256", "facts")
 _WITHOUT_PRESENT = ("dose", "diagnosis")  # labels that come without "<task>_present"
 
@@ -164,7 +164,7 @@ def _check_cases(cases: Sequence[Any], path: Path, section: str) -> None:
         if found:
             raise DataError(
                 f"{path}: entry {number} of section '{section}' {found}: the file was changed or damaged. Run "
-                "tools/prepare_data.py again."
+                "ctan-monai prepare again."
             )
 
 
@@ -213,11 +213,11 @@ def _check_files(folder: Path, cases: Sequence[Mapping[str, Any]], facts: Any) -
         except (OSError, ValueError) as error:  # a name that can be none
             raise DataError(f"{path}: names the file {name!r}, which cannot be ({error}).") from error
         if found is None:
-            raise DataError(f"{file}: no such file, but {path} lists it. Run tools/prepare_data.py again.")
+            raise DataError(f"{file}: no such file, but {path} lists it. Run ctan-monai prepare again.")
         fact = facts.get(name)
         expected = fact.get("bytes") if isinstance(fact, dict) else None
         if expected is not None and found != expected:
             raise DataError(
                 f"{file}: has {found} bytes, and {path} lists it with {expected}: it was changed or damaged since. Run "
-                "tools/prepare_data.py again."
+                "ctan-monai prepare again."
             )

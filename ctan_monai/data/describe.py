@@ -32,7 +32,7 @@ def describe_data(dataset_dir: Path | str) -> dict[str, Any]:
     """
     datalist = load_datalist(dataset_dir)
     known = {key: datalist[key] for key in (*_TEXTS, "statistics") if key in datalist}
-    with content_of(Path(dataset_dir) / DATALIST_NAME, "Run tools/prepare_data.py again."):
+    with content_of(Path(dataset_dir) / DATALIST_NAME, "Run ctan-monai prepare again."):
         counts = {section: len(datalist[section]) for section in _SECTIONS if section in datalist}
         provenance = datalist.get("provenance", {})
         facts = {key: provenance[key] for key in _FACTS if provenance.get(key) is not None}

@@ -27,7 +27,7 @@ def expand_slices(cases: Sequence[Mapping[str, Any]], slices_key: str = "body_sl
         if slices_key not in case:
             raise ValueError(
                 f"case '{case.get('case_id', '?')}' of the data list has no '{slices_key}': prepare the data again "
-                "with tools/prepare_data.py."
+                "with ctan-monai prepare."
             )
         shared = {k: v for k, v in case.items() if k != slices_key}
         indices = [int(index) for index in case[slices_key]]

@@ -14,7 +14,7 @@ from pathlib import Path
 from ctan_monai.utils.errors import InputError
 from ctan_monai.utils.files import file_sha256, write_json
 
-__all__ = ["CHECKSUMS_NAME", "verify_checksums", "write_checksums"]
+__all__ = ["CHECKSUMS_NAME", "refuse_no_bundle", "verify_checksums", "write_checksums"]
 
 CHECKSUMS_NAME = "checksums.json"
 # A file added here could be loaded or installed. The rest of the folder may hold the user's results, but no program:
@@ -43,6 +43,13 @@ def write_checksums(root: Path) -> str:
     )
 
 
+def refuse_no_bundle(root: Path) -> None:
+    """Raise an InputError where a folder is not that of an unpacked bundle."""
+    path = root / CHECKSUMS_NAME
+    if not path.is_file():
+        raise InputError(f"{path}: no such file. Expected the folder of an unpacked bundle; give it with --bundle.")
+
+
 def verify_checksums(root: Path, digest: str | None = None) -> None:
     """Check that a bundle's files are those that were packed, before any of them is run.
 
@@ -59,9 +66,8 @@ def verify_checksums(root: Path, digest: str | None = None) -> None:
         InputError: there are no checksums, or a file was changed or removed; or one was added to ``configs``,
             ``models``, ``scripts`` or ``wheels``, or a program or a virtual environment anywhere.
     """
+    refuse_no_bundle(root)
     path = root / CHECKSUMS_NAME
-    if not path.is_file():
-        raise InputError(f"{path}: no such file. Expected the folder of an unpacked bundle; give it with --bundle.")
     if digest is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", digest.strip()):
         raise InputError(
             f"--sha256 {digest}: is not a SHA-256; expected 64 hexadecimal digits, as the packer printed them."

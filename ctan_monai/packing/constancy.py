@@ -24,6 +24,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -141,7 +142,7 @@ def compare(bundle: Path, reference: Path, dice: float, dose: float, device: str
 
 def _predict(bundle: Path, reference: Path, results: Path, device: str | None) -> None:
     [source] = (reference / "input").iterdir()
-    values = {} if device is None else {"device": device}
+    values: dict[str, Any] = {} if device is None else {"device": device}
     cases = predict(bundle, source, results, dicom_output=source.is_dir(), **values)
     if cases.unusable or cases.incomplete or not cases:
         raise DataError("\n".join([*cases.unusable, *cases.incomplete]) or f"{source}: nothing was predicted.")

@@ -30,14 +30,14 @@ from ctan_monai.utils.files import file_sha256, prepare_output_dir, write_atomic
 from ctan_monai.utils.folder_lock import locked_folder
 from ctan_monai.utils.scrub_paths import scrub_paths
 
+from . import FORMATS
 from .checksums import write_checksums
 from .exports import check_agreement, export_onnx, export_torchscript
 from .packed_configs import packed_config, packed_metadata, read_record
 from .texts import evaluation_results, evaluation_summary, write_texts
 
-__all__ = ["FORMATS", "Packed", "pack_bundle"]
+__all__ = ["Packed", "pack_bundle"]
 
-FORMATS = ("ts", "onnx")
 _TEXTS = (".json", ".md", ".txt", ".conf")
 _DATE = (2026, 1, 1, 0, 0, 0)  # of all files: the same bundle is the same zip
 _RESTORE = "Restore the file that the training wrote, or train anew."
@@ -82,7 +82,7 @@ def pack_bundle(
         training_dir: folder with ``training.json`` and, after an evaluation, ``evaluation/``; a ``limits.md`` there,
             on what the weights are not good for, goes into the model card. None: the checkpoint's folder.
         half: store ``model.pt`` in half precision; the exports have the rounded weights too.
-        formats: exports, of :py:data:`FORMATS`.
+        formats: exports, of :py:data:`ctan_monai.packing.FORMATS`.
         say: prints a line of progress.
 
     Raises:

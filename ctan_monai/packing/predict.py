@@ -1,22 +1,6 @@
 # Copyright 2026 The ctan-monai authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a packed bundle on images: contours, dose or probabilities, beside a report of what is implausible.
-
-Research only. Not a medical device.
-
-examples:
-  ctan-monai-predict --bundle openkbp ct_series_folder results --dicom
-  ctan-monai-predict --bundle openkbp pacs_export.zip results --dicom --series "AXIAL 3.0"
-  ctan-monai-predict --bundle openkbp patient.nii.gz results --device cpu --pdf
-  ctan-monai-predict --bundle openkbp patient.nii.gz results --targets masks --target_doses PTV_high=70,PTV_low=56
-
-exit status:
-  0  each image has results; read their warnings
-  1  a fault of the program, with its traceback
-  2  the input or an option cannot be used, or some images have no results or lack some; the others have theirs
-  3  none of the results of some images may be used: their reports have "usable": false, and they have no DICOM files
-     (of the others, those that status 2 is for are listed, too)
-"""
+"""Runs a packed bundle on images; see :py:mod:`ctan_monai.packing.predict_options`."""
 
 from __future__ import annotations
 
@@ -46,6 +30,7 @@ from ctan_monai.utils.errors import (
 )
 
 from .checksums import verify_checksums
+from .predict_options import parse, refuse_missing_image
 
 REPORTING = "ctan_monai.inference.plausibility_report"
 PHOTOGRAPHS = "predictions.csv"  # their table
@@ -76,14 +61,23 @@ class Cases(list[str]):
         self.left_out, self.unusable, self.incomplete = left_out, unusable, incomplete
 
 
-def predict(bundle: Path, source: Path, output: Path, digest: str | None = None, **values: Any) -> Cases:
-    """Run a packed bundle's inference.
+def predict(
+    bundle: Path,
+    source: Path,
+    output: Path,
+    digest: str | None = None,
+    *,
+    checkpoint: Path | None = None,
+    **values: Any,
+) -> Cases:
+    """Run the inference of a packed bundle, or of one of this package with the weights of a training.
 
     Args:
         bundle: its unpacked folder.
         source: image or folder of images; see the bundle's README.
         output: folder for the results.
         digest: SHA-256 of the bundle's ``checksums.json``; see :py:func:`verify_checksums`.
+        checkpoint: of a training, for a bundle of this package, which has no checksums.
         values: further ids of its ``inference.json`` and their values, which are data: none is evaluated.
 
     Returns:
@@ -92,9 +86,11 @@ def predict(bundle: Path, source: Path, output: Path, digest: str | None = None,
     Raises:
         InputError: the bundle was changed, or nothing of the input can be used.
     """
-    verify_checksums(bundle, digest)  # before any of its configs, which are code, is read
-    if not source.exists():
-        raise DataError(f"{source}: no such file or folder. Give an image, or a folder of images.")
+    if checkpoint is None:
+        verify_checksums(bundle, digest)  # before any of its configs, which are code, is read
+    else:
+        values = {**values, "checkpoint": checkpoint}
+    refuse_missing_image(source)
     from monai.bundle import ConfigWorkflow  # here, after the bundle was found unchanged
 
     workflow = ConfigWorkflow(config_file=str(bundle / "configs" / "inference.json"), workflow_type="inference")
@@ -118,70 +114,13 @@ def predict(bundle: Path, source: Path, output: Path, digest: str | None = None,
     return Cases(results.cases, results.left_out, results.unusable, results.incomplete)
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="ctan-monai-predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "source", type=Path, metavar="INPUT", help="an image, a folder with DICOM files, a zip, or a folder of these"
-    )
-    parser.add_argument("output", type=Path, metavar="RESULTS", help="folder for the results, made when needed")
-    parser.add_argument("--bundle", type=Path, default=Path("."), help="folder of the unpacked bundle (default: here)")
-    parser.add_argument("--sha256", help="of the bundle's checksums.json: tells whether that file was written anew")
-    parser.add_argument(
-        "--dicom",
-        action="store_true",
-        help="write the results as DICOM, too; but for photographs, INPUT must be DICOM",
-    )
-    parser.add_argument(
-        "--write-implausible",
-        action="store_true",
-        help="write the DICOM files of results that may not be used, too: the names of their series, structure set and "
-        "structures begin with IMPLAUSIBLE (default: they are withheld)",
-    )
-    parser.add_argument(
-        "--tg263",
-        action="store_true",
-        help="call structures and segments of DICOM results by their names in AAPM TG-263, such as Parotid_R",
-    )
-    parser.add_argument(
-        "--targets",
-        type=Path,
-        help="for a network that was trained with them: a structure set (RTSTRUCT), a folder of NIfTI masks such as "
-        "PTV70.nii.gz, or a NIfTI volume of prescribed Gy (default: what lies beside the CT)",
-    )
-    parser.add_argument(
-        "--target_doses",
-        metavar="NAME=GY,...",
-        help="the targets and their doses, such as PTV70=70,PTV63=63 (default: their names carry the dose)",
-    )
-    parser.add_argument(
-        "--series",
-        action="append",
-        metavar="NAME",
-        help="of several CT series, the one to take: its SeriesInstanceUID, SeriesNumber or SeriesDescription; may be "
-        "given again (default: all)",
-    )
-    parser.add_argument(
-        "--pdf",
-        action="store_true",
-        help="write the page of each patient as PDF, too (contours and dose; needs pip install 'weasyprint>=70')",
-    )
-    parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="ID=VALUE",
-        help="other values of configs/inference.json, such as amp=false",
-    )
-    return parser.parse_args(arguments)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    options = parse(arguments)
+    return main_of(parse(arguments))
+
+
+def main_of(options: argparse.Namespace) -> int:
+    """Run the command of a parsed command line; returns the exit status."""
     warnings.simplefilter("ignore")  # of libraries, about themselves
     with quiet_run():
         return exit_status(lambda: run(options), ValueError)
@@ -205,6 +144,8 @@ def quiet_run() -> Iterator[None]:
 def run(options: argparse.Namespace) -> None:
     """Predict, and say where the results are and what to read first."""
     values = _values(options.set)
+    if options.checkpoint is not None:
+        values["checkpoint"] = options.checkpoint
     if options.dicom:
         values["dicom_output"] = True
     if options.write_implausible:

@@ -22,7 +22,7 @@ from ctan_monai.data.preparation.phantom_marker import mark_as_phantom
 from ctan_monai.utils.errors import DataError
 from ctan_monai.utils.files import prepare_output_dir, write_atomic
 
-__all__ = ["PhantomImage", "add_arguments", "make_ham10000_image", "run", "write_ham10000_phantom"]
+__all__ = ["PhantomImage", "make_ham10000_image", "run", "write_ham10000_phantom"]
 
 _SIZE = (450, 600)  # height and width, as in the release
 _FEWEST = 3 * len(CLASSES)  # lesions: one of each class for each section
@@ -48,24 +48,6 @@ class PhantomImage:
     image: np.ndarray
     mask: np.ndarray
     dx: str
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command line's arguments of this phantom."""
-    parser.add_argument("--output", type=Path, required=True, help="folder for the phantom release")
-    parser.add_argument(
-        "--patients", type=_lesions, default=140, help=f"number of lesions, at least {_FEWEST} (default: 140)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same images (default: 0)")
-    parser.add_argument("--zip", action="store_true", help="write zips, as one downloads them, instead of folders")
-
-
-def _lesions(text: str) -> int:
-    if not text.isdecimal() or int(text) < _FEWEST:
-        raise argparse.ArgumentTypeError(
-            f"is {text}, expected a whole number of at least {_FEWEST}: one lesion of each class for each section"
-        )
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ from ctan_monai.utils.files import prepare_output_dir
 from .openkbp_anatomy import make_anatomy
 from .openkbp_dose import make_dose
 
-__all__ = ["add_arguments", "make_openkbp_patient", "run", "write_openkbp_phantom"]
+__all__ = ["make_openkbp_patient", "run", "write_openkbp_phantom"]
 
 _IN_PLANE = (3.75, 3.906, 3.906, 3.906, 4.055, 4.688, 4.891)  # mm, as often as in the release
 _THICKNESS = (2.0, 2.32, 2.5, 2.5, 2.5, 3.0, 3.0)
@@ -27,21 +27,6 @@ _LACKS_AN_ORGAN = 7  # every seventh patient has no contour of one of these:
 _AT_TIMES_ABSENT = ("Brainstem", "RightParotid", "LeftParotid")
 _FEWEST = 3  # patients: one for each split
 _BYTES_PER_PATIENT = 6_000_000
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command line's arguments of this phantom."""
-    parser.add_argument("--output", type=Path, required=True, help="folder in which provided-data is made")
-    parser.add_argument("--patients", type=_patients, default=10, help="number of patients, at least 3 (default: 10)")
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same patients (default: 0)")
-
-
-def _patients(text: str) -> int:
-    if not text.isdecimal() or int(text) < _FEWEST:
-        raise argparse.ArgumentTypeError(
-            f"is {text}, expected a whole number of at least {_FEWEST}: one for each split"
-        )
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> None:

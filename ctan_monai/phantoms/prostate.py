@@ -32,7 +32,7 @@ from ctan_monai.utils.files import prepare_output_dir
 from .prostate_anatomy import Pelvis, make_pelvis
 from .prostate_dose import make_pelvis_dose
 
-__all__ = ["add_arguments", "run", "write_prostate_patient", "write_prostate_phantom"]
+__all__ = ["run", "write_prostate_patient", "write_prostate_phantom"]
 
 _FEWEST = 3  # patients: one for each split
 _BYTES_PER_PATIENT = 3_000_000
@@ -58,21 +58,6 @@ _STYLES = (
 )
 _LACKS_AN_ORGAN = 6  # every sixth patient has no contour of one of these:
 _AT_TIMES_ABSENT = ("left_femur", "right_femur", "bladder")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command line's arguments of this phantom."""
-    parser.add_argument("--output", type=Path, required=True, help="folder in which the patients' folders are made")
-    parser.add_argument("--patients", type=_patients, default=10, help="number of patients, at least 3 (default: 10)")
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same patients (default: 0)")
-
-
-def _patients(text: str) -> int:
-    if not text.isdecimal() or int(text) < _FEWEST:
-        raise argparse.ArgumentTypeError(
-            f"is {text}, expected a whole number of at least {_FEWEST}: one for each split"
-        )
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> None:

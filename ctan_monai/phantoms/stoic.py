@@ -19,29 +19,12 @@ from ctan_monai.utils.files import prepare_output_dir, write_atomic
 
 from .stoic_chest import make_chest
 
-__all__ = ["add_arguments", "make_stoic_patients", "make_stoic_volume", "run", "write_stoic_phantom"]
+__all__ = ["make_stoic_patients", "make_stoic_volume", "run", "write_stoic_phantom"]
 
 _FEWEST = 10  # patients: three of each class, one for each section
 _SEVERE, _COVID = 0.2, 0.6  # shares of all patients (real: 0.15 and 0.60)
 _DECADES = (35, 45, 55, 65, 75, 85)  # the release gives the middle of the decade
 _BYTES_PER_PATIENT = 1_500_000
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command line's arguments of this phantom."""
-    parser.add_argument("--output", type=Path, required=True, help="folder in which metadata and data are made")
-    parser.add_argument(
-        "--patients", type=_patients, default=60, help=f"number of patients, at least {_FEWEST} (default: 60)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same patients (default: 0)")
-
-
-def _patients(text: str) -> int:
-    if not text.isdecimal() or int(text) < _FEWEST:
-        raise argparse.ArgumentTypeError(
-            f"is {text}, expected a whole number of at least {_FEWEST}: each class in each split"
-        )
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 class CropToLungsd(MapTransform):
     """:py:func:`ctan_monai.imaging.lung_volume.lung_volume` of a loaded CT, for inference.
 
-    The same as ``tools/prepare_data.py stoic`` stores.
+    The same as ``ctan-monai prepare stoic`` stores.
 
     Args:
         keys: CTs, MetaTensors (x, y, z) or (1, x, y, z) in HU; each becomes uint8 (1, X, Y, Z).

@@ -24,8 +24,7 @@ def _memory_map(path: str) -> np.ndarray:
     array = np.asanyarray(nib.load(path, mmap="r").dataobj)  # type: ignore[attr-defined]
     if not isinstance(array, np.memmap):
         raise ValueError(
-            f"'{path}' is compressed or scaled and cannot be opened by memory map: prepare it with "
-            "tools/prepare_data.py."
+            f"'{path}' is compressed or scaled and cannot be opened by memory map: prepare it with ctan-monai prepare."
         )
     return array
 

@@ -49,7 +49,7 @@ def _memory_map(path: str, size: tuple[int, int]) -> np.ndarray:
         raise DataError(
             f"{path}: holds {array.dtype} of shape {array.shape}, expected uncompressed uint8 slices of {size}. Give "
             f"--image_size '[{array.shape[0]},{array.shape[1]}]' and the --spacing of the preparation, or prepare the "
-            "data again with tools/prepare_data.py stoic --size."
+            "data again with ctan-monai prepare stoic --size."
         )
     return array
 

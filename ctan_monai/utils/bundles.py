@@ -11,10 +11,11 @@ from typing import Any
 
 from .errors import DataError
 
-__all__ = ["bundle_folder", "bundle_names", "bundles_folder", "places_of_installed"]
+__all__ = ["bundle_folder", "bundle_names", "bundles_folder", "config_file", "places_of_installed"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = _PACKAGE / "bundles"
+_NO_OVERRIDES = ("train", "evaluate", "inference", "metadata", "training_ranges")
 _OF_THE_BUNDLE = re.compile(r"\$@bundle_root \+ '/(.*)'")
 
 
@@ -38,6 +39,20 @@ def bundle_folder(name: str) -> Path:
     if name not in names:
         raise DataError(f"{name}: no such bundle. Give one of {', '.join(names)}.")
     return bundles_folder() / name
+
+
+def config_file(bundle: str, name: str | Path) -> Path:
+    """An override file: the bundle's own of that name, such as "cpu", or a path.
+
+    Raises:
+        DataError: there is neither.
+    """
+    configs = bundle_folder(bundle) / "configs"
+    own = sorted(path.stem for path in configs.glob("*.json") if path.stem not in _NO_OVERRIDES)
+    path = configs / f"{name}.json" if str(name) in own else Path(name)
+    if not path.is_file():
+        raise DataError(f"{name}: no such config file. Give a path, or one of the bundle's: {', '.join(own)}.")
+    return path
 
 
 def places_of_installed(config: Mapping[str, Any], root: str | Path) -> dict[str, str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from .errors import DataError, lack_of_resources, plain_cause, visible
@@ -40,26 +40,39 @@ def exit_status(action: Callable[[], object], *also: type[Exception]) -> int:
 
 
 def run_for_dataset(
-    description: str | None, datasets: Mapping[str, tuple[str, ModuleType]], argv: Sequence[str] | None = None
+    description: str | None,
+    datasets: Mapping[str, tuple[str, str]],
+    add_arguments: Callable[[str, argparse.ArgumentParser], None],
+    argv: Sequence[str] | None = None,
+    prog: str | None = None,
+    check: Callable[[argparse.Namespace], object] = lambda arguments: None,
 ) -> int:
-    """A command line whose first argument names the data set: ``tool.py openkbp --output ...``.
+    """A command line whose first argument names the data set: ``command openkbp --output ...``.
 
     Args:
-        description: of the tool, for ``--help``.
-        datasets: name to (help, module with ``add_arguments(parser)`` and ``run(arguments)``).
+        description: of the command, for ``--help``.
+        datasets: name to (help, module with ``run(arguments)``); it is imported when its arguments are found good.
+        add_arguments: adds those of a data set, by its name.
         argv: arguments; None: those of the process.
+        prog: name of the command; None: the process's.
+        check: of the arguments, before anything slow is imported.
 
     Returns:
         exit code, 0: done, 2: failed, with one line on standard error.
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     subparsers = parser.add_subparsers(dest="dataset", required=True, metavar="dataset")
-    for name, (text, module) in datasets.items():
-        subparser = subparsers.add_parser(name, help=text, description=text)
-        module.add_arguments(subparser)
-        subparser.set_defaults(run=module.run)
+    for name, (text, _) in datasets.items():
+        add_arguments(name, subparsers.add_parser(name, help=text, description=text))
     arguments = parser.parse_args(argv)
-    return exit_status(lambda: arguments.run(arguments))
+
+    def run() -> None:
+        check(arguments)
+        importlib.import_module(datasets[arguments.dataset][1]).run(arguments)
+
+    return exit_status(run)
 
 
 def run_baselines(

@@ -56,7 +56,7 @@ def test_the_command_line_ends_with_the_cause(tmp_path: Path) -> None:
     assert result.returncode != 0
     last = result.stderr.strip().splitlines()[-1]
     assert last.startswith(f"error: {tmp_path / 'none'}: no such dataset folder")
-    assert "tools/prepare_data.py" in last
+    assert "ctan-monai prepare" in last
 
 
 def test_a_mistyped_override_inside_a_dictionary(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from lesions import IMAGES, LESIONS, image_file, mask_file, write_release, write
 from PIL import Image
 from support import run_tool
 
+from ctan_monai.command.prepare import parse_size
 from ctan_monai.data import read_datalist, read_images
 from ctan_monai.data.ham10000 import chunk as chunk
-from ctan_monai.data.ham10000.prepare import parse_size, prepare_ham10000
+from ctan_monai.data.ham10000.prepare import prepare_ham10000
 from ctan_monai.utils import DataError
 
 SECTIONS = ("training", "validation", "test")

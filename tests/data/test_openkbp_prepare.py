@@ -15,10 +15,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from ctan_monai.command.prepare import add_arguments
 from ctan_monai.data.datalist import read_datalist
 from ctan_monai.data.openkbp import case as openkbp_case
 from ctan_monai.data.openkbp.patient import SHAPE, OpenKBPPatient, write_patient
-from ctan_monai.data.openkbp.prepare import add_arguments, prepare_openkbp, run
+from ctan_monai.data.openkbp.prepare import prepare_openkbp, run
 from ctan_monai.utils.errors import DataError
 from ctan_monai.utils.files import file_sha256
 
@@ -239,7 +240,7 @@ def test_an_empty_section_is_told(source: Path, tmp_path: Path, capsys: pytest.C
     for file in (source / "validation-pats").glob("*/ct.csv"):
         file.unlink()
     parser = argparse.ArgumentParser()
-    add_arguments(parser)
+    add_arguments("openkbp", parser)
     run(parser.parse_args(["--source", str(source), "--output", str(tmp_path / "out")]))
     assert "warning: no validation patient is left" in capsys.readouterr().err
 

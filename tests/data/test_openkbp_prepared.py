@@ -50,9 +50,7 @@ def test_a_relative_folder_gives_absolute_paths(tmp_path: Path, monkeypatch: pyt
 
 
 def test_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"none: no such dataset folder\. Make prepared data with tools/prepare_data\.py"
-    ):
+    with pytest.raises(DataError, match=r"none: no such dataset folder\. Make prepared data with ctan-monai prepare"):
         read_datalist(tmp_path / "none", "training")
 
 

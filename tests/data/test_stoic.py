@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from ctan_monai.command.prepare import add_arguments
 from ctan_monai.data import read_datalist, stoic_cases
 from ctan_monai.data.preparation.split import SECTIONS, stratified_split
 from ctan_monai.data.stoic import prepare as stoic_prepare
@@ -299,7 +300,7 @@ def test_two_real_chest_cts(real_chests: dict[str, Path], tmp_path: Path) -> Non
 
 def test_command_line_names_the_data_set(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parser = argparse.ArgumentParser()
-    stoic_prepare.add_arguments(parser)
+    add_arguments("stoic", parser)
     stoic_prepare.run(
         parser.parse_args(
             ["--source", str(source), "--output", str(tmp_path / "out"), "--size", "48", "--spacing", "7", "7", "10"]

@@ -138,4 +138,4 @@ def test_training_is_refused_with_the_reason_last(server: LabelServer, model: st
     status = server.train(model, {"max_epochs": 1, "val_split": -1})
     assert status["status"] == "ERROR"
     assert "cannot train this bundle" in status["details"][-1]
-    assert "tools/prepare_data.py" in status["details"][-1]
+    assert "ctan-monai prepare" in status["details"][-1]

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ctan_monai.command.phantom import add_arguments
 from ctan_monai.data.ham10000.metadata import CLASSES
 from ctan_monai.data.ham10000.release import find_release
 from ctan_monai.imaging.photos import decode_mask, decode_photo
 from ctan_monai.phantoms import make_ham10000_image, write_ham10000_phantom
-from ctan_monai.phantoms.ham10000 import add_arguments
 from ctan_monai.utils import DataError
 
 
@@ -55,7 +55,7 @@ def test_too_few_lesions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(ValueError, match="lesions is 20, expected at least 21"):
         write_ham10000_phantom(tmp_path, 20)
     parser = argparse.ArgumentParser()
-    add_arguments(parser)
+    add_arguments("ham10000", parser)
     with pytest.raises(SystemExit):
         parser.parse_args(["--output", "x", "--patients", "5"])
     assert "expected a whole number of at least 21" in capsys.readouterr().err

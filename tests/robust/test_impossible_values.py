@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from ctan_monai.data.openkbp.patient import SHAPE, OpenKBPPatient, read_dose_csv
 from ctan_monai.data.openkbp.sparse_csv import write_sparse_csv
 from ctan_monai.data.preparation.case_folder import write_case_folder
 from ctan_monai.dicom import read_dose, write_rtdose
+from ctan_monai.evaluation.openkbp_score import read_prediction
 from ctan_monai.imaging import check_axes
 from ctan_monai.inference.results_folder import ResultsFolder
 from ctan_monai.transforms import CTReader
@@ -62,13 +62,11 @@ def test_ct_csv(value: str, tmp_path: Path) -> None:
         read_patient(tmp_path)
 
 
-def test_doses_in_csv(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(repository / "tools"))
-    tool = importlib.import_module("openkbp_score")
+def test_doses_in_csv(tmp_path: Path) -> None:
     path = tmp_path / "pt_1.csv"
     for value, wrong in ((float(MOST_GY), False), (MOST_GY + 1.0, True), (1e20, True)):
         write_sparse_csv(path, np.array([5, 9]), np.array([1.0, value]))
-        for read in (read_dose_csv, tool.read_prediction):
+        for read in (read_dose_csv, read_prediction):
             if not wrong:
                 assert read(path).max() == value
                 continue

@@ -21,7 +21,6 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import torch
-from openkbp_score import read_prediction
 from PIL import Image
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -57,6 +56,7 @@ from ctan_monai.dicom import (
     write_rtdose,
     write_rtstruct,
 )
+from ctan_monai.evaluation.openkbp_score import read_prediction
 from ctan_monai.imaging.metaimage import read_metaimage
 from ctan_monai.imaging.photos import decode_mask, decode_photo, read_mask, read_photo
 from ctan_monai.inference import ReportPlausibilityd

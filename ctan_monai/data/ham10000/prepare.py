@@ -8,7 +8,6 @@ import argparse
 import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ctan_monai.data.datalist import DATALIST_NAME
-from ctan_monai.data.preparation.journal import add_verify, preparation, withdraw_datalist
+from ctan_monai.data.preparation.journal import preparation, withdraw_datalist
 from ctan_monai.data.preparation.parallel import list_reasons, prepare_cases
 from ctan_monai.data.preparation.phantom_marker import write_datalist
 from ctan_monai.data.preparation.split import SECTIONS
@@ -28,46 +27,13 @@ from .chunk import IMAGES, MASKS, SEGMENTATIONS, ImageJob, prepare_chunk
 from .datalist import make_datalist
 from .release import Release, find_release
 
-__all__ = ["add_arguments", "parse_size", "prepare_ham10000", "run"]
+__all__ = ["prepare_ham10000", "run"]
 
 _FORMAT = 1  # of the prepared data; those of another format are prepared again
 _CHUNK = 64  # images; a process holds so many rows of the arrays at a time
 _SMALLEST = 32  # pixels; the networks need as many
 _PARTIAL, _RECORDS = ".partial", "records.json"
 _MASK_BYTES = 4096  # one block of most file systems
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Height and width from one value: ``256`` (both), ``[96,128]``, ``96,128`` or ``96x128``."""
-    match = re.fullmatch(r"[\[(]?\s*(\d+)(?:\s*[,x]\s*(\d+))?\s*[\])]?", text.strip())
-    size = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if min(size) < _SMALLEST:
-        raise argparse.ArgumentTypeError(
-            f"is '{text}', expected height and width of at least {_SMALLEST} pixels, such as 256 or [96,128]"
-        )
-    return size
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command line's arguments of this data set."""
-    parser.add_argument(
-        "--source",
-        type=Path,
-        required=True,
-        help="folder with the release's files, as zips or unpacked: images, masks (Tschandl) and HAM10000_metadata",
-    )
-    parser.add_argument("--output", type=Path, required=True, help="folder for the prepared data: data/ham10000")
-    parser.add_argument(
-        "--size",
-        type=parse_size,
-        default=(256, 256),
-        help="height and width to prepare, as one value such as 256 or [96,128]; images are fitted with their aspect "
-        "kept and padded with black (default: 256)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the split into 70/10/20 %% of the lesions (default: 0)")
-    parser.add_argument("--workers", type=int, default=1, help="processes that decode (default: 1)")
-    parser.add_argument("--strict", action="store_true", help="fail if any image has to be skipped")
-    add_verify(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.data.datalist import DATALIST_NAME
-from ctan_monai.data.preparation.journal import add_verify, preparation
+from ctan_monai.data.preparation.journal import preparation
 from ctan_monai.data.preparation.parallel import list_reasons, prepare_cases
 from ctan_monai.data.preparation.phantom_marker import write_datalist
 from ctan_monai.data.preparation.radiotherapy_statistics import case_statistics
@@ -22,7 +22,7 @@ from .case import prepare_case
 from .patient import SEGMENTATION_ORGANS, SPLIT_FOLDERS
 from .release import find_patients, find_release, missing_files
 
-__all__ = ["add_arguments", "prepare_openkbp", "run"]
+__all__ = ["prepare_openkbp", "run"]
 
 _BYTES_PER_CASE = 18_000_000  # 4 MB CT + 8 MB dose + 2 MB labels + 2 MB targets + compressed masks
 _DESCRIPTION = "Head-and-neck planning CT, four organs at risk (labels 1-4) and the planned dose (Gy)."
@@ -30,20 +30,6 @@ _CITATION = (
     "Babier et al., OpenKBP: The open-access knowledge-based planning grand challenge and dataset, "
     "Medical Physics 48(9), 5549-5561, 2021"
 )
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command line's arguments of this data set."""
-    parser.add_argument(
-        "--source",
-        type=Path,
-        required=True,
-        help="the release's provided-data folder, a folder that holds it, or a zip",
-    )
-    parser.add_argument("--output", type=Path, required=True, help="folder for the prepared data, such as data/openkbp")
-    parser.add_argument("--workers", type=int, default=1, help="patients prepared at a time (default: 1)")
-    parser.add_argument("--strict", action="store_true", help="fail if any patient has to be skipped")
-    add_verify(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import shutil
 from collections.abc import Iterator, Mapping
@@ -21,16 +20,7 @@ from ctan_monai.utils.errors import DataError
 from ctan_monai.utils.files import file_sha256, prepare_output_dir
 from ctan_monai.utils.folder_lock import locked_folder
 
-__all__ = ["add_verify", "file_facts", "preparation", "withdraw_datalist"]
-
-
-def add_verify(parser: argparse.ArgumentParser) -> None:
-    """Adds the option of all data sets that has what is prepared already compared with its SHA-256."""
-    parser.add_argument(
-        "--verify",
-        action="store_true",
-        help="compare every prepared file with its SHA-256 in datalist.json, and prepare again what differs",
-    )
+__all__ = ["file_facts", "preparation", "withdraw_datalist"]
 
 
 @contextlib.contextmanager

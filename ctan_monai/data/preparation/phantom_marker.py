@@ -22,7 +22,7 @@ def mark_as_phantom(folder: Path | str) -> None:
     """Say in a folder that what it holds is synthetic."""
     write_atomic(
         Path(folder) / MARKER,
-        "Synthetic data, made by tools/make_phantom.py of ctan-monai in the layout of a real data set. No patient's.\n",
+        "Synthetic data, made by ctan-monai phantom in the layout of a real data set. No patient's.\n",
     )
 
 

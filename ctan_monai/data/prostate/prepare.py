@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.data.datalist import DATALIST_NAME
-from ctan_monai.data.preparation.journal import add_verify, preparation
+from ctan_monai.data.preparation.journal import preparation
 from ctan_monai.data.preparation.parallel import list_reasons, prepare_cases
 from ctan_monai.data.preparation.phantom_marker import write_datalist
 from ctan_monai.data.preparation.radiotherapy_statistics import case_statistics
@@ -28,73 +28,9 @@ from .case import NETWORK_SIZE, NETWORK_SPACING, prepare_case
 from .roi_list import cohort_rois, roi_table
 from .roi_names import PROSTATE_LABELS, ROI_MAP, read_roi_map
 
-__all__ = ["add_arguments", "prepare_prostate", "run"]
+__all__ = ["prepare_prostate", "run"]
 
 _FRACTIONS = (0.7, 0.1, 0.2)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command line's arguments of this data set."""
-    parser.add_argument(
-        "--source",
-        type=Path,
-        required=True,
-        help="folder with the DICOM files of all patients, nested and named at will, also in zips; or a zip",
-    )
-    parser.add_argument("--output", type=Path, help="folder for the prepared data, such as data/prostate")
-    parser.add_argument(
-        "--list-rois",
-        action="store_true",
-        help="prepare nothing: list the names of all structures, and which label each is",
-    )
-    parser.add_argument(
-        "--split",
-        default="seeded",
-        help="'seeded': 70/10/20 %% of the patients by --seed (default); 'all': every patient in all three sections, "
-        "to see whether a network can overfit a few; or a JSON file with lists of PatientIDs as training, "
-        "validation and test",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the split (default: 0)")
-    parser.add_argument("--roi-map", type=Path, help="JSON file, label to regular expressions of ROI names")
-    parser.add_argument(
-        "--spacing", type=float, nargs=3, default=NETWORK_SPACING, metavar=("X", "Y", "Z"),
-        help="mm of the network's grid (default: 3 3 3)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--size", type=int, default=NETWORK_SIZE[0], help="pixels across the network's grid (default: 160)"
-    )
-    parser.add_argument(
-        "--target-doses",
-        metavar="NAME=GY,...",
-        help="the targets and their prescribed doses, such as PTV=78, for networks that have them as input (default: "
-        "the structures named PTV whose names carry their dose)",
-    )
-    parser.add_argument(
-        "--series",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="of several CTs in the structures' frame of reference, that of one of these SeriesInstanceUIDs, "
-        "SeriesNumbers or SeriesDescriptions (default: the one that the structure set names)",
-    )
-    parser.add_argument(
-        "--structure-set",
-        nargs="+",
-        default=[],
-        metavar="LABEL",
-        help="of several structure sets, that of one of these labels (default: the plan's, or the only approved one)",
-    )
-    parser.add_argument(
-        "--plan",
-        nargs="+",
-        default=[],
-        metavar="LABEL",
-        help="of several plans, that of one of these labels (default: the only approved one)",
-    )
-    parser.add_argument("--sum-plans", action="store_true", help="add up the doses of several plans, such as a boost's")
-    parser.add_argument("--workers", type=int, default=1, help="patients prepared at a time (default: 1)")
-    parser.add_argument("--strict", action="store_true", help="fail if any patient has to be skipped")
-    add_verify(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

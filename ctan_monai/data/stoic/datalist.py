@@ -40,7 +40,7 @@ def stoic_cases(
             :py:func:`ctan_monai.data.read_datalist`.
     """
     cases = read_datalist(dataset_dir, section, tasks)
-    with content_of(Path(dataset_dir) / DATALIST_NAME, "Run tools/prepare_data.py again."):
+    with content_of(Path(dataset_dir) / DATALIST_NAME, "Run ctan-monai prepare again."):
         found = dict(load_datalist(dataset_dir).get("provenance", {}).get("settings", {}))
     for name, option, value in (
         ("size", "image_size", size),

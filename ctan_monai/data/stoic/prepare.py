@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ctan_monai.data.datalist import DATALIST_NAME
-from ctan_monai.data.preparation.journal import add_verify, preparation
+from ctan_monai.data.preparation.journal import preparation
 from ctan_monai.data.preparation.parallel import list_reasons, prepare_cases
 from ctan_monai.data.preparation.phantom_marker import write_datalist
 from ctan_monai.data.preparation.split import SECTIONS, merge_small_strata, stratified_split
@@ -22,7 +22,7 @@ from ctan_monai.utils.files import prepare_output_dir
 from .case import prepare_case
 from .release import REFERENCE, VOLUMES, find_release, read_reference
 
-__all__ = ["SIZE", "SPACING", "WINDOW", "add_arguments", "prepare_stoic", "run"]
+__all__ = ["SIZE", "SPACING", "WINDOW", "prepare_stoic", "run"]
 
 SIZE = 224
 SPACING = (1.6, 1.6, 2.5)  # mm; 224 x 1.6 mm = 358 mm hold the lungs of nearly all adults
@@ -32,27 +32,6 @@ _CITATION = (
     "Revel M.-P. et al., Study of Thoracic CT in COVID-19: The STOIC Project, Radiology 301(1), E361-E370, 2021, "
     "doi:10.1148/radiol.2021210384"
 )
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command line's arguments of this data set."""
-    parser.add_argument("--source", type=Path, required=True, help=f"the release: holds {REFERENCE} and {VOLUMES}")
-    parser.add_argument("--output", type=Path, required=True, help="folder for the prepared data, such as data/stoic")
-    parser.add_argument(
-        "--workers", type=int, default=1, help="volumes prepared at a time, up to 1.2 GB of memory each (default: 1)"
-    )
-    parser.add_argument("--size", type=int, default=SIZE, help=f"voxels of a slice's sides (default: {SIZE})")
-    parser.add_argument(
-        "--spacing",
-        type=float,
-        nargs=3,
-        default=list(SPACING),
-        metavar=("X", "Y", "Z"),
-        help=f"voxel size in mm (default: {' '.join(map(str, SPACING))}); train and infer with the same values",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the split of the patients (default: 0)")
-    parser.add_argument("--strict", action="store_true", help="fail if any patient has to be skipped")
-    add_verify(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
