@@ -8,6 +8,7 @@ the wheel of ctan_monai, pinned requirements, a README for the recipient, a mode
 examples:
   ctan-monai pack openkbp --checkpoint runs/openkbp/model.pt --output openkbp.zip
   ctan-monai pack openkbp --checkpoint runs/openkbp/model.pt --output openkbp.zip --half --formats
+  ctan-monai pack openkbp --checkpoint runs/openkbp/model.pt --output openkbp.zip --half --formats --zoo
 """
 
 from __future__ import annotations
@@ -36,6 +37,14 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
     )
     parser.add_argument("--half", action="store_true", help="weights in half precision: half the size")
     parser.add_argument("--formats", nargs="*", default=list(FORMATS), choices=FORMATS, help="exports (default: both)")
+    parser.add_argument(
+        "--zoo",
+        nargs="?",
+        const="",
+        metavar="URL",
+        help="the form of MONAI's model zoo: the package inside the bundle, and large_files.yml, which says that the "
+        "weights lie at URL (default: to be filled in)",
+    )
     options = parser.parse_args(arguments)
     return exit_status(lambda: _pack(options))
 
@@ -54,10 +63,17 @@ def _pack(options: argparse.Namespace) -> None:
         options.training_dir,
         options.half,
         options.formats,
+        zoo=options.zoo,
     )
     for name, difference in packed.differences.items():
         print(f"{name} equals the network to {difference:.1g}")
     print(f"{packed.path}: {packed.path.stat().st_size / 1e6:.1f} MB")
     print(f"SHA-256 of the zip:            {packed.sha256}")
     print(f"SHA-256 of its checksums.json: {packed.digest}")
+    if options.zoo is not None:
+        print(
+            "The zoo's check of shapes (verify_net_in_out) does not know networks with several outputs: name the "
+            "bundle in its exclude_verify_shape_list."
+        )
+        return
     print("If you hand it on: give the recipient the digest of the zip by a separate channel, such as the telephone.")

@@ -5,17 +5,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import requires, version
 from pathlib import Path
 from typing import IO, Any
@@ -31,17 +26,17 @@ from ctan_monai.utils.folder_lock import locked_folder
 from ctan_monai.utils.scrub_paths import scrub_paths
 
 from . import FORMATS
-from .checksums import write_checksums
+from .checksums import CHECKSUMS_NAME, write_checksums
 from .exports import check_agreement, export_onnx, export_torchscript
 from .packed_configs import packed_config, packed_metadata, read_record
 from .texts import evaluation_results, evaluation_summary, write_texts
+from .wheel import DATE, write_wheel
+from .zoo import write_zoo_form
 
 __all__ = ["Packed", "pack_bundle"]
 
 _TEXTS = (".json", ".md", ".txt", ".conf")
-_DATE = (2026, 1, 1, 0, 0, 0)  # of all files: the same bundle is the same zip
 _RESTORE = "Restore the file that the training wrote, or train anew."
-_OF_THE_WHEEL = ("ctan_monai", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
 
 @dataclass(frozen=True)
@@ -69,6 +64,7 @@ def pack_bundle(
     half: bool = False,
     formats: Sequence[str] = FORMATS,
     say: Callable[[str], object] = print,
+    zoo: str | None = None,
 ) -> Packed:
     """Pack a bundle with trained weights for someone who has no repository.
 
@@ -84,6 +80,8 @@ def pack_bundle(
         half: store ``model.pt`` in half precision; the exports have the rounded weights too.
         formats: exports, of :py:data:`ctan_monai.packing.FORMATS`.
         say: prints a line of progress.
+        zoo: the form of MONAI's model zoo, see :py:func:`ctan_monai.packing.zoo.write_zoo_form`: the address of the
+            folder where the weights will lie, or "". None: the form for a recipient.
 
     Raises:
         DataError: the training's record is missing, the checkpoint does not fit, an export differs, or a file of the
@@ -110,13 +108,18 @@ def pack_bundle(
         differences = _write_models(root / "models", network, metadata, configs["inference.json"], half, formats)
         metadata["sha256"] = {f.name: file_sha256(f) for f in sorted((root / "models").iterdir())}
         write_json(root / "configs" / "metadata.json", metadata)
-        say("wheel of ctan_monai")
-        _build_wheel(Path(__file__).resolve().parents[2], root / "wheels")
-        write_atomic(root / "requirements.txt", _requirements())
+        if zoo is None:
+            say("wheel of ctan_monai")
+            write_wheel(root / "wheels")
+            write_atomic(root / "requirements.txt", _requirements())
         with content_of(f"{training_dir / 'training.json'}, or its evaluation", f"{_RESTORE} Or evaluate again."):
-            write_texts(root, metadata, record, training_dir, evaluation, rows, half, output.name)
+            write_texts(root, metadata, record, training_dir, evaluation, rows, half, output.name, zoo is not None)
+        if zoo is not None:
+            write_zoo_form(root, zoo)
         _refuse_local_paths(root)
         digest = write_checksums(root)
+        if zoo is not None:  # whose maintainers may change a file
+            (root / CHECKSUMS_NAME).unlink()
         digest_path = output.with_name(f"{output.name}.sha256")
         digest_path.unlink(missing_ok=True)  # a former one, which would not be the new zip's
         write_atomic(output, lambda stream: _zip(root, stream))
@@ -190,27 +193,6 @@ def _write_models(
     return check_agreement(network, folder, shape)
 
 
-def _build_wheel(repository: Path, folder: Path) -> None:
-    if not (repository / "setup.cfg").is_file():
-        raise DataError(f"{repository}: no setup.cfg: packing needs a checkout of the repository, for its wheel.")
-    # a build in place would leave folders in the checkout
-    with tempfile.TemporaryDirectory(dir=folder.parent.parent) as build:
-        copy = Path(build) / "source"
-        copy.mkdir()
-        for name in _OF_THE_WHEEL:
-            source = repository / name
-            if source.is_dir():
-                shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, copy)
-        # pip takes "~" for a home folder, and ";" and "[" in a source's path for more than a path
-        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder.absolute())]
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": str(int(datetime(*_DATE, tzinfo=UTC).timestamp()))}
-        done = subprocess.run([*command, "."], cwd=copy, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        raise DataError(f"pip could not build the wheel of ctan_monai: {done.stderr.strip().splitlines()[-1:]}")
-
-
 def _requirements() -> str:
     """The versions that the wheel was packed with; local parts such as "+cpu" are a machine's choice.
 
@@ -237,7 +219,7 @@ def _refuse_local_paths(root: Path) -> None:
 def _zip(root: Path, stream: IO[bytes]) -> None:
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in sorted(p for p in root.rglob("*") if p.is_file()):
-            entry = zipfile.ZipInfo(path.relative_to(root.parent).as_posix(), date_time=_DATE)
+            entry = zipfile.ZipInfo(path.relative_to(root.parent).as_posix(), date_time=DATE)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             with path.open("rb") as source, archive.open(entry, "w") as target:

@@ -107,6 +107,7 @@ def write_texts(
     rows: list[dict[str, Any]],
     half: bool,
     zip_name: str,
+    zoo: bool = False,
 ) -> None:
     """Write README.md, docs/model_card.md and the evaluation's summary, and say in docs/README.md what it is about.
 
@@ -119,6 +120,7 @@ def write_texts(
         rows: of :py:func:`evaluation_results`.
         half: whether the weights are stored in half precision.
         zip_name: of the file that the recipient gets.
+        zoo: of the form of MONAI's model zoo, which has no README for a recipient.
     """
     environment = Environment(
         loader=PackageLoader("ctan_monai.packing"),
@@ -156,10 +158,12 @@ def write_texts(
         "summary": SUMMARY_NAME if rows and summary.is_file() else "",
         "limits": limits.read_text().strip() if limits.is_file() else "",
     }
-    for template, name in (("recipient.md.j2", "README.md"), ("model_card.md.j2", "docs/model_card.md")):
+    templates = {"model_card.md.j2": "docs/model_card.md"} | ({} if zoo else {"recipient.md.j2": "README.md"})
+    for template, name in templates.items():
         write_atomic(root / name, environment.get_template(template).render(**content))
     docs = root / "docs" / "README.md"
-    write_atomic(docs, f"{_ABOUT_THE_DOCS}\n{docs.read_text()}")
+    about = _ABOUT_THE_DOCS if not zoo else _ABOUT_THE_DOCS.partition("; to run")[0] + ".\n"
+    write_atomic(docs, f"{about}\n{docs.read_text()}")
 
 
 def _optimizer(record: Mapping[str, Any]) -> str:

@@ -30,9 +30,10 @@ from ctan_monai.dicom import write_ct_series
 from ctan_monai.inference import find_images, find_inputs
 from ctan_monai.packing import predict
 from ctan_monai.packing.checksums import write_checksums
-from ctan_monai.packing.pack import _build_wheel, pack_bundle
+from ctan_monai.packing.pack import pack_bundle
 from ctan_monai.packing.packed_configs import packed_config, read_record
 from ctan_monai.packing.texts import evaluation_summary
+from ctan_monai.packing.wheel import build_wheel
 from ctan_monai.transforms import LoadImageCTd
 from ctan_monai.transforms.read_targets import read_targets
 from ctan_monai.utils.errors import DataError
@@ -266,7 +267,7 @@ def test_the_wheel_is_built_into_a_folder_of_any_name(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "a;b [c] #1"))
     (tmp_path / "a;b [c] #1").mkdir()
-    _build_wheel(REPOSITORY, Path("~", "wheels"))
+    build_wheel(REPOSITORY, Path("~", "wheels"))
     assert [path.suffix for path in (tmp_path / "~" / "wheels").iterdir()] == [".whl"]
 
 
