@@ -20,6 +20,7 @@ LABEL := .venv-label
 LABEL_PIP = PIP_CONSTRAINT="$$($(LABEL)/bin/python -c 'from pathlib import Path as p; print(p("requirements/label.txt").absolute().as_uri())')" \
   $(LABEL)/bin/pip install --quiet
 DEPLOY := .venv-deploy
+LOWEST := .venv-lowest
 CONFIGS := bundles/openkbp/configs
 PACKAGE := $(shell find ctan_monai -name '*.py' -o -name '*.j2' -o -name '*.csv')
 RESULTS ?= runs/results
@@ -45,8 +46,8 @@ override PYTHON := $(value PYTHON)
 export PYTHON
 endif
 
-.PHONY: help install quickstart predict ct-given test test-all coverage label-test deploy-test pacs-test fresh-test torture lint docs \
-  benchmark clean
+.PHONY: help install quickstart predict ct-given test test-all coverage label-test deploy-test lowest-test pacs-test \
+  fresh-test torture lint docs benchmark clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -133,6 +134,26 @@ $(DEPLOY)/.installed: setup.cfg requirements/deploy.txt
 	$(NEW_VENV) $(DEPLOY)
 	$(DEPLOY)/bin/pip install --quiet --constraint requirements/deploy.txt torch
 	$(DEPLOY)/bin/pip install --quiet --constraint requirements/deploy.txt pytest pytest-timeout --editable '.[deploy]'
+	touch $@
+
+lowest-test: $(LOWEST)/.installed ## A part of the tests with the oldest versions that setup.cfg allows, likewise (.venv-lowest)
+	$(LOWEST)/bin/python -m pytest -m "not slow" tests/imaging tests/losses tests/handlers/test_validation_picture.py \
+	  tests/metrics/test_dvh_curve.py tests/metrics/test_classification_metrics.py tests/data/test_loader.py \
+	  tests/dicom/test_series.py tests/dicom/test_rtdose.py tests/transforms/test_inference_geometry.py
+	rm -rf runs/lowest
+	$(LOWEST)/bin/ctan-monai phantom openkbp --output runs/lowest/release --patients 3
+	$(LOWEST)/bin/ctan-monai prepare openkbp --source runs/lowest/release --output runs/lowest/data
+	for command in train evaluate; do $(LOWEST)/bin/ctan-monai $$command openkbp smoke --max_epochs 1 \
+	  --dataset_dir runs/lowest/data --output_dir runs/lowest/run || exit; done
+
+# torch is the one of constraints.txt: uv keeps what is installed, and would else take the oldest one with CUDA
+$(LOWEST)/.installed: setup.cfg constraints.txt
+	$(NEW_VENV) $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet --constraint constraints.txt torch uv pytest pytest-timeout
+	grep '^torch==' constraints.txt > $(LOWEST)/torch.txt
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct \
+	  --constraint $(LOWEST)/torch.txt --requirements setup.cfg
+	$(LOWEST)/bin/pip install --quiet --no-deps --editable .
 	touch $@
 
 pacs-test: $(VENV)/.pacs-installed ## A real patient through Orthanc and back, and into OHIF in Chromium: needs npm and Chromium; fetches Orthanc and OHIF
