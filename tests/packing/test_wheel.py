@@ -71,6 +71,21 @@ def test_the_wheel_of_the_sdist_holds_all_bundles(tmp_path: Path) -> None:
     assert "ctan_monai/bundles/stoic/models/checkpoint.pt" not in names
     assert "ctan_monai/packing/templates/recipient.md.j2" in names
     assert not any(name.startswith(("tools/", "tests/")) for name in names)
+    check_repacked(wheel, tmp_path / "installed")
+
+
+def check_repacked(wheel: Path, installed: Path) -> None:
+    """What an installed package packs for a recipient is its own wheel, without the weights."""
+    command = ["-m", "pip", "install", "--quiet", "--no-deps", "--target", str(installed), str(wheel)]
+    assert run_tool(*command).returncode == 0
+    code = "import sys, pathlib, ctan_monai.packing.wheel as w; w.write_wheel(pathlib.Path(sys.argv[1]))"
+    done = run_tool("-c", code, str(installed / "wheels"), cwd=installed, PYTHONPATH=str(installed))
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(wheel) as first, zipfile.ZipFile(installed / "wheels" / wheel.name) as second:
+        expected = {name for name in first.namelist() if not re.match(r"ctan_monai/bundles/\w+/models/", name)}
+        assert set(second.namelist()) == expected
+        for name in expected:
+            assert name.endswith("RECORD") or second.read(name) == first.read(name), name
 
 
 def test_the_bundles_of_a_clone() -> None:
