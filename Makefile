@@ -136,8 +136,9 @@ $(DEPLOY)/.installed: setup.cfg requirements/deploy.txt
 	$(DEPLOY)/bin/pip install --quiet --constraint requirements/deploy.txt pytest pytest-timeout --editable '.[deploy]'
 	touch $@
 
+# Old libraries warn of themselves
 lowest-test: $(LOWEST)/.installed ## A part of the tests with the oldest versions that setup.cfg allows, likewise (.venv-lowest)
-	$(LOWEST)/bin/python -m pytest -m "not slow" tests/imaging tests/losses tests/handlers/test_validation_picture.py \
+	$(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning -m "not slow" tests/imaging tests/losses tests/handlers/test_validation_picture.py \
 	  tests/metrics/test_dvh_curve.py tests/metrics/test_classification_metrics.py tests/data/test_loader.py \
 	  tests/dicom/test_series.py tests/dicom/test_rtdose.py tests/transforms/test_inference_geometry.py
 	rm -rf runs/lowest
