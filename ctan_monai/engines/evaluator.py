@@ -9,6 +9,7 @@ from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 
 from ctan_monai.utils.errors import InputError, case_reason
+from ctan_monai.utils.network_state import unwrap
 from ctan_monai.utils.stopwatch import Stopwatch
 
 from .batch import FAILURE
@@ -52,8 +53,11 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
         return {name: metric for name, metric in metrics.items() if name in tasks}
 
     def without_handlers(self) -> MultiTaskEvaluator:
-        """An evaluator of the same network by the same metrics on the same data that logs and writes nothing."""
-        return MultiTaskEvaluator(**{**self.arguments, "val_handlers": None})
+        """An evaluator of the same network by the same metrics on the same data that logs and writes nothing.
+
+        The network is taken out of ``torch.compile``, which does not see the hooks of a test.
+        """
+        return MultiTaskEvaluator(**{**self.arguments, "network": unwrap(self.network), "val_handlers": None})
 
     def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> Any:  # a list, after decollating
         if FAILURE in batchdata:

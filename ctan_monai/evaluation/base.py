@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,24 @@ class CaseEvaluation(ABC):
 
     Args:
         cases: the evaluated section of the data list.
+        new_report: makes what writes the results, with a dict ``provenance``; each evaluation has its own.
     """
 
-    report: Any  # what writes the results, with a dict ``provenance``
-
-    def __init__(self, cases: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, cases: Sequence[Mapping[str, Any]], new_report: Callable[[], Any]) -> None:
         self.cases = {str(case["case_id"]): case for case in cases}
+        self.new_report = new_report
+        self.rows: list[dict[str, Any]] = []
+        self.report = new_report()
 
     def attach(self, engine: Engine) -> None:
         """Attach to an evaluator."""
+        engine.add_event_handler(Events.STARTED, self.started)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.iteration_completed)
         engine.add_event_handler(Events.COMPLETED, self.completed)
+
+    def started(self, engine: Engine | None = None) -> None:
+        """Forget the cases of a former evaluation."""
+        self.rows, self.report = [], self.new_report()
 
     def iteration_completed(self, engine: Engine) -> None:
         """Measure the cases of this batch."""
@@ -44,6 +51,7 @@ class CaseEvaluation(ABC):
         """Write the results, and say where the report is."""
         if engine is not None:
             self.report.provenance["precision"] = engine_precision(engine)
+            engine.state.metrics.update(self.metrics())
         logger.info("report: %s", self.write())
 
     @abstractmethod
@@ -54,6 +62,10 @@ class CaseEvaluation(ABC):
             case: item of the data list.
             output: its post-processed output.
         """
+
+    def metrics(self) -> dict[str, float]:
+        """Figures over all cases for the evaluator's state, where its engine measures nothing itself."""
+        return {}
 
     @abstractmethod
     def write(self) -> Path:

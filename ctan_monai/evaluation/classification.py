@@ -42,17 +42,19 @@ class ClassificationEvaluation(CaseEvaluation):
         seed: int = 0,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(cases)
         self.classes = {task: list(names) for task, names in classes.items()}
         self.case_keys = list(case_keys)
-        self.report = ClassificationReport(
-            output_dir=output_dir,
-            title=title,
-            classes=self.classes,
-            measures=measures,
-            provenance=self.provenance(title, "patients", settings, seed, training_dir),
-            training_dir=training_dir,
-            seed=seed,
+        super().__init__(
+            cases,
+            lambda: ClassificationReport(
+                output_dir=output_dir,
+                title=title,
+                classes=self.classes,
+                measures=measures,
+                provenance=self.provenance(title, "patients", settings, seed, training_dir),
+                training_dir=training_dir,
+                seed=seed,
+            ),
         )
 
     def measure(self, case: Mapping[str, Any], output: Mapping[str, Any]) -> None:

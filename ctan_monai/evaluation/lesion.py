@@ -61,16 +61,17 @@ class LesionEvaluation(CaseEvaluation):
         seed: int | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(cases)
         self.classes = list(classes)
-        self.rows: list[dict[str, Any]] = []
-        self.report = LesionReport(
-            output_dir=output_dir,
-            title=title,
-            labels=self.classes,
-            provenance=self.provenance(title, "images", settings, seed, training_dir),
-            baselines=list(baselines),
-            training_dir=training_dir,
+        super().__init__(
+            cases,
+            lambda: LesionReport(
+                output_dir=output_dir,
+                title=title,
+                labels=self.classes,
+                provenance=self.provenance(title, "images", settings, seed, training_dir),
+                baselines=list(baselines),
+                training_dir=training_dir,
+            ),
         )
 
     def measure(self, case: Mapping[str, Any], output: Mapping[str, Any]) -> None:

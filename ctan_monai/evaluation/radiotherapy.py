@@ -77,20 +77,21 @@ class RadiotherapyEvaluation(CaseEvaluation):
         settings: Mapping[str, Any] | None = None,
         dvh_metrics: Mapping[str, Sequence[str]] = DVH_METRICS,
     ) -> None:
-        super().__init__(cases)
         self.labels = dict(labels)
         self.dvh_metrics = dict(dvh_metrics)
         default = self.dvh_metrics.pop("default", None)
         if default is not None:
             self.dvh_metrics = {label: self.dvh_metrics.get(label, default) for label in labels}
-        self.rows: list[dict[str, Any]] = []
-        self.report = RadiotherapyReport(
-            output_dir=output_dir,
-            title=title,
-            labels={value: organ for organ, value in labels.items()},
-            provenance=self.provenance(title, "patients", settings, seed, training_dir),
-            baselines=list(baselines),
-            training_dir=training_dir,
+        super().__init__(
+            cases,
+            lambda: RadiotherapyReport(
+                output_dir=output_dir,
+                title=title,
+                labels={value: organ for organ, value in labels.items()},
+                provenance=self.provenance(title, "patients", settings, seed, training_dir),
+                baselines=list(baselines),
+                training_dir=training_dir,
+            ),
         )
 
     def measure(self, case: Mapping[str, Any], output: Mapping[str, Any]) -> None:
@@ -100,6 +101,11 @@ class RadiotherapyEvaluation(CaseEvaluation):
         row = radiotherapy_metrics(reference, prediction)
         self.rows.append(row)
         self.report.add_case(str(case["case_id"]), row, ct, reference, prediction)
+
+    def metrics(self) -> dict[str, float]:
+        """Each measure's mean over the patients that have it."""
+        means = {name: value["mean"] for name, value in summarize(self.rows)["metrics"].items()}
+        return {name: mean for name, mean in means.items() if mean is not None}
 
     def write(self) -> Path:
         """Write json, csv and the report; returns the report's path."""

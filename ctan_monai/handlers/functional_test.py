@@ -16,6 +16,7 @@ from ctan_monai.engines import MultiTaskEvaluator
 from ctan_monai.metrics import case_rows, paired_interval
 from ctan_monai.networks.neutralization import channel_means, neutral_parts, neutralize
 from ctan_monai.utils.files import read_training_record, write_json
+from ctan_monai.utils.network_state import unwrap
 
 logger = logging.getLogger(__name__)
 
@@ -72,8 +73,7 @@ class FunctionalTest:
     def __call__(self, engine: Engine) -> None:
         """Test the best network and write the result."""
         assert self.weights is not None
-        network: Any = self.validator.network
-        network = getattr(network, "module", network)  # DistributedDataParallel
+        network = unwrap(self.validator.network)
         last = {name: value.clone() for name, value in network.state_dict().items()}
         network.load_state_dict(torch.load(self.weights, map_location="cpu", weights_only=True))
         try:

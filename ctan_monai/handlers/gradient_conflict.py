@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.functional import cosine_similarity
 
 from ctan_monai.losses import MultiTaskLoss
+from ctan_monai.utils.network_state import unwrap
 
 
 class GradientConflict:
@@ -93,7 +94,7 @@ class GradientConflict:
         self, outputs: Mapping[str, torch.Tensor], targets: Mapping[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
         """Each task's gradient as one vector; a task without labels in the batch, whose gradient is 0, is left out."""
-        network: Any = getattr(self.network, "module", self.network)  # DistributedDataParallel
+        network: Any = unwrap(self.network)
         shared = [p for p in network.trunk.parameters() if p.requires_grad]
         gradients = {}
         for task, value in self.loss.present_losses(outputs, targets).items():

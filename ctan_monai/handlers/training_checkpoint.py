@@ -15,6 +15,7 @@ from ignite.engine import Engine, Events
 from ctan_monai.utils.errors import DataError, content_of
 from ctan_monai.utils.files import write_atomic
 from ctan_monai.utils.folder_lock import lock_folder, unlock_folder
+from ctan_monai.utils.network_state import unwrap, weights_version
 from ctan_monai.utils.switches import as_switch
 from ctan_monai.utils.torch_file import read_torch_file
 
@@ -27,6 +28,10 @@ class TrainingCheckpoint:
     MONAI's CheckpointSaver does not write atomically, and forgets the best score when a run is resumed: the next epoch
     then replaces the best model, however bad. Two files in ``directory``: "checkpoint.pt" (everything) and "model.pt"
     (the best network's weights alone, which evaluation and inference read).
+
+    A trainer may run several times in one process, as in the rounds of federated learning: each run goes on from the
+    epoch before with the weights that the network has now. A checkpoint is read once, at the first start; weights that
+    the caller has set before it, such as the average of all sites, stay, and ``max_epochs`` then counts from there.
 
     Args:
         directory: where the files are.
@@ -42,7 +47,7 @@ class TrainingCheckpoint:
 
     Raises:
         DataError: on start, another process trains in the directory; or to resume, a file of the run is missing.
-        FileExistsError: on start, a run is there already and ``resume`` is False: nothing is overwritten.
+        FileExistsError: on first start, a run is there already and ``resume`` is False: nothing is overwritten.
     """
 
     def __init__(
@@ -58,6 +63,9 @@ class TrainingCheckpoint:
         self.best_epoch = 0
         self.improved_epoch = 0
         self._lock = ""  # the folder, while it is taken
+        self._version = 0  # of the weights with which the trainer was built
+        self._done: tuple[int, int] | None = None  # epoch and iteration; None before the first start
+        self._before = 0  # of max_epochs, the epochs that were done before this run
 
     @property
     def path(self) -> Path:
@@ -71,17 +79,23 @@ class TrainingCheckpoint:
 
     def attach(self, engine: Engine) -> None:
         """Attach to the trainer after validation, the learning-rate schedule and the weighting."""
+        self._version = weights_version(self.objects["network"])
         engine.add_event_handler(Events.STARTED, self.started)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.completed)
         engine.add_event_handler(Events.COMPLETED, self.ended)
 
     def started(self, engine: Engine) -> None:
-        """Take the folder until the run ends; load the last checkpoint, or refuse to overwrite it."""
+        """Take the folder until the run ends; at first load the last checkpoint, or refuse to overwrite it."""
         if idist.get_rank() == 0:
             self.directory.mkdir(parents=True, exist_ok=True)
-            self._lock = lock_folder(self.directory, "--output_dir")
+            self._lock = self._lock or lock_folder(self.directory, "--output_dir")
             if not engine.has_event_handler(self.release, Events.COMPLETED):
                 engine.add_event_handler(Events.COMPLETED, self.release)  # after all others, which may write, too
+        if self._done is not None:
+            if engine.state.epoch == 0:  # Ignite begins anew after a run that is done
+                self._go_on(engine, *self._done)
+            return
+        self._done = (0, 0)
         if not self.path.is_file():
             return
         if not self.resume:
@@ -97,9 +111,12 @@ class TrainingCheckpoint:
             raise ValueError(
                 f"'{self.path}' was written by a run with other parts ({sorted(missing)}): use its config."
             )
+        given = weights_version(self.objects["network"]) != self._version
         for name, item in self.objects.items():
+            if given and name == "network":
+                continue
             try:
-                _unwrap(item).load_state_dict(state["objects"][name])
+                unwrap(item).load_state_dict(state["objects"][name])
             except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
                 reason = (str(error).splitlines() or [type(error).__name__])[0]
                 raise ValueError(
@@ -113,13 +130,24 @@ class TrainingCheckpoint:
                 f"'{self.model_path}' is missing beside 'checkpoint.pt': it had the best network, of epoch "
                 f"{self.best_epoch}. Restore it, or train anew in another --output_dir."
             )
-        engine.state.epoch, engine.state.iteration = done
+        if given:
+            logger.info("%s: the network's weights were set before the start, and stay", self.path)
+            self._go_on(engine, done[0], engine.state.iteration)
+        else:
+            self._done = engine.state.epoch, engine.state.iteration = done
         logger.info("resumed from %s at the end of epoch %d", self.path, state["epoch"])
         if engine.state.epoch >= (engine.state.max_epochs or 0):
             logger.info("nothing is left to do: all %d epochs are done; more with --max_epochs", engine.state.epoch)
 
+    def _go_on(self, engine: Engine, epoch: int, iteration: int) -> None:
+        """Count on from an epoch, with as many epochs to do as the trainer was given."""
+        engine.state.max_epochs = (engine.state.max_epochs or 0) - self._before + epoch
+        self._before = epoch
+        self._done = engine.state.epoch, engine.state.iteration = epoch, iteration
+
     def completed(self, engine: Engine) -> None:
         """Write the files of this epoch."""
+        self._done = engine.state.epoch, engine.state.iteration
         better = self._is_best(engine)
         if idist.get_rank() != 0:
             return
@@ -129,7 +157,7 @@ class TrainingCheckpoint:
             "best_score": self.best_score,
             "best_epoch": self.best_epoch,
             "improved_epoch": self.improved_epoch,
-            "objects": {name: _unwrap(item).state_dict() for name, item in self.objects.items()},
+            "objects": {name: unwrap(item).state_dict() for name, item in self.objects.items()},
         }
         if better:
             write_atomic(self.model_path, lambda stream: torch.save(state["objects"]["network"], stream))
@@ -189,8 +217,3 @@ class EarlyStop:
         if 0 < self.patience <= engine.state.epoch - self.checkpoint.improved_epoch:
             logger.info("no better score since epoch %d: stopped", self.checkpoint.improved_epoch)
             engine.terminate()
-
-
-def _unwrap(item: Any) -> Any:
-    """The network inside DistributedDataParallel, so that a checkpoint does not depend on how many ranks wrote it."""
-    return item.module if isinstance(item, torch.nn.parallel.DistributedDataParallel) else item

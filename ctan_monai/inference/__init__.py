@@ -22,6 +22,7 @@ from .save_lesions import SaveLesions
 from .save_nifti import SaveImagesd
 from .save_predictions import SavePredictions
 from .save_probabilities import SaveProbabilitiesd
+from .start_inference import StartInference
 
 __all__ = [
     "LEAST_PERCENT",
@@ -41,6 +42,7 @@ __all__ = [
     "SaveLesions",
     "SavePredictions",
     "SaveProbabilitiesd",
+    "StartInference",
     "body_edges",
     "check_dose",
     "check_plausibility",

@@ -102,11 +102,18 @@ class ResultsFolder:
             with self._alone():
                 self._remove_left()
         known = self._read()
+        for item in inputs:
+            if not {"case_id", "image"} <= set(item):
+                raise InputError(
+                    f"an image of the run has the keys {sorted(item)}: expected 'image', its path, and 'case_id', the "
+                    "name of its results."
+                )
         claimed = {str(item["case_id"]): image_identity(item["image"]) for item in inputs}
         self._refuse_others(known, claimed)
         self._identities = claimed
-        if isinstance(inputs, FoundInputs):
-            self.left_out, self.unusable = inputs.left_out, inputs.unusable
+        self._withheld, self._verdicts, self._recorded, self._withdrawn = {}, {}, False, None  # of a former run
+        found = inputs if isinstance(inputs, FoundInputs) else FoundInputs()
+        self.left_out, self.unusable, self.incomplete = list(found.left_out), list(found.unusable), []
 
     def _refuse_others(self, known: Mapping[str, dict[str, str]], claimed: Mapping[str, dict[str, str]]) -> None:
         rows = {case for name in _TABLES for case in self._rows(name)}
