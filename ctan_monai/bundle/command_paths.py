@@ -17,6 +17,12 @@ from .value_types import PATHS
 _IN_A_NAME = re.compile("#|[@%]::")  # what no way of writing keeps
 
 
+def is_bundle_command() -> bool:
+    """Whether this process is ``python -m monai.bundle``, and not another program that runs a bundle."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec is not None and spec.name == "monai.bundle.__main__"
+
+
 def refuse_changed_paths() -> None:
     """Refuse a path on the command line of ``python -m monai.bundle`` that its parsers turn into another one.
 
@@ -27,8 +33,7 @@ def refuse_changed_paths() -> None:
     Raises:
         DataError: there is such a path.
     """
-    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
-    if spec is None or spec.name != "monai.bundle.__main__":
+    if not is_bundle_command():
         return
     for name, path in _paths(sys.argv):
         if not path.startswith("$") and (found := _IN_A_NAME.search(path)):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from ctan_monai.utils.errors import DataError
 
 from .data_values import code_in
-from .workflow import running_workflow
+from .workflow import TRACKING, running_workflow
 
 WITH_ARGUMENTS = ("network_def", "optimizer")  # components whose arguments decide what was trained
 PLACES = (
@@ -44,7 +45,7 @@ def plain_values() -> dict[str, Any]:
     nested = {
         f"{part}::{key}": value
         for part in WITH_ARGUMENTS
-        for key, value in config.get(part, {}).items()
+        for key, value in (config[part].items() if isinstance(config.get(part), Mapping) else ())
         if key == "_target_" or not key.startswith("_")
     }
     if "validate" in config:
@@ -52,7 +53,7 @@ def plain_values() -> dict[str, Any]:
     return {
         key: value
         for key, value in {**config, **nested}.items()
-        if not key.startswith("_") and key not in PLACES and value != [] and is_plain(value)
+        if not key.startswith("_") and key not in (*PLACES, *TRACKING) and value != [] and is_plain(value)
     }
 
 
@@ -100,4 +101,6 @@ def _code(record: Mapping[str, Any], values: Mapping[str, Any]) -> list[tuple[st
 
 def is_plain(value: Any) -> bool:
     """Whether a value is a number, a text or a list of these, and not an expression or a reference of a config."""
-    return not isinstance(value, dict) and code_in(value) is None
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return (value is None or isinstance(value, str | PathLike | int | float)) and code_in(value) is None

@@ -9,6 +9,8 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from ctan_monai.networks import with_pretrained
+
 
 def start_distributed() -> None:
     """Join the processes that torchrun started: NCCL on CUDA, gloo on CPU.
@@ -41,7 +43,7 @@ def rank_device() -> torch.device:
 
 
 def distribute(network: nn.Module, device: torch.device, memory_format: torch.memory_format) -> DistributedDataParallel:
-    """The network on its device, with gradients averaged over the processes."""
-    network = network.to(device=device)
+    """The network with its pre-trained weights on its device, and gradients averaged over the processes."""
+    network = with_pretrained(network).to(device=device)
     network = network.to(memory_format=memory_format)  # type: ignore[call-overload]
     return DistributedDataParallel(network, device_ids=[device] if device.type == "cuda" else None)

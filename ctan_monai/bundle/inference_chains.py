@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from monai.bundle import ConfigParser
 
 from .config_values import is_plain
 from .data_values import as_data
-from .workflow import running_workflow
+from .workflow import read_config, running_workflow
 
 
 def read_inference_chains(root: str | Path) -> dict[str, Callable[..., Any]]:
@@ -24,7 +23,7 @@ def read_inference_chains(root: str | Path) -> dict[str, Callable[..., Any]]:
         "preprocessing" and "postprocessing" of ``inference.json``, with the running config's values (``spacing``, ...).
         They belong together: the second inverts the first.
     """
-    config: dict[str, Any] = json.loads((Path(root) / "configs" / "inference.json").read_text())
+    config = read_config(root, "inference")
     workflow = running_workflow()
     running: Any = {} if workflow is None else workflow.parser.config
     values = {key: value for key, value in running.items() if key in config and is_plain(config[key])}

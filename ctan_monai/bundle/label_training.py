@@ -20,7 +20,8 @@ def refuse_label_list(config: Mapping[str, Any], root: str | Path) -> None:
     Raises:
         ValueError: the training data are such a list.
     """
-    data = config.get("train", {}).get("dataset", {}).get("data")
+    dataset = config.get("train", {}).get("dataset")
+    data = dataset.get("data") if isinstance(dataset, Mapping) else None
     if not isinstance(data, list) or any(not isinstance(item, Mapping) or "label" not in item for item in data):
         return
     tasks = " and ".join(config.get("available_tasks", {}))

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,14 +15,17 @@ from ctan_monai.utils.switches import as_switch
 
 from .config_values import PLACES, check_record
 from .data_values import as_data
-from .workflow import running_workflow
+from .workflow import read_config, running_workflow
 
 __all__ = ["recorded_values", "use_training_record"]
 
 logger = logging.getLogger(__name__)
 
 # ids of how and where a training ran, not of what was trained
-_OF_A_RUN = (*PLACES, "resume", "num_workers", "amp", "max_epochs", "diagnostics", "gradient_interval", "use_record")
+_OF_A_RUN = (
+    *(*PLACES, "resume", "num_workers", "amp", "max_epochs", "diagnostics", "gradient_interval", "use_record"),
+    *("start_from", "compile"),
+)
 _NETWORKS = "ctan_monai.networks."
 _WEIGHTINGS = {"DynamicWeightAverage": "DWA", "UncertaintyWeighting": "uncertainty", "EqualWeights": "equal"}
 
@@ -72,8 +74,8 @@ def use_training_record(root: str | Path, checkpoint: str | Path, use: bool = Tr
     if not as_switch("use_record", use) or workflow is None or record is None:
         return
     parser: Any = workflow.parser
-    name = "train.json" if "train" in parser.config else "inference.json"
-    default = json.loads((Path(root) / "configs" / name).read_text())
+    name = "train" if "train" in parser.config else "inference"
+    default = read_config(root, name)
     values = recorded_values(record)
     network = values.pop("network_def::_target_", None)  # a class of the user's own: only they can say what it is
     check_record({**record, "values": values}, path)
@@ -83,7 +85,8 @@ def use_training_record(root: str | Path, checkpoint: str | Path, use: bool = Tr
     for key, value in values.items():
         part, _, argument = key.rpartition("::")
         own = default.get(part, {}) if part else default
-        known = part == "network_def" or (not part and key in default)
+        # a network that the caller has set has no arguments in the config any more
+        known = isinstance(parser.get(part), Mapping) if part == "network_def" else not part and key in default
         if known and parser.get(key) == own.get(argument) != value:
             taken[key] = value
     if taken:

@@ -28,6 +28,7 @@ PATHS = (
     "evaluation_dir",
     "training_ranges",
     "targets_from",
+    "start_from",
 )
 
 

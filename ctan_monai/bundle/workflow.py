@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
 from ctan_monai.utils.bundles import places_of_installed
 from ctan_monai.utils.quiet import quiet_libraries
 
-from .command_paths import refuse_changed_paths
+from .command_paths import is_bundle_command, refuse_changed_paths
 from .data_values import as_data
 from .error_report import show_cause_last
 from .label_training import refuse_label_list
@@ -29,6 +28,9 @@ _MOVED = {
     "settings": "the records hold all plain values of the config",
     "comparison": "the metrics of a comparison stand in ctan_monai/metrics/compared.py",
 }
+# What MONAI itself adds to a config for experiment tracking, and federated learning for the name of a run.
+_SETTINGS: list[Any] = list(DEFAULT_EXP_MGMT_SETTINGS.values())
+TRACKING = {name for settings in _SETTINGS for name in settings["configs"]}
 _OPEN = ("weightings", "named_handlers")  # a config may add components of its own to these
 
 
@@ -63,17 +65,40 @@ def bundle_root(name: str) -> str:
     candidates = [*map(Path, sys.path), Path("."), Path("bundles") / name]
     workflow = running_workflow()
     if workflow is not None and getattr(workflow, "config_root_path", None) is not None:
-        show_cause_last()
+        if is_bundle_command():  # another program keeps its own report of errors
+            show_cause_last()
         root = Path(workflow.config_root_path)
+        root = root if root.name else root.resolve()  # "." within configs
         candidates.insert(0, root.parent if root.name == "configs" else root)
     for candidate in candidates:
-        metadata = candidate / "configs" / "metadata.json"
-        if metadata.is_file() and json.loads(metadata.read_text()).get("bundle_name") == name:
+        if _config_file(candidate, "metadata") and read_config(candidate, "metadata").get("bundle_name") == name:
             return str(candidate)
     raise FileNotFoundError(
         f"the bundle '{name}' is neither in the working directory nor in 'bundles/{name}': run from the repository "
         "root or from inside the bundle, or give its folder with --bundle_root."
     )
+
+
+def read_config(root: str | Path, name: str) -> dict[str, Any]:
+    """A config of a bundle as it is written, JSON or YAML.
+
+    Args:
+        root: the bundle's folder.
+        name: without the suffix, such as "train".
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    path = _config_file(Path(root), name)
+    if path is None:
+        raise FileNotFoundError(f"{Path(root) / 'configs'}: has no {name}.json, .yaml or .yml.")
+    config: dict[str, Any] = ConfigParser.load_config_file(path)
+    return config
+
+
+def _config_file(root: Path, name: str) -> Path | None:
+    files = [root / "configs" / f"{name}.{suffix}" for suffix in ConfigParser.suffixes]
+    return next((file for file in files if file.is_file()), None)
 
 
 def check_overrides(root: str | Path, config: str = "train.json") -> None:
@@ -96,14 +121,12 @@ def check_overrides(root: str | Path, config: str = "train.json") -> None:
     workflow = running_workflow()
     if workflow is None:
         return
-    show_cause_last()  # also where bundle_root() is not called, for the folder is given
+    if is_bundle_command():
+        show_cause_last()  # also where bundle_root() is not called, for the folder is given
     refuse_changed_paths()
     quiet_libraries()
     refuse_label_list(workflow.parser.config, root)  # type: ignore[arg-type]
-    known = json.loads((Path(root) / "configs" / config).read_text())
-    # What MONAI itself adds to a config for experiment tracking.
-    tracking: list[Any] = list(DEFAULT_EXP_MGMT_SETTINGS.values())
-    allowed = {"_meta_", *(name for settings in tracking for name in settings["configs"])}
+    known = read_config(root, Path(config).stem)
     config_now: Any = workflow.parser.config
     moved = [f"'{name}': {now}" for name, now in _MOVED.items() if name in config_now and name not in known]
     if isinstance(config_now.get("weighting"), dict):
@@ -111,7 +134,7 @@ def check_overrides(root: str | Path, config: str = "train.json") -> None:
         moved.append(f"'weighting' is a name, one of {names}: put a component of your own into weightings::<name>")
     if moved:
         raise ValueError(f"this version has no such override: {'; '.join(moved)}.")
-    unknown = [i for i in _unknown(config_now, known) if i not in allowed]
+    unknown = [i for i in _unknown(config_now, known) if i not in {"_meta_", *TRACKING}]
     if unknown:
         ids = list(_ids(known))
         hints = []

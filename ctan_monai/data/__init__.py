@@ -7,10 +7,12 @@ from .describe import describe_data
 from .ham10000.datalist import read_images
 from .loader import EpochDataLoader
 from .slices import expand_slices
+from .statistics_item import StatisticsItem
 from .stoic.datalist import stoic_cases
 
 __all__ = [
     "EpochDataLoader",
+    "StatisticsItem",
     "check_grid",
     "describe_data",
     "expand_slices",

@@ -47,7 +47,12 @@ def load_datalist(dataset_dir: Path | str) -> dict[str, Any]:
     return read_json(path, f"an object with sections. {_REMEDY}")
 
 
-def read_datalist(dataset_dir: Path | str, section: str, needed: Iterable[str] | None = None) -> list[dict[str, Any]]:
+def read_datalist(
+    dataset_dir: Path | str,
+    section: str,
+    needed: Iterable[str] | None = None,
+    grid: tuple[Sequence[float], Sequence[int]] | None = None,
+) -> list[dict[str, Any]]:
     """Cases of one section, paths made absolute.
 
     Args:
@@ -55,6 +60,7 @@ def read_datalist(dataset_dir: Path | str, section: str, needed: Iterable[str] |
         section: ``"training"``, ``"validation"`` or ``"test"``.
         needed: names of the tasks that labels are needed for; "targets" where the network has these as input: cases
             without them are left out, with a warning. None asks for nothing.
+        grid: spacing and size that the data must have been prepared with, see :py:func:`check_grid`; None: any.
 
     Raises:
         DataError: folder, list or a listed file is missing, the section is missing or empty, or no case has labels
@@ -62,6 +68,8 @@ def read_datalist(dataset_dir: Path | str, section: str, needed: Iterable[str] |
     """
     folder = Path(dataset_dir).resolve()
     path = folder / DATALIST_NAME
+    if grid is not None:
+        check_grid(folder, *grid)
     datalist = load_datalist(folder)
     cases = datalist.get(section)
     if not isinstance(cases, list):
@@ -147,6 +155,8 @@ def _as_list(value: Any) -> list[Any]:
 def _resolve(folder: Path, key: str, value: Any) -> Any:
     if isinstance(value, dict) and key not in _NOT_PATHS:
         return {name: _resolve(folder, name, entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return tuple(value)  # MONAI's DataAnalyzer takes every list for paths
     return str(folder / value) if isinstance(value, str) and key not in _NOT_PATHS else value
 
 

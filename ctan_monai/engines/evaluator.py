@@ -13,7 +13,7 @@ from ctan_monai.utils.network_state import unwrap
 from ctan_monai.utils.stopwatch import Stopwatch
 
 from .batch import FAILURE
-from .precision import PrecisionMixin, bf16_autocast, use_bf16
+from .precision import PrecisionMixin, bf16_autocast, refuse_amp_kwargs, use_bf16
 
 
 class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
@@ -23,7 +23,7 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
     as the first post-processing step makes it "pred_<task>". A batch of one case with a "failure" (see
     :py:class:`ctan_monai.inference.CaseDataset`) is not computed, and its output is empty. A batch of one case without
     labels, as in inference, becomes one where anything goes wrong, or where the network's output is not finite.
-    Arguments: see :py:class:`monai.engines.SupervisedEvaluator`.
+    Arguments: see :py:class:`monai.engines.SupervisedEvaluator`; ``amp_kwargs`` is not taken.
 
     Attributes:
         stopwatch: of the current batch: "reading", until its input is there (with worker processes: what was waited for
@@ -32,6 +32,7 @@ class MultiTaskEvaluator(PrecisionMixin, SupervisedEvaluator):
 
     def __init__(self, **kwargs: Any) -> None:
         self.arguments = dict(kwargs)
+        refuse_amp_kwargs(kwargs)
         amp = kwargs.pop("amp", "auto")
         super().__init__(**kwargs, amp=False)
         self.bf16 = use_bf16(amp, self.state.device)

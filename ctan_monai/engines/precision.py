@@ -7,13 +7,22 @@ from __future__ import annotations
 import functools
 import logging
 import platform
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from ignite.engine import Engine
 
 from ctan_monai.utils.switches import as_switch
 
-__all__ = ["PrecisionMixin", "bf16_autocast", "bf16_is_native", "engine_precision", "use_bf16"]
+__all__ = [
+    "PrecisionMixin",
+    "bf16_autocast",
+    "bf16_is_native",
+    "engine_precision",
+    "refuse_amp_kwargs",
+    "use_bf16",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +74,19 @@ def _warn_emulated(kind: str) -> None:
         "--amp false, or keep --amp true for bfloat16 all the same.",
         {"cpu": "CPU", "cuda": "GPU"}.get(kind, kind),
     )
+
+
+def refuse_amp_kwargs(arguments: Mapping[str, Any]) -> None:
+    """Refuse MONAI's ``amp_kwargs`` in an engine's arguments: the autocast here has one setting, bfloat16.
+
+    Raises:
+        ValueError: they are there and not empty.
+    """
+    if arguments.get("amp_kwargs"):
+        raise ValueError(
+            f"amp_kwargs is {arguments['amp_kwargs']}: this engine's mixed precision is bfloat16 and takes no "
+            "arguments. Give amp as 'auto', true or false."
+        )
 
 
 class PrecisionMixin:

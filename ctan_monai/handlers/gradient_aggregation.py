@@ -75,19 +75,25 @@ class GradientAggregation:
             raise ValueError(
                 f"{type(engine).__name__} has no method 'backward': use ctan_monai.engines.MultiTaskTrainer."
             )
-        trainer.backward = lambda output: self.backward(trainer, output)
+        trainer.backward = lambda output, count: self.backward(trainer, output, count)
         engine.add_event_handler(Events.EPOCH_STARTED, self.started)
 
     def started(self, engine: Engine) -> None:
         """Forget what an aggregator remembers of the last epoch."""
         self._made = {}
 
-    def backward(self, trainer: Any, output: Mapping[str, Any]) -> None:
-        """Add to each parameter's gradient; ``output`` has the network's ``pred`` and the ``label``."""
+    def backward(self, trainer: Any, output: Mapping[str, Any], count: int = 1) -> None:
+        """Add to each parameter's gradient, as a part of the mean over ``count`` batches.
+
+        Args:
+            trainer: has the network, and in its state the number of the iteration.
+            output: the network's "pred", the "label" and the "loss".
+            count: batches that one step of the optimizer averages.
+        """
         parameters = [p for p in trainer.network.parameters() if p.requires_grad]
         losses = self.loss.present_losses(output["pred"], output["label"])
         if not losses:
-            output["loss"].backward()
+            (output["loss"] / count).backward()
             return
         rows = [
             torch.autograd.grad(value, parameters, retain_graph=k < len(losses) - 1, allow_unused=True)
@@ -108,7 +114,7 @@ class GradientAggregation:
             for gradient in found:
                 if parameter.grad is None:  # in the parameter's own layout, which fused optimizers rely on
                     parameter.grad = torch.zeros_like(parameter)
-                parameter.grad.add_(gradient)
+                parameter.grad.add_(gradient, alpha=1 / count)
 
     def state_dict(self) -> dict[str, Any]:
         """The aggregator's name: nothing else outlives an epoch."""

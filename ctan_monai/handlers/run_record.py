@@ -12,11 +12,12 @@ from ignite.engine import Engine, Events
 from ctan_monai.engines import engine_precision
 from ctan_monai.utils import provenance
 from ctan_monai.utils.errors import DataError
-from ctan_monai.utils.files import plain, read_training_record, write_json
+from ctan_monai.utils.files import file_sha256, plain, read_training_record, write_json
 from ctan_monai.utils.scrub_paths import scrub_paths
 
 _FREE = (  # values that a resumed run may have otherwise
     *("resume", "use_record", "max_epochs", "patience", "val_interval", "section", "baselines", "functional_test"),
+    *("start_from", "compile"),
     *("num_workers", "slices_per_pass", "amp", "channels_last", "diagnostics", "gradient_interval", "pretrained"),
 )
 _FREE_OF_DATA = ("prepared", "description", "reference", "licence")
@@ -63,6 +64,8 @@ class RunRecord:
                 "max_epochs": engine.state.max_epochs,
                 "parameters": parameters,
             }
+            if (start := self.values.get("start_from")) and Path(start).is_file():
+                more["start_from_sha256"] = file_sha256(start)
             record = {**record, **more}
             record["values"] = scrub_paths(self.values)
             if engine.state.epoch:

@@ -12,6 +12,7 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
+from ctan_monai.bundle import load_weights
 from ctan_monai.utils.errors import DataError, content_of
 from ctan_monai.utils.files import write_atomic
 from ctan_monai.utils.folder_lock import lock_folder, unlock_folder
@@ -39,6 +40,7 @@ class TrainingCheckpoint:
         evaluator: validation engine; the network is best where its key metric is highest; of epochs with the same, the
             last one's is kept. Its handler must come first.
         resume: True goes on from checkpoint.pt, if there is one.
+        start_from: file of weights that a new run begins with, for fine-tuning; None: those that the network has.
 
     Attributes:
         best_score: the highest value so far.
@@ -51,7 +53,12 @@ class TrainingCheckpoint:
     """
 
     def __init__(
-        self, directory: str | Path, objects: Mapping[str, Any], evaluator: Engine | None = None, resume: bool = False
+        self,
+        directory: str | Path,
+        objects: Mapping[str, Any],
+        evaluator: Engine | None = None,
+        resume: bool = False,
+        start_from: str | Path | None = None,
     ) -> None:
         if "network" not in objects:
             raise ValueError(f"objects must have a 'network', got {sorted(objects)}.")
@@ -59,6 +66,7 @@ class TrainingCheckpoint:
         self.objects = dict(objects)
         self.evaluator = evaluator
         self.resume = as_switch("resume", resume)  # on a command line, "false" is a text, and a text is true
+        self.start_from = start_from
         self.best_score = -math.inf
         self.best_epoch = 0
         self.improved_epoch = 0
@@ -95,8 +103,12 @@ class TrainingCheckpoint:
             if engine.state.epoch == 0:  # Ignite begins anew after a run that is done
                 self._go_on(engine, *self._done)
             return
-        self._done = (0, 0)
+        given = weights_version(self.objects["network"]) != self._version
         if not self.path.is_file():
+            if self.start_from is not None and not given:
+                load_weights(self.objects["network"], self.start_from, "--start_from")
+                logger.info("the training begins with the weights of %s", self.start_from)
+            self._done = (0, 0)
             return
         if not self.resume:
             raise FileExistsError(
@@ -111,12 +123,12 @@ class TrainingCheckpoint:
             raise ValueError(
                 f"'{self.path}' was written by a run with other parts ({sorted(missing)}): use its config."
             )
-        given = weights_version(self.objects["network"]) != self._version
         for name, item in self.objects.items():
-            if given and name == "network":
-                continue
             try:
-                unwrap(item).load_state_dict(state["objects"][name])
+                if not given or name != "network":
+                    unwrap(item).load_state_dict(state["objects"][name])
+                elif set(state["objects"][name]) != set(unwrap(item).state_dict()):
+                    raise ValueError("its weights have other names")
             except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
                 reason = (str(error).splitlines() or [type(error).__name__])[0]
                 raise ValueError(

@@ -8,7 +8,7 @@ from .ctae import CTAE, ConstantMasks
 from .ctan import CTAN
 from .decoders import ImageDecoder, PixelDecoder
 from .hps import HPS
-from .methods import METHODS, method
+from .methods import METHODS, method, with_pretrained
 from .mtan import MTAN
 from .neutralization import channel_means, neutral_parts, neutralize
 from .stl import STL
@@ -35,4 +35,5 @@ __all__ = [
     "method",
     "neutral_parts",
     "neutralize",
+    "with_pretrained",
 ]

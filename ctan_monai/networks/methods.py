@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from .base import MultiTaskNetwork
 from .ctan import CTAN
 from .hps import HPS
@@ -20,7 +22,7 @@ from .stl import STL
 from .weights import load_pretrained
 from .wide_hps import WideHPS
 
-__all__ = ["METHODS", "Method", "method"]
+__all__ = ["METHODS", "Method", "method", "with_pretrained"]
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,15 @@ METHODS: dict[str, Method] = {
 }
 
 
-def method(name: str, unit_input: bool = False) -> Callable[..., MultiTaskNetwork]:
+def method(name: str, unit_input: bool = False, later: bool = False) -> Callable[..., MultiTaskNetwork]:
     """The network of a method, to be called with the arguments of ``MultiTaskNetwork``.
 
     Args:
         name: a key of :py:data:`METHODS`.
         unit_input: True where images are scaled to 0 to 1 and not normalized by ImageNet's mean and standard deviation;
             pre-trained weights are adapted to that, see ``load_pretrained``. ``pretrained`` is then given by name.
+        later: True leaves pre-trained weights to :py:func:`with_pretrained`, so that a network can be built where the
+            host of these weights cannot be reached; ``pretrained`` is then given by name, too.
 
     Raises:
         ValueError: an unknown name; the message lists the known ones.
@@ -85,12 +89,34 @@ def method(name: str, unit_input: bool = False) -> Callable[..., MultiTaskNetwor
         raise ValueError(f"Unknown method {name!r}: use one of {', '.join(METHODS)}.{hint}")
     chosen = METHODS[name]
     network = functools.partial(chosen.network, **chosen.arguments) if chosen.arguments else chosen.network
-    return functools.partial(_for_unit_input, network) if unit_input else network
+    return functools.partial(_build, network, unit_input, later) if unit_input or later else network
 
 
-def _for_unit_input(
-    network: Callable[..., MultiTaskNetwork], *arguments: Any, pretrained: bool | str | Path = False, **options: Any
+def with_pretrained(network: nn.Module) -> nn.Module:
+    """Load the pre-trained weights with which a network of ``method(later=True)`` was to begin.
+
+    Args:
+        network: any; others are returned as they are.
+
+    Raises:
+        RuntimeError: the download failed; see :py:func:`ctan_monai.networks.weights.load_pretrained` for others.
+    """
+    pretrained, unit_input = network.__dict__.pop("_pretrained", (False, False))
+    if pretrained is not False:
+        load_pretrained(network.trunk, pretrained, unit_input)  # type: ignore[arg-type]
+    return network
+
+
+def _build(
+    network: Callable[..., MultiTaskNetwork],
+    unit_input: bool,
+    later: bool,
+    *arguments: Any,
+    pretrained: bool | str | Path = False,
+    **options: Any,
 ) -> MultiTaskNetwork:
     built = network(*arguments, **options)
-    load_pretrained(built.trunk, pretrained, unit_input=True)
+    built.__dict__["_pretrained"] = (pretrained, unit_input)
+    if not later:
+        with_pretrained(built)
     return built

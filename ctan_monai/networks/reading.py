@@ -42,8 +42,8 @@ class RecordedReading(nn.Module):
         return torch.tensor(list(self.reading.encode()), dtype=torch.uint8, device="cpu")
 
     def set_extra_state(self, state: torch.Tensor) -> None:
-        """Raises ValueError where ``state`` is another network's reading."""
-        self.compare(json.loads(bytes(state.tolist())), "The weights are of a network with")
+        """Raises ValueError where ``state`` is another network's reading; an average of equal ones may be of floats."""
+        self.compare(json.loads(bytes(state.round().to(torch.uint8).tolist())), "The weights are of a network with")
 
     def compare(self, found: Mapping[str, Any], what: str) -> None:
         """Raises ValueError where an option of ``found`` has another value here."""

@@ -8,16 +8,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from ignite.engine import Engine
-from monai.data import Dataset
+from ignite.engine import Engine, Events
+from monai.data import DataLoader, Dataset
+from monai.engines.utils import IterationEvents
 from monai.handlers import LrScheduleHandler
+from monai.networks.utils import copy_model_state
 from monai.transforms import RandGaussianNoised
 from torch import nn
 
+from ctan_monai.bundle import load_weights
 from ctan_monai.data import EpochDataLoader
-from ctan_monai.engines import MultiTaskTrainer, PrepareMultiTaskBatch, bf16_autocast
+from ctan_monai.engines import MultiTaskEvaluator, MultiTaskTrainer, PrepareMultiTaskBatch, bf16_autocast
 from ctan_monai.handlers import DynamicWeightAverage, EarlyStop, EpochLog, EpochSeed, TaskLossMeans, TrainingCheckpoint
 from ctan_monai.losses import DoseMAELoss, MultiTaskLoss
+from ctan_monai.utils import folder_lock
 
 
 class TwoHeads(nn.Module):
@@ -128,9 +132,11 @@ def test_a_last_batch_of_one_is_dropped_in_training_only() -> None:
 def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
     training(tmp_path, 1)[0].run()
     before = (tmp_path / "checkpoint.pt").read_bytes()
-    trainer = training(tmp_path, 2)[0]
+    trainer, _, checkpoint = training(tmp_path, 2)
     with pytest.raises(FileExistsError, match="--resume True"):
         trainer.run()
+    with pytest.raises(FileExistsError, match="--resume True"):
+        checkpoint.started(trainer)  # nor when it is tried again
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
@@ -197,9 +203,139 @@ def test_resume_is_a_switch(tmp_path: Path) -> None:
         TrainingCheckpoint(tmp_path, {"network": TwoHeads()}, resume="perhaps")  # type: ignore[arg-type]
 
 
-def test_unsupported_arguments_are_named() -> None:
-    with pytest.raises(ValueError, match="accumulation_steps"):
-        MultiTaskTrainer(accumulation_steps=2)
+@pytest.mark.parametrize(("name", "value"), [("decollate", True), ("amp_kwargs", {"dtype": torch.float16})])
+def test_unsupported_arguments_are_named(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        MultiTaskTrainer(**{name: value})
+    with pytest.raises(ValueError, match="amp_kwargs"):
+        MultiTaskEvaluator(amp_kwargs={"dtype": torch.float16})
+
+
+def test_a_second_run_goes_on(tmp_path: Path) -> None:
+    trainer, network, _ = training(tmp_path, 2)
+    weights = []
+    trainer.add_event_handler(Events.STARTED, lambda: weights.append(network.conv.weight.clone()))
+    for epochs in (2, 4, 6):
+        trainer.run()
+        assert (trainer.state.epoch, trainer.state.iteration) == (epochs, epochs * 4)
+    assert [row["epoch"] for row in EpochLog.read(tmp_path / "training_log.csv")] == list("123456")
+    assert not torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[1], weights[2])
+
+
+def test_the_folder_is_free_after_each_run(tmp_path: Path) -> None:
+    trainer, _, checkpoint = training(tmp_path, 1)
+    for _ in range(2):
+        trainer.run()
+        assert checkpoint._lock == ""
+    checkpoint.started(trainer)
+    checkpoint.started(trainer)  # after an interruption, which does not end the run
+    checkpoint.release(trainer)
+    assert str(tmp_path.resolve()) not in folder_lock._counts
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_weights_that_the_caller_has_set_stay(tmp_path: Path, again: bool) -> None:
+    """As in federated learning with resume: in the next round, and in the first one of a new process (again)."""
+    trainer, network, _ = training(tmp_path, 1, resume=True)
+    trainer.run()
+    if again:
+        trainer, network, _ = training(tmp_path, 1, resume=True)
+    average = {name: torch.full_like(value, 0.25) for name, value in network.state_dict().items()}
+    began: dict[str, torch.Tensor] = {}
+    trainer.add_event_handler(
+        Events.EPOCH_STARTED, lambda: began.update({k: v.clone() for k, v in network.state_dict().items()})
+    )
+    trainer.state.max_epochs = trainer.state.epoch + 1  # as MonaiAlgo does
+    copy_model_state(network, average)
+    trainer.run()
+    assert trainer.state.epoch == 2
+    assert all(torch.equal(value, average[name]) for name, value in began.items())
+    assert trainer.optimizer.state_dict()["state"][0]["step"] == 8  # of both rounds
+    assert [row["epoch"] for row in EpochLog.read(tmp_path / "training_log.csv")] == ["1", "2"]
+
+
+def test_start_from(tmp_path: Path) -> None:
+    training(tmp_path / "first", 1)[0].run()
+    given = torch.load(tmp_path / "first" / "model.pt", weights_only=True)
+    trainer, network, checkpoint = training(tmp_path / "second", 1)
+    checkpoint.start_from = tmp_path / "first" / "model.pt"
+    trainer.add_event_handler(
+        Events.EPOCH_STARTED, lambda: [torch.testing.assert_close(v, given[k]) for k, v in network.state_dict().items()]
+    )
+    trainer.run()
+    trainer, _, checkpoint = training(tmp_path / "third", 1)
+    checkpoint.start_from = tmp_path / "none.pt"
+    with pytest.raises(FileNotFoundError, match=r"none\.pt.*--start_from"):
+        trainer.run()
+
+
+def test_accumulated_gradients_are_the_mean_of_the_batches(tmp_path: Path) -> None:
+    """Four batches of an epoch in steps of 3 and 1."""
+    trainer, network, _ = training(tmp_path, 1)
+    trainer.accumulation_steps = 3
+    parts: list[torch.Tensor] = []
+    steps: list[torch.Tensor] = []
+
+    def own_gradient() -> None:
+        loss = trainer.state.output["loss"]
+        parts.append(torch.autograd.grad(loss, network.conv.weight, retain_graph=True)[0])
+
+    trainer.add_event_handler(IterationEvents.LOSS_COMPLETED, own_gradient)
+    trainer.optimizer.register_step_pre_hook(lambda *_: steps.append(network.conv.weight.grad.clone()))  # type: ignore[union-attr]
+    trainer.run()
+    assert len(parts) == 4
+    assert len(steps) == 2
+    torch.testing.assert_close(steps[0], torch.stack(parts[:3]).mean(dim=0))
+    torch.testing.assert_close(steps[1], parts[3])
+
+
+def test_a_compiled_network_saves_its_own_names(tmp_path: Path) -> None:
+    _, network, checkpoint = training(tmp_path, 1)
+    compiled = torch.compile(network, backend="eager")
+    checkpoint.objects["network"] = compiled
+    checkpoint.completed(Engine(lambda engine, batch: None))
+    assert set(torch.load(tmp_path / "model.pt", weights_only=True)) == set(network.state_dict())
+    load_weights(compiled, tmp_path / "model.pt")
+
+
+def test_compile_trains_and_the_network_keeps_its_names(tmp_path: Path) -> None:
+    trainer, network, _ = training(tmp_path, 1)
+    options = {"train_data_loader": trainer.data_loader, "network": network, "optimizer": trainer.optimizer}
+    again = MultiTaskTrainer(
+        device=torch.device("cpu"), max_epochs=1, loss_function=trainer.loss_function,
+        prepare_batch=trainer.prepare_batch, amp=False, compile="true", compile_kwargs={"backend": "eager"}, **options,
+    )  # fmt: skip
+    before = network.conv.weight.clone()
+    again.run()
+    assert isinstance(again.network, torch._dynamo.OptimizedModule)
+    assert not torch.equal(before, network.conv.weight)
+    assert set(network.state_dict()) == set(TwoHeads().state_dict())
+
+
+@pytest.mark.parametrize("key", ["model", "network", "state_dict"])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod."])
+def test_weights_as_others_write_them(tmp_path: Path, key: str, prefix: str) -> None:
+    state = TwoHeads().state_dict()
+    torch.save({key: {prefix + name: value for name, value in state.items()}, "epoch": 3}, tmp_path / "model.pt")
+    network = load_weights(TwoHeads(), tmp_path / "model.pt")
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+
+
+def test_a_plain_loader_is_seeded(tmp_path: Path) -> None:
+    """Its order comes from the global generators, which EpochSeed seeds for each epoch."""
+
+    def orders() -> list[list[float]]:
+        loader = DataLoader(Dataset(items()), batch_size=3, shuffle=True)
+        seen: list[list[float]] = []
+        engine = Engine(lambda engine, batch: seen.append(batch["image"].flatten().tolist()))
+        EpochSeed(loader, 5).attach(engine)
+        engine.run(loader, max_epochs=2)
+        return seen
+
+    first = orders()
+    assert first == orders()
+    assert first[:3] != first[3:]
 
 
 def test_of_equally_good_epochs_the_last_is_kept(tmp_path: Path) -> None:
