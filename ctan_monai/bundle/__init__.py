@@ -3,7 +3,7 @@
 from ctan_monai.utils.moved import moved
 
 from .config_values import plain_values
-from .distributed import distribute, rank_device, start_distributed, stop_distributed
+from .distributed import distribute, place_network, rank_device, start_distributed, stop_distributed
 from .inference_chains import read_inference_chains
 from .load_training import TrainingSetting
 from .select import select_tasks
@@ -17,6 +17,7 @@ __all__ = [
     "check_overrides",
     "distribute",
     "load_weights",
+    "place_network",
     "plain_values",
     "rank_device",
     "read_inference_chains",

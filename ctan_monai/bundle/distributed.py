@@ -42,8 +42,13 @@ def rank_device() -> torch.device:
     return device
 
 
+def place_network(network: nn.Module, device: torch.device, memory_format: torch.memory_format) -> nn.Module:
+    """The network with its pre-trained weights, see :py:func:`ctan_monai.networks.with_pretrained`, on its device."""
+    placed: nn.Module = with_pretrained(network).to(device=device).to(memory_format=memory_format)  # type: ignore[call-overload]
+    return placed
+
+
 def distribute(network: nn.Module, device: torch.device, memory_format: torch.memory_format) -> DistributedDataParallel:
     """The network with its pre-trained weights on its device, and gradients averaged over the processes."""
-    network = with_pretrained(network).to(device=device)
-    network = network.to(memory_format=memory_format)  # type: ignore[call-overload]
+    network = place_network(network, device, memory_format)
     return DistributedDataParallel(network, device_ids=[device] if device.type == "cuda" else None)
