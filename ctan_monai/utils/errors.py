@@ -135,6 +135,12 @@ def lack_of_resources(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}the disk is full ({error.strerror}). Free some space there, or choose a folder on another disk."
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        place = f"{error.filename}: " if error.filename else ""
+        return (
+            f"{place}a file may not be that large here ({error.strerror}). Raise the limit (ulimit -f), or choose a "
+            "folder on another disk."
+        )
     if type(error).__name__ == "OutOfMemoryError":  # of CUDA
         return "the GPU's memory is not enough: close what else uses it, or give --device cpu."
     allocator = isinstance(error, RuntimeError) and re.search(

@@ -31,13 +31,15 @@ def train(data: Path, output: Path, *arguments: str) -> None:
 def test_trains_and_resumes_exactly(aggregator: str, method: str, ham10000_phantom: Path, tmp_path: Path) -> None:
     pytest.importorskip("torchjd")
     names = ["--weighting", aggregator, "--method", method]
+    names += ["--final_learning_rate", "0.001"]  # constant: its schedule depends on max_epochs
     train(ham10000_phantom, tmp_path / "whole", *names, "--max_epochs", "2")
     train(ham10000_phantom, tmp_path / "parts", *names, "--max_epochs", "1")
     train(ham10000_phantom, tmp_path / "parts", *names, "--max_epochs", "2", "--resume", "True")
     record = json.loads((tmp_path / "parts" / "training.json").read_text())
     assert record["values"]["weighting"] == aggregator
     whole, parts = (
-        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["network"] for name in ("whole", "parts")
+        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["objects"]["network"]
+        for name in ("whole", "parts")
     )
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)

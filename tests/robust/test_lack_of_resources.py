@@ -51,6 +51,7 @@ def test_a_file_that_cannot_be_written_is_named(kind: str, tmp_path: Path) -> No
     [
         (OSError(errno.ENOSPC, "No space left on device", "/x/a.nii"), "/x/a.nii: the disk is full"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "the disk is full (Disk quota exceeded)"),
+        (OSError(errno.EFBIG, "File too large"), "a file may not be that large here"),
         (MemoryError(), "memory is not enough"),
         (RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to "
                       "allocate 8589934592 bytes. Error code 12"), "not enough for another 8589934592 bytes"),

@@ -146,7 +146,11 @@ def _judge(ended: Ended, kind: str) -> tuple[str, str]:
     last = lines[-1].replace(str(REPOSITORY), "") if lines else ""
     if "Traceback" in ended.text or ended.status < 0:
         return "FAULT", f"status {ended.status}: {' / '.join(lines[-6:])[-600:]}"
-    words = ("memory is not enough", "was not enough") if kind == "memory" else ("disk is full", "Free some space")
+    words = (
+        ("memory is not enough", "was not enough")
+        if kind == "memory"
+        else ("disk is full", "Free some", "not be that large")
+    )
     if ended.status == 0:
         return ("one case skipped", "") if any(word in ended.text for word in words) else ("enough", "")
     if ended.status == 2 and any(word in ended.text for word in words):
