@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ctan_monai.utils.errors import DataError
 from ctan_monai.utils.keys import POSITION, SLICE
 
 
@@ -20,13 +21,13 @@ def expand_slices(cases: Sequence[Mapping[str, Any]], slices_key: str = "body_sl
         slice lies within the body: 0 at its first slice, 1 at its last.
 
     Raises:
-        ValueError: a patient without the list, or no slice at all.
+        DataError: a patient without the list, or no slice at all.
     """
     items: list[dict[str, Any]] = []
     for case in cases:
         if slices_key not in case:
-            raise ValueError(
-                f"case '{case.get('case_id', '?')}' of the data list has no '{slices_key}': prepare the data again "
+            raise DataError(
+                f"datalist.json: the case '{case.get('case_id', '?')}' has no '{slices_key}'. Prepare the data again "
                 "with ctan-monai prepare."
             )
         shared = {k: v for k, v in case.items() if k != slices_key}
@@ -34,5 +35,7 @@ def expand_slices(cases: Sequence[Mapping[str, Any]], slices_key: str = "body_sl
         first, length = min(indices, default=0), max(max(indices, default=0) - min(indices, default=0), 1)
         items += [{**shared, SLICE: index, POSITION: (index - first) / length} for index in indices]
     if not items:
-        raise ValueError(f"no slice holds body in {len(cases)} cases: the prepared data are empty or not CT.")
+        raise DataError(
+            f"datalist.json: no slice holds body in {len(cases)} cases: the prepared data are empty or not CT."
+        )
     return items

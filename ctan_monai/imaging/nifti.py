@@ -12,6 +12,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.affines import voxel_sizes
 
 from ctan_monai.utils.errors import InputError
 from ctan_monai.utils.limits import check_volume_size
@@ -44,7 +45,8 @@ def check_nifti(path: Path | str) -> None:
     for 512 x 512 x 200 voxels). Trailing axes of length 1 are accepted.
 
     Raises:
-        InputError: unreadable or truncated; not 3-D, several channels; no orientation; tilted or oblique axes.
+        InputError: unreadable or truncated; not 3-D, several channels; no orientation; tilted or oblique axes; two
+            voxel sizes.
     """
     try:
         image = load_nifti(path)
@@ -69,6 +71,13 @@ def check_nifti(path: Path | str) -> None:
             "Convert the CT again from DICOM, or set the sform."
         )
     check_axes(np.asarray(image.affine), str(path))
+    # MONAI's reader would take pixdim's, and nibabel the sform's
+    claimed, sizes = np.asarray(image.header.get_zooms()[:3], float), voxel_sizes(np.asarray(image.affine))
+    if not np.allclose(claimed, sizes, rtol=0.01, atol=0):
+        raise InputError(
+            f"{path}: its header has two voxel sizes, {_sizes(claimed)} mm (pixdim) and {_sizes(sizes)} mm (sform). "
+            "One is wrong: convert the image again from its source."
+        )
     # the header's own vox_offset is reset by nibabel when it loads
     expected = int(image.dataobj.offset) + math.prod(shape) * dtype.itemsize  # type: ignore[attr-defined]
     try:
@@ -79,6 +88,10 @@ def check_nifti(path: Path | str) -> None:
         raise _damaged(path, f"it holds {found} bytes of {expected}")
     if found > expected and Path(path).suffix.lower() == ".gz":  # gigabytes may follow
         raise _damaged(path, f"it holds more than the {expected} bytes that its header says")
+
+
+def _sizes(values: np.ndarray) -> str:
+    return " x ".join(f"{value:g}" for value in values)
 
 
 def _length(path: Path, expected: int) -> int:

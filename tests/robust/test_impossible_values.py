@@ -17,13 +17,14 @@ from dicom_cases import affine_of, dose_map, write_ct
 
 from ctan_monai.comparison.collect import load_result
 from ctan_monai.comparison.plan import Run
-from ctan_monai.data import read_datalist
+from ctan_monai.data import expand_slices, read_datalist
 from ctan_monai.data.openkbp.patient import SHAPE, OpenKBPPatient, read_dose_csv, read_patient, write_patient
 from ctan_monai.data.openkbp.sparse_csv import write_sparse_csv
 from ctan_monai.data.preparation.case_folder import write_case_folder
 from ctan_monai.dicom import read_dose, write_rtdose
 from ctan_monai.evaluation.openkbp_score import read_prediction
 from ctan_monai.imaging import check_axes
+from ctan_monai.imaging.nifti import check_nifti
 from ctan_monai.inference.results_folder import ResultsFolder
 from ctan_monai.transforms import CTReader
 from ctan_monai.utils.errors import DataError, InputError
@@ -156,3 +157,24 @@ def test_places_beyond_any_room(place: tuple[int, int]) -> None:
     affine[place] = 1e20
     with pytest.raises(InputError, match=r"x\.nii: its spacing or position has the value 1e\+20 mm"):
         check_axes(affine, "x.nii")
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_nifti_header_with_two_voxel_sizes(axis: int, tmp_path: Path) -> None:
+    """Found by make torture: MONAI's reader puts pixdim's size in place of the sform's."""
+    image = nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.diag([-2.0, -3.0, 5.0, 1.0]))
+    zooms = [2.0, 3.0, 5.0]
+    zooms[axis] *= 1.005  # rounded elsewhere
+    image.header.set_zooms(zooms)
+    nib.save(image, tmp_path / "near.nii")
+    check_nifti(tmp_path / "near.nii")
+    zooms[axis] *= 1.1
+    image.header.set_zooms(zooms)
+    nib.save(image, tmp_path / "far.nii")
+    with pytest.raises(InputError, match=r"far\.nii: its header has two voxel sizes.*2 x 3 x 5 mm \(sform\)"):
+        check_nifti(tmp_path / "far.nii")
+
+
+def test_a_case_of_a_data_list_without_its_slices() -> None:
+    with pytest.raises(DataError, match="'a' has no 'body_slices'"):
+        expand_slices([{"case_id": "a", "image": "a.nii"}])
