@@ -115,7 +115,7 @@ def test_missing_or_empty_dataset_folder(tmp_path: Path, what: str) -> None:
     with pytest.raises(RuntimeError) as error:
         start(tmp_path / "out", dataset_dir=str(folder))
     assert str(folder) in message(error)
-    assert "prepare_data.py" in message(error)
+    assert "ctan-monai prepare" in message(error)
 
 
 def test_empty_data_list(tmp_path: Path) -> None:

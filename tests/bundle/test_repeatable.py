@@ -39,6 +39,12 @@ SMALL = {"backbone": "resnet18_half", "stem": "conv7x7"}
 QUICK = {**SMALL, "max_epochs": 1, "steps_per_epoch": 1, "batch_size": 2, "num_workers": 0}
 
 
+@pytest.fixture(autouse=True)
+def _search_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MonaiAlgo puts the bundle's folder into it, where another test would find a bundle."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
 @pytest.fixture
 def data(name: str, request: pytest.FixtureRequest) -> Path:
     """The prepared phantom of a bundle."""

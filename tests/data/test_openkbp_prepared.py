@@ -37,7 +37,7 @@ def test_paths_become_absolute_and_the_rest_stays(tmp_path: Path) -> None:
         "image": str(tmp_path / "ct.nii"),
         "dose": str(tmp_path / "dose.nii"),
         "structures": {"SpinalCord": str(tmp_path / "cord.nii.gz")},
-        "body_slices": [3, 4],
+        "body_slices": (3, 4),
         "diagnosis": 2,
         "sha256": {"image": "ab"},
     }

@@ -99,7 +99,7 @@ def test_volumes_on_both_grids(patient: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(own["structures"]["bladder"]), masks()["Bladder"])
     np.testing.assert_allclose(read(own["dose"])[6, 5, 2], 70.0, atol=1e-4)
     np.testing.assert_allclose(nib.load(own["image"]).affine, AFFINE)
-    assert own["spacing"] == [10.0, 10.0, 5.0]
+    assert own["spacing"] == (10.0, 10.0, 5.0)
     # The network's grid has the same spacing here, so that it is the same volume, padded about the body's center.
     image, labels, dose = (nib.load(case[key]) for key in ("image", "segmentation", "dose"))
     assert image.shape == labels.shape == dose.shape == (16, 16, 6)
@@ -108,8 +108,8 @@ def test_volumes_on_both_grids(patient: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(case["segmentation"])[1:15, 2:14], expected)
     np.testing.assert_allclose(read(case["dose"])[1:15, 2:14], read(own["dose"]), atol=1e-3)
     assert set(np.unique(read(case["image"]))) == {-1024, -1000, 40, 700}, "air beyond the skin's voxels is -1024"
-    assert case["segmentation_present"] == [1, 1, 1, 1, 1]
-    assert case["body_slices"] == list(range(6))
+    assert case["segmentation_present"] == (1, 1, 1, 1, 1)
+    assert case["body_slices"] == tuple(range(6))
     assert case["sha256"]["cases/A/ct.nii"] == file_sha256(case["image"])
 
 
@@ -135,7 +135,7 @@ def test_coarser_network_grid(patient: Path, tmp_path: Path) -> None:
     prepare_prostate(patient, tmp_path / "out", split="all", spacing=(20, 20, 10), size=(8, 8))
     (case,) = read_datalist(tmp_path / "out", "training")
     assert nib.load(case["segmentation"]).shape == (8, 8, 3)
-    assert case["spacing"] == [20.0, 20.0, 10.0]
+    assert case["spacing"] == (20.0, 20.0, 10.0)
     assert nib.load(case["original"]["segmentation"]).shape == SHAPE
     check_grid(tmp_path / "out", [20.0, 20.0, 10.0], [8, 8])
     with pytest.raises(
@@ -379,7 +379,7 @@ def test_real_plan(test_data_dir: Path, tmp_path: Path) -> None:
         pytest.skip(f"the real pelvic plan is absent: no '{folder}' (set CTAN_TEST_DATA)")
     prepare_prostate(folder, tmp_path / "out", split="all")
     (case,) = read_datalist(tmp_path / "out", "training", ["segmentation", "dose"])
-    assert case["segmentation_present"] == [1, 1, 1, 1, 1]
+    assert case["segmentation_present"] == (1, 1, 1, 1, 1)
     with np.load(folder / "pelvis_case_zyx.npz") as arrays:
         for label, name in (("rectum", "Rectum"), ("left_femur", "Femur_L"), ("ctv", "CTV")):
             np.testing.assert_array_equal(read(case["original"]["structures"][label]), arrays[name].transpose(2, 1, 0))

@@ -151,8 +151,8 @@ def test_each_bundle_normalizes_once(bundle, divisor, tmp_path):
     parser = ConfigParser()
     parser.read_config(REPOSITORY / "bundles" / bundle / "configs" / "train.json")
     path = str(save(state, tmp_path / "weights.pth"))
-    parser.update({"backbone": "resnet18", "stem": "conv7x7", "pretrained": path, "method": "HPS"})
-    kernel = parser.get_parsed_content("network_def").trunk.conv1.weight
+    parser.update({"backbone": "resnet18", "stem": "conv7x7", "pretrained": path, "method": "HPS", "device": "cpu"})
+    kernel = parser.get_parsed_content("network").trunk.conv1.weight
     torch.testing.assert_close(kernel[:, 0].detach(), state["conv1.weight"][:, 0] / divisor)
 
 
