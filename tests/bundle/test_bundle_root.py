@@ -11,6 +11,12 @@ import pytest
 from ctan_monai.bundle import bundle_root
 
 
+@pytest.fixture(autouse=True)
+def _search_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the bundles that other tests ran: MONAI's workflows leave their folders there."""
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if not (Path(path) / "configs").is_dir()])
+
+
 def make_bundle(folder: Path, name: str) -> Path:
     (folder / "configs").mkdir(parents=True)
     (folder / "configs" / "metadata.json").write_text(json.dumps({"bundle_name": name}))
