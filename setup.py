@@ -10,7 +10,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-# what a training may have left in a bundle's folder is no part of it
+# and nothing that a training wrote into a bundle's folder
 BUNDLE_FILES = (
     "LICENSE",
     "configs/*",

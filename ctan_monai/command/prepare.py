@@ -65,8 +65,7 @@ def _ham10000(parser: argparse.ArgumentParser) -> None:
         "kept and padded with black (default: 256)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the split into 70/10/20 %% of the lesions (default: 0)")
-    parser.add_argument("--workers", type=int, default=1, help="processes that decode (default: 1)")
-    parser.add_argument("--strict", action="store_true", help="fail if any image has to be skipped")
+    _workers_and_strict(parser, "processes that decode", "image")
 
 
 def _openkbp(parser: argparse.ArgumentParser) -> None:
@@ -77,8 +76,7 @@ def _openkbp(parser: argparse.ArgumentParser) -> None:
         help="the release's provided-data folder, a folder that holds it, or a zip",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder for the prepared data, such as data/openkbp")
-    parser.add_argument("--workers", type=int, default=1, help="patients prepared at a time (default: 1)")
-    parser.add_argument("--strict", action="store_true", help="fail if any patient has to be skipped")
+    _workers_and_strict(parser, "patients prepared at a time", "patient")
 
 
 def _prostate(parser: argparse.ArgumentParser) -> None:
@@ -141,8 +139,7 @@ def _prostate(parser: argparse.ArgumentParser) -> None:
         help="of several plans, that of one of these labels (default: the only approved one)",
     )
     parser.add_argument("--sum-plans", action="store_true", help="add up the doses of several plans, such as a boost's")
-    parser.add_argument("--workers", type=int, default=1, help="patients prepared at a time (default: 1)")
-    parser.add_argument("--strict", action="store_true", help="fail if any patient has to be skipped")
+    _workers_and_strict(parser, "patients prepared at a time", "patient")
 
 
 def _stoic(parser: argparse.ArgumentParser) -> None:
@@ -150,9 +147,6 @@ def _stoic(parser: argparse.ArgumentParser) -> None:
         "--source", type=Path, required=True, help="the release: holds metadata/reference.csv and data/mha"
     )
     parser.add_argument("--output", type=Path, required=True, help="folder for the prepared data, such as data/stoic")
-    parser.add_argument(
-        "--workers", type=int, default=1, help="volumes prepared at a time, up to 1.2 GB of memory each (default: 1)"
-    )
     parser.add_argument("--size", type=int, default=224, help="voxels of a slice's sides (default: 224)")
     parser.add_argument(
         "--spacing",
@@ -163,7 +157,12 @@ def _stoic(parser: argparse.ArgumentParser) -> None:
         help="voxel size in mm (default: 1.6 1.6 2.5); train and infer with the same values",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the split of the patients (default: 0)")
-    parser.add_argument("--strict", action="store_true", help="fail if any patient has to be skipped")
+    _workers_and_strict(parser, "volumes prepared at a time, up to 1.2 GB of memory each", "patient")
+
+
+def _workers_and_strict(parser: argparse.ArgumentParser, workers: str, skipped: str) -> None:
+    parser.add_argument("--workers", type=int, default=1, help=f"{workers} (default: 1)")
+    parser.add_argument("--strict", action="store_true", help=f"fail if any {skipped} has to be skipped")
 
 
 def parse_size(text: str) -> tuple[int, int]:
